@@ -1,0 +1,103 @@
+"""The group of all commands, what becomes of errors that no file stands for, and the entry point."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ridecodec import __version__
+from ridecodec.cli import failures, files
+
+COMMANDS = ("compress", "decompress", "info", "models", "benchmark", "train", "export", "completion")
+"""In the order of the help; the module of the same name holds each as `command`."""
+
+EXIT_CODES = """\b
+Exit codes:
+  0    all went well
+  1    unexpected: not enough memory, or a fault of ridecodec itself
+  2    usage: an option or argument makes no sense
+  3    input cannot be read or is not supported, or output cannot be written
+  4    the .rdc file is damaged, or is none
+  5    the output exists already (--force overwrites it)
+  6    the model that the file needs is missing
+  7    verification failed: what was compressed did not decode to the same
+  130  interrupted (143: terminated, 129: hung up, 141: output pipe closed)
+
+With several files the code is the first failure's. Messages go to standard
+error, one line each: "ridecodec: FILE: what is wrong".
+"""
+
+
+class CommandLine(click.Group):
+    """Loads a command's module when it is used, so that nobody waits for what they did not ask for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"ridecodec.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; every error becomes one line on standard error and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except failures.CONTROL as error:
+            if isinstance(error, BrokenPipeError):
+                _silence_stdout()
+                ctx.exit(141)
+            if isinstance(error, KeyboardInterrupt):
+                failures.say("interrupted")
+                ctx.exit(130)
+            raise
+        except BaseException as error:
+            ctx.exit(failures.report(error))
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Like click's own, but a usage error takes one line; always ends in SystemExit."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            code = error.exit_code
+        except click.ClickException as error:
+            failures.say(_usage(error))
+            code = error.exit_code
+        except click.Abort:
+            code = 130
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" (see '{context.command_path} --help')" if context else ""
+    return failures.flat(error.format_message()).rstrip(".") + hint
+
+
+def _silence_stdout() -> None:
+    """Send what is still buffered nowhere, so that the interpreter does not complain of the closed pipe as it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(cls=CommandLine, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="ridecodec", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Lossless image compression with learned density models.
+
+    The file made from a picture decodes to the very same pixels on every machine.
+    """
+
+
+def main() -> None:
+    """Entry point of the `ridecodec` program."""
+    files.clean_up_on_signals()
+    cli(prog_name="ridecodec")

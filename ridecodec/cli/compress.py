@@ -1,0 +1,81 @@
+"""ridecodec compress"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from ridecodec.cli import failures, files, options, progress
+from ridecodec.cli.files import STANDARD, Job
+from ridecodec.cli.summary import Summary
+
+if TYPE_CHECKING:
+    from ridecodec.picture import Picture
+
+SUFFIX = ".rdc"
+
+
+@click.command(
+    short_help="Compress pictures to .rdc files.",
+    help="""Compress pictures to .rdc files, by default beside each and of its name.
+
+    With two paths the second is the output if it ends in .rdc or is "-"; otherwise both are inputs. "-" is standard
+    input or output. Every result is decoded and compared before it is put in place.
+    """,
+)
+@options.inputs("INPUT... [OUTPUT]")
+@options.output(".rdc files")
+@options.model()
+@options.tile
+@options.engine
+@click.option("--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare.")
+@options.reporting
+def command(
+    paths: tuple[str, ...],
+    output: str | None,
+    folder: str | None,
+    model: str,
+    tile: int,
+    device: str,
+    threads: int,
+    verify: bool,
+    force: bool,
+    keep_going: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    summary = Summary(quiet, verbose, as_json)
+    jobs = files.plan(paths, output=output, folder=folder, suffix=SUFFIX, names_output=_names_output)
+    summary.check(jobs)
+
+    def work(job: Job) -> None:
+        files.check(job, force)
+        import ridecodec
+
+        begun = time.perf_counter()
+        picture = _open(job.input)
+        with progress.bar(files.label(job.input), summary.progress) as advance:
+            data = ridecodec.compress(
+                picture, model=model, device=device, threads=threads, tile=tile, verify=verify, progress=advance
+            )
+        files.write(job.output, data, force)
+        info = ridecodec.read_info(data)
+        summary.done(job, info, time.perf_counter() - begun, info.width * info.height)
+
+    failures.for_each(jobs, work, keep_going=keep_going, as_json=as_json)
+
+
+def _names_output(path: str) -> bool:
+    return path == STANDARD or path.lower().endswith(SUFFIX)
+
+
+def _open(name: str) -> Picture:
+    from ridecodec.picture import Picture
+
+    if name == STANDARD:
+        return Picture.open(io.BytesIO(files.read_standard()))
+    return Picture.open(name)

@@ -1,0 +1,83 @@
+"""From an exception to one line on standard error and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+import click
+
+from ridecodec.cli.files import Job, label
+from ridecodec.errors import InputError, RidecodecError
+
+UNEXPECTED = 1
+CONTROL = (
+    click.ClickException,
+    click.exceptions.Exit,
+    click.Abort,
+    KeyboardInterrupt,
+    SystemExit,
+    GeneratorExit,
+    BrokenPipeError,
+)
+"""Exceptions that end the program whatever file is being worked on."""
+
+
+def say(message: str) -> None:
+    """One line on standard error, with the program's name before it."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)  # names may hold line breaks
+    click.echo(f"ridecodec: {line}", err=True)
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """Exit code and message of any error."""
+    if isinstance(error, RidecodecError):
+        return error.exit_code, str(error)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_about_memory(str(error))):
+        return UNEXPECTED, "not enough memory"
+    if isinstance(error, OSError):
+        return InputError.exit_code, error.strerror or str(error)
+    return UNEXPECTED, f"unexpected {type(error).__name__}: {flat(str(error))} (RIDECODEC_TRACEBACK=1 shows where)"
+
+
+def flat(message: str) -> str:
+    """A message of several lines as one."""
+    return " ".join(message.split())
+
+
+def _is_about_memory(message: str) -> bool:
+    """Whether torch says that an allocation failed, which it does with a plain RuntimeError on a CPU."""
+    return "can't allocate memory" in message or "out of memory" in message
+
+
+def report(error: BaseException, job: Job | None = None, as_json: bool = False) -> int:
+    """Say what went wrong with ``job``, and return the exit code."""
+    code, message = explain(error)
+    if os.environ.get("RIDECODEC_TRACEBACK"):
+        traceback.print_exception(error, file=sys.stderr)
+    say(f"{label(job.input)}: {message}" if job else message)
+    if job and as_json:
+        click.echo(json.dumps({"input": job.input, "output": job.output, "error": message, "exit_code": code}))
+    return code
+
+
+def for_each(
+    jobs: Sequence[Job], work: Callable[[Job], None], *, keep_going: bool = False, as_json: bool = False
+) -> None:
+    """Do ``work`` on every job, up to the first failure unless ``keep_going``; exits with the first failure's code."""
+    first = 0
+    for job in jobs:
+        try:
+            work(job)
+        except CONTROL:
+            raise
+        except BaseException as error:  # constriction's panics are no Exceptions
+            code = report(error, job, as_json)
+            first = first or code
+            if not keep_going:
+                break
+    if first:
+        raise click.exceptions.Exit(first)

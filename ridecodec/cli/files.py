@@ -1,0 +1,201 @@
+"""Inputs and outputs: which file becomes which, reading, and outputs that appear complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from ridecodec.errors import InputError, OutputError, OutputExistsError, UsageError
+
+STANDARD = "-"
+_unfinished: set[Path] = set()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and its output; "-" is standard input or output, an empty output none."""
+
+    input: str
+    output: str = ""
+
+
+def label(name: str) -> str:
+    """An input's name for messages."""
+    return "standard input" if name == STANDARD else click.format_filename(name)
+
+
+def output_label(name: str) -> str:
+    """An output's name for messages."""
+    return "standard output" if name == STANDARD else click.format_filename(name)
+
+
+def plan(
+    paths: Sequence[str],
+    *,
+    output: str | None,
+    folder: str | None,
+    suffix: str,
+    names_output: Callable[[str], bool],
+) -> list[Job]:
+    """Pair every input with its output: ``output``, or its name with ``suffix`` in ``folder`` or else beside it.
+
+    The second of two paths is the output where ``names_output`` says so. Raises UsageError where the options
+    contradict one another or two inputs would become one file.
+    """
+    inputs = list(paths)
+    if output is None and folder is None and len(inputs) == 2 and names_output(inputs[1]):
+        output = inputs.pop()
+    if output is not None and len(inputs) > 1:
+        raise UsageError("one output for several inputs: give --output-dir instead of --output")
+    if folder is not None and (output is not None or STANDARD in inputs):
+        raise UsageError("--output-dir goes neither with --output nor with standard input")
+    if inputs.count(STANDARD) > 1:
+        raise UsageError("standard input can be read only once")
+    jobs = [Job(name, output or _beside(name, folder, suffix)) for name in inputs]
+    seen: dict[str, str] = {}
+    for job in jobs:
+        place = os.path.realpath(job.output)
+        if place in seen:
+            raise UsageError(f"{label(seen[place])} and {label(job.input)} would both become {label(job.output)}")
+        seen[place] = job.input
+    if folder is not None:
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {label(folder)}: {error.strerror}") from error
+    return jobs
+
+
+def _beside(name: str, folder: str | None, suffix: str) -> str:
+    if name == STANDARD:
+        return STANDARD
+    root = os.path.splitext(name)[0]
+    return (root if folder is None else os.path.join(folder, os.path.basename(root))) + suffix
+
+
+def check(job: Job, force: bool) -> None:
+    """Refuse before the work what could not be written after it."""
+    target = job.output
+    if target == STANDARD:
+        if sys.stdout.isatty():
+            raise UsageError("standard output is a terminal: redirect it, or name an output")
+    elif os.path.isdir(target):
+        raise OutputError(f"the output {label(target)} is a folder: --output-dir writes into it")
+    elif os.path.exists(target) and job.input != STANDARD and _same(job.input, target):
+        raise UsageError(f"the output {label(target)} is the input itself")
+    elif not is_stream(target):
+        _refuse_existing(target, force)
+        parent = os.path.dirname(os.path.realpath(target))
+        if not os.path.isdir(parent):
+            raise OutputError(f"the output's folder {label(parent)} does not exist")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise OutputError(f"no permission to write into {label(parent)}")
+
+
+def _same(first: str, second: str) -> bool:
+    try:
+        return os.path.samefile(first, second)
+    except OSError:
+        return False  # an input that is not there is reported when it is read
+
+
+def is_stream(output: str) -> bool:
+    """Whether this is standard output, a device or a pipe, which is written to and never replaced or removed."""
+    return output == STANDARD or (os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output))
+
+
+def _refuse_existing(target: str, force: bool) -> None:
+    if not force and os.path.lexists(target):
+        raise OutputExistsError(f"the output {label(target)} exists already: --force overwrites it")
+
+
+@contextlib.contextmanager
+def placed(output: str, force: bool) -> Iterator[Path]:
+    """A path to write to, beside ``output``; moved there when the block ends well, removed when it does not."""
+    target = Path(os.path.realpath(output))  # a link stays, and what it points to is replaced
+    part = target.with_name(f".ridecodec-{os.urandom(8).hex()}.part")
+    _unfinished.add(part)
+    try:
+        yield part
+        with part.open("r+b") as file:
+            os.fsync(file.fileno())  # a full disk or quota may show only here
+        _refuse_existing(output, force)
+        part.replace(target)
+    except OSError as error:
+        raise OutputError(f"cannot write {label(output)}: {error.strerror or error}") from error
+    except OutputError as error:
+        raise OutputError(f"{label(output)}: {error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        _unfinished.discard(part)
+
+
+def read(name: str) -> bytes:
+    """All bytes of an input; raises InputError."""
+    try:
+        return read_standard() if name == STANDARD else Path(name).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}") from error
+
+
+def read_standard() -> bytes:
+    """All of standard input."""
+    if sys.stdin.isatty():
+        raise UsageError("standard input is a terminal: redirect it, or name a file")
+    return sys.stdin.buffer.read()
+
+
+def write(output: str, data: bytes, force: bool) -> None:
+    """Write ``data`` to ``output``: a file whole or not at all, a stream as far as it goes.
+
+    Raises OutputError, or BrokenPipeError when nobody reads the stream any more.
+    """
+    if not is_stream(output):
+        with placed(output, force) as path:
+            path.write_bytes(data)
+        return
+    try:
+        with contextlib.ExitStack() as stack:
+            stream = sys.stdout.buffer if output == STANDARD else stack.enter_context(open(output, "wb"))
+            stream.write(data)
+            stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {output_label(output)}: {error.strerror or error}") from error
+
+
+def clean_up_on_signals() -> None:
+    """Interruption, termination and hang-up end the program in an orderly way, with 128 + the signal's number.
+
+    The first signal raises, so that unfinished outputs are removed on the way out; a second one ends it at once.
+    """
+    stop = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    stop = [number for number in stop if signal.getsignal(number) is not signal.SIG_IGN]  # nohup stays in force
+    owner = os.getpid()
+
+    def at_once(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            for part in list(_unfinished):
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
+        os._exit(128 + number)
+
+    def orderly(number: int, frame: FrameType | None) -> None:
+        for each in stop:
+            signal.signal(each, at_once)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
+    for number in stop:
+        signal.signal(number, orderly)

@@ -1,0 +1,55 @@
+"""ridecodec info"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from ridecodec.cli import failures, files, options
+from ridecodec.cli.files import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ridecodec import Info
+
+
+@click.command(short_help="Show what an .rdc file says of itself.")
+@options.inputs("FILE...")
+@options.as_json
+def command(paths: tuple[str, ...], as_json: bool) -> None:
+    """Show what .rdc files say of themselves, without decoding: bytes and bits a sub-pixel of every part.
+
+    "-" is standard input.
+    """
+    from ridecodec import read_info
+
+    def work(job: Job) -> None:
+        info = read_info(files.read(job.input))
+        if as_json:
+            click.echo(json.dumps({"input": job.input, **info.to_dict()}))
+        else:
+            for line in _lines(files.label(job.input), info):
+                click.echo(line)
+
+    failures.for_each([Job(path) for path in paths], work, keep_going=True, as_json=as_json)
+
+
+def _lines(name: str, info: Info) -> Iterator[str]:
+    sub_pixels = info.width * info.height * info.channels
+
+    def row(part: str, size: int, rate: float) -> str:
+        return f"  {part:<40}{size:>15,} bytes {rate:>9.4f} bpsp"
+
+    yield f"{name}: {info.width} x {info.height}, {info.colour}, {info.bit_depth} bits"
+    yield f"  model {info.model} {info.model_hash}, " + (f"tiles of {info.tile} pixels" if info.tile else "not tiled")
+    for part, size in (("header", info.header_bytes), ("metadata", info.metadata_bytes), ("index", info.index_bytes)):
+        yield row(part, size, 8 * size / sub_pixels)
+    for chunk in info.metadata:
+        yield f"    {chunk.kind}: {chunk.bytes:,} bytes"
+    for number, tile in enumerate(info.tiles):
+        at = f"tile {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
+        yield row(at, tile.bytes, tile.bits_per_subpixel)
+    yield row("total", info.total_bytes, info.bpsp)

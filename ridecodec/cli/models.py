@@ -1,0 +1,26 @@
+"""ridecodec models"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from ridecodec.cli import options
+
+
+@click.command(short_help="List the models at hand.")
+@options.as_json
+def command(as_json: bool) -> None:
+    """List the models at hand: name, content hash, size, rate over Kodak's 24 pictures, and what it is for."""
+    from ridecodec.models import registry
+
+    if as_json:
+        for card in registry.cards():
+            click.echo(json.dumps(asdict(card)))
+        return
+    click.echo(f"{'name':<12}{'hash':<10}{'bytes':>11}  {'Kodak bpsp':>10}  {'for'}")
+    for card in registry.cards():
+        rate = "-" if card.kodak_bpsp is None else f"{card.kodak_bpsp:.3f}"
+        click.echo(f"{card.name:<12}{card.hash:<10}{card.bytes:>11,}  {rate:>10}  {card.purpose}")

@@ -1,0 +1,124 @@
+"""Options that several commands share, and their types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATH = click.Path(allow_dash=True, readable=False)  # what is there is seen when it is opened
+
+
+def region(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int, int, int] | None:
+    """Callback of an option: X,Y,W,H as left, top, width and height."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is not four whole numbers X,Y,W,H", ctx, param)
+    x, y, width, height = map(int, parts)
+    return x, y, width, height
+
+
+def _models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ridecodec.models import registry
+
+    return [CompletionItem(c.name, help=c.purpose) for c in registry.cards() if c.name.startswith(incomplete)]
+
+
+def inputs(metavar: str) -> Callable[[Function], Function]:
+    return click.argument("paths", nargs=-1, required=True, type=PATH, metavar=metavar)
+
+
+def model(multiple: bool = False) -> Callable[[Function], Function]:
+    text = (
+        "Model to code with; repeat for several." if multiple else "Model to code with ('ridecodec models' lists them)."
+    )
+    default: Any = ("photo",) if multiple else "photo"
+    name = "models" if multiple else "model"
+    return click.option(
+        "-m",
+        "--model",
+        name,
+        default=default,
+        multiple=multiple,
+        show_default=True,
+        metavar="NAME",
+        shell_complete=_models,
+        help=text,
+    )
+
+
+def engine(function: Function) -> Function:
+    """--device and --threads."""
+    device = click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where the model runs; auto: the GPU if there is one. The file is the same.",
+    )
+    threads = click.option(
+        "--threads",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="N",
+        help="Processor threads, 0 for one a core.  [default: 0]",
+    )
+    return device(threads(function))
+
+
+def tile(function: Function) -> Function:
+    return click.option(
+        "--tile",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="N",
+        help="Code in squares of N x N pixels, independent of one another; 0 leaves it to ridecodec.  [default: 0]",
+    )(function)
+
+
+def output(what: str) -> Callable[[Function], Function]:
+    """--output, --output-dir, --force and --keep-going."""
+
+    def decorate(function: Function) -> Function:
+        for option in (
+            click.option("-k", "--keep-going", is_flag=True, help="Go on with the other files after a failure."),
+            click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist."),
+            click.option(
+                "-d",
+                "--output-dir",
+                "folder",
+                type=PATH,
+                metavar="DIR",
+                help=f"Write {what} into this folder, made where it is missing.",
+            ),
+            click.option(
+                "-o",
+                "--output",
+                type=PATH,
+                metavar="FILE",
+                help="Name the output of the one input; - is standard output.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def reporting(function: Function) -> Function:
+    """--quiet, --verbose and --json."""
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+    verbose = click.option("-v", "--verbose", is_flag=True, help="Say more about each file.")
+    return quiet(verbose(as_json(function)))
+
+
+def as_json(function: Function) -> Function:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, an object a line.")(
+        function
+    )

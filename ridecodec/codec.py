@@ -1,0 +1,243 @@
+"""Pictures to .rdc data and back: plans the tiles, picks the backend, spreads the work, checks the result."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ridecodec import container
+from ridecodec.container import Box, Container, Header
+from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
+from ridecodec.models import registry
+from ridecodec.models.base import Backend
+from ridecodec.picture import ColourType, Picture
+from ridecodec.tilecoder import EncodedTile, Tick, decode_tiles, encode_tile
+
+DEFAULT_TILE = 1024
+MAX_TILE = 1 << 14
+_FRONT_ROWS = 4096
+"""Rows of all tiles in a batch: enough to fill the products, small enough for the cache."""
+_CODED = {ColourType.GRAY: [0], ColourType.RGB: [1, 0, 2]}
+"""Channels of a picture in coding order: green first."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work is: pixels of all, and the bits that they took."""
+
+    pixels_done: int
+    pixels_total: int
+    bits: float
+    channels: int
+
+
+class _Meter:
+    """Adds up what the workers report, and stops them when the work is off."""
+
+    def __init__(self, report: Callable[[Progress], None] | None, total: int, channels: int) -> None:
+        self.report, self.total, self.channels = report, total, channels
+        self.pixels, self.bits = 0, 0.0
+        self.off = False
+        self.lock = threading.Lock()
+
+    def tick(self, pixels: int, bits: float) -> None:
+        if self.off:
+            raise _StoppedError
+        with self.lock:
+            self.pixels += pixels
+            self.bits += bits
+            if self.report is not None:
+                self.report(Progress(self.pixels, self.total, self.bits, self.channels))
+
+
+class _StoppedError(Exception):
+    """Raised in a worker whose result nobody wants any more."""
+
+
+def pick_device(name: str) -> torch.device:
+    """Device of ``auto``, ``cpu`` or ``cuda``; UsageError where it is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device {name!r}; choose auto, cpu or cuda")
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise UsageError("there is no CUDA device that this PyTorch can use; choose --device cpu")
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def encode(
+    picture: Picture,
+    *,
+    model: str,
+    device: str,
+    threads: int,
+    tile: int,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[bytes, list[EncodedTile]]:
+    """The .rdc data of a picture and its tiles, in the order of the file."""
+    channels = _coding_channels(picture.colour, picture.bit_depth, InputError)
+    card = registry.current(model)
+    tile = DEFAULT_TILE if tile == 0 else tile
+    if not 1 <= tile <= MAX_TILE:
+        raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {MAX_TILE}")
+    backend = registry.load(card, pick_device(device))
+    boxes = container.tile_boxes(picture.width, picture.height, tile)
+    meter = _Meter(progress, picture.width * picture.height, len(channels))
+
+    def work(box: Box) -> EncodedTile:
+        return encode_tile(backend, coding_planes(picture, box), meter.tick)
+
+    tiles = _spread(work, boxes, threads, meter)
+    header = Header(
+        picture.width,
+        picture.height,
+        picture.colour,
+        picture.bit_depth,
+        card.name,
+        bytes.fromhex(card.hash),
+        picture.checksum(),
+        tile if len(boxes) > 1 else 0,
+    )
+    return container.write(header, picture.metadata, [t.payload for t in tiles]), tiles
+
+
+def coding_planes(picture: Picture, box: Box) -> NDArray[np.uint8]:
+    """A tile's samples in coding order, uint8 [C, H, W]."""
+    pixels = picture.planes[:, box.y : box.y + box.height, box.x : box.x + box.width]
+    return np.stack([pixels[c] for c in _CODED[picture.colour]])
+
+
+def verify(
+    picture: Picture,
+    data: bytes,
+    *,
+    device: str,
+    threads: int,
+    progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Decode ``data`` and compare; VerificationError where it is not the picture."""
+    again = decode(data, device=device, threads=threads, progress=progress)
+    if not np.array_equal(again.planes, picture.planes):
+        raise VerificationError("decoding what was compressed gives other pixels; please report this picture")
+
+
+def decode(
+    data: bytes,
+    *,
+    device: str,
+    threads: int,
+    region: tuple[int, int, int, int] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Picture:
+    """The picture in .rdc data, or the region (x, y, width, height) of it."""
+    held = container.read(data)
+    header = held.header
+    channels = _coding_channels(header.colour, header.bit_depth, DamagedError)
+    area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
+    card = registry.find(header.model, header.model_hash)
+    if len(channels) not in card.channels:
+        raise DamagedError(
+            f"the header is damaged: the model {card.name!r} does not code {header.colour.name} pictures"
+        )
+    backend = registry.load(card, pick_device(device))
+    tiles = _covering(header, area)
+    boxes = header.boxes
+    meter = _Meter(progress, sum(boxes[i].width * boxes[i].height for i in tiles), len(channels))
+    out = np.empty((area.height, area.width, len(channels)), np.uint8)
+
+    def work(batch: list[int]) -> None:
+        first = boxes[batch[0]]
+        decoded = _decode_batch(backend, held, batch, len(channels), first, meter.tick)
+        for i, pixels in zip(batch, decoded, strict=True):
+            box = boxes[i]
+            left, top = max(box.x, area.x), max(box.y, area.y)
+            right, bottom = min(box.x + box.width, area.x + area.width), min(box.y + box.height, area.y + area.height)
+            part = pixels[:, top - box.y : bottom - box.y, left - box.x : right - box.x]
+            for plane, c in zip(part, channels, strict=True):
+                out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = plane
+
+    _spread(work, _batches(boxes, tiles, threads), threads, meter)
+    picture = Picture(out.transpose(2, 0, 1), header.colour, header.bit_depth, metadata=held.metadata)
+    if region is None and picture.checksum() != header.samples_checksum:
+        raise DamagedError("the decoded pixels do not match the file's checksum of them: the file is damaged")
+    return picture
+
+
+def _decode_batch(
+    backend: Backend, held: Container, batch: list[int], channels: int, box: Box, tick: Tick
+) -> NDArray[np.uint8]:
+    payloads = [bytes(held.payload(i)) for i in batch]
+    return decode_tiles(backend, payloads, channels, box.height, box.width, tick)
+
+
+def _coding_channels(colour: ColourType, depth: int, error: type[InputError] | type[DamagedError]) -> list[int]:
+    if colour not in _CODED or depth != 8:
+        raise error(f"{depth}-bit {colour.name} pictures are not supported yet, only 8-bit gray and RGB")
+    return _CODED[colour]
+
+
+def _region(header: Header, region: tuple[int, int, int, int]) -> Box:
+    x, y, width, height = region
+    inside = 0 <= x < x + width <= header.width and 0 <= y < y + height <= header.height
+    if not inside:
+        raise UsageError(
+            f"the region {x},{y},{width},{height} is not inside of the picture ({header.width} x {header.height})"
+        )
+    return Box(x, y, width, height)
+
+
+def _covering(header: Header, area: Box) -> list[int]:
+    """Tiles that have a pixel of ``area``."""
+    if not header.tile:
+        return [0]
+    side, columns = header.tile, header.boxes.columns
+    across = range(area.x // side, (area.x + area.width - 1) // side + 1)
+    down = range(area.y // side, (area.y + area.height - 1) // side + 1)
+    return [row * columns + column for row in down for column in across]
+
+
+def _batches(boxes: Sequence[Box], tiles: list[int], threads: int) -> list[list[int]]:
+    """Tiles of equal size together, as many as fill a front but not so few batches that a thread has none."""
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for i in tiles:
+        by_size.setdefault((boxes[i].height, boxes[i].width), []).append(i)
+    result = []
+    for (height, _), same in by_size.items():
+        size = max(1, min(_FRONT_ROWS // height, -(-len(same) // _workers(threads))))
+        result += [same[i : i + size] for i in range(0, len(same), size)]
+    return result
+
+
+def _workers(threads: int) -> int:
+    if threads < 0:
+        raise UsageError(f"{threads} threads make no sense; choose 1 or more, or 0 for all cores")
+    if threads:
+        return threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _spread(work: Callable[[Any], Any], items: Iterable[Any], threads: int, meter: _Meter) -> list[Any]:
+    """Results of ``work`` on all items, in order; the first error stops the others."""
+    todo = list(items)
+    count = min(_workers(threads), len(todo))
+    if count == 1:
+        return [work(item) for item in todo]
+    with ThreadPoolExecutor(count) as pool:
+        futures = [pool.submit(work, item) for item in todo]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            failed = [f for f in futures if f.done() and f.exception() is not None]
+            if failed:
+                raise failed[0].exception() or RuntimeError
+            return [f.result() for f in futures]
+        except BaseException:
+            meter.off = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

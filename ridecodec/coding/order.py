@@ -1,0 +1,156 @@
+"""Which pixel follows which: the causal neighbourhood, its wavefront, and the two memory layouts.
+
+A pixel (row y, column x) belongs to the front ``t = x + slope * y``. Pixels of one front do not see each other,
+so a tile of W x H pixels takes ``W + slope * (H - 1)`` steps. Both layouts hold every plane flat, so that a
+context is one gather: the value of tap (dy, dx) of the pixel at ``position`` lies at ``position + shift(dy, dx)``.
+
+Pixels outside of the tile have values too, the same in both layouts and known when they are wanted:
+left of row y stands the first pixel of row y-1 (the plane's initial value for row 0), right of it its own last
+pixel, and row -d repeats row 0 at the same front, that is ``slope * d`` columns further left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Offset = tuple[int, int]
+"""(dy, dx) of a neighbour; dy <= 0."""
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """The causal reach of a backend: rows above, columns to the left and right, and the slope that follows."""
+
+    top: int
+    left: int
+    right: int
+    slope: int
+
+    @classmethod
+    def of(cls, offsets: Iterable[Offset]) -> Neighbourhood:
+        """Smallest reach that holds ``offsets``; ValueError where an offset is not causal in raster order."""
+        top, left, right, slope = 0, 1, 1, 1
+        for dy, dx in offsets:
+            if dy > 0 or (dy == 0 and dx >= 0):
+                raise ValueError(f"offset (dy={dy}, dx={dx}) is not causal")
+            top, left, right = max(top, -dy), max(left, -dx), max(right, dx)
+            if dy < 0 < dx:
+                slope = max(slope, dx // -dy + 1)
+        return cls(top, left, right, slope)
+
+    def fronts(self, height: int, width: int) -> int:
+        """Number of steps of a tile."""
+        return width + self.slope * (height - 1)
+
+    def rows(self, t: int, height: int, width: int) -> tuple[int, int]:
+        """Rows [y0, y1) that have a pixel in front ``t``."""
+        y0 = max(0, -(-(t - width + 1) // self.slope))
+        return y0, min(height - 1, t // self.slope) + 1
+
+
+def wavefront_order(height: int, width: int, slope: int) -> Tensor:
+    """Raster positions of a tile's pixels in coding order: by front, within it by row. int64 [height * width]."""
+    y = torch.arange(height).repeat_interleave(width)
+    t = torch.arange(width).repeat(height) + slope * y
+    return torch.argsort(t * height + y)
+
+
+class RasterLayout:
+    """Planes of one whole tile, extended at its borders; for evaluating all pixels at once."""
+
+    def __init__(self, hood: Neighbourhood, height: int, width: int) -> None:
+        self.hood, self.height, self.width = hood, height, width
+        # the top rows are filled from columns further left, so row 0 needs that much more of its left side
+        self.left = hood.left + hood.slope * hood.top
+        self.stride = self.left + width + hood.right
+        self.size = (hood.top + height) * self.stride
+
+    def shift(self, offset: Offset) -> int:
+        return offset[0] * self.stride + offset[1]
+
+    def positions(self, y0: int, y1: int) -> Tensor:
+        """Flat positions of rows [y0, y1), raster order. int64 [(y1 - y0) * width]."""
+        first = torch.arange(y0, y1) + self.hood.top
+        return (first[:, None] * self.stride + torch.arange(self.width) + self.left).reshape(-1)
+
+    def extend(self, planes: Tensor, initial: float) -> Tensor:
+        """[P, H, W] -> [P, size]: the tile with its border values around it."""
+        p, top, left, w = planes.shape[0], self.hood.top, self.left, self.width
+        out = planes.new_full((p, top + self.height, self.stride), initial)
+        body = out[:, top:]
+        body[:, :, left : left + w] = planes
+        body[:, 1:, :left] = planes[:, :-1, :1]
+        body[:, :, left + w :] = planes[:, :, -1:]
+        for d in range(1, top + 1):
+            lag = self.hood.slope * d
+            out[:, top - d, lag:] = body[:, 0, : self.stride - lag]
+        return out.view(p, self.size)
+
+
+class FrontLayout:
+    """Planes of a batch of equal tiles, skewed so that a front is contiguous: [plane, front, tile, row].
+
+    Only a window of fronts is held: when it is full, the last ones that taps still reach move to its beginning.
+    """
+
+    SPARE = 64
+
+    def __init__(self, hood: Neighbourhood, height: int, width: int, tiles: int) -> None:
+        self.hood, self.height, self.width, self.tiles = hood, height, width, tiles
+        self.lead = hood.left + hood.slope * hood.top  # fronts before its own that a pixel's taps may reach
+        self.rows = hood.top + height
+        self.step = tiles * self.rows
+        self.ahead = max(hood.right, hood.slope)  # fronts after its own that a pixel's border values are written to
+        self.window = self.lead + 1 + self.ahead + self.SPARE
+        self.origin = -self.lead
+        self.plane = self.window * self.step
+
+    def shift(self, offset: Offset) -> int:
+        dy, dx = offset
+        return (dx + self.hood.slope * dy) * self.step + dy
+
+    def positions(self) -> Tensor:
+        """Flat positions of all rows' pixels in a front, behind what `enter` gives. int64 [tiles, height]."""
+        return (
+            self.lead * self.step
+            + torch.arange(self.tiles)[:, None] * self.rows
+            + torch.arange(self.height)
+            + self.hood.top
+        )
+
+    def blank(self, initial: list[float], device: torch.device) -> Tensor:
+        """[P, window, tiles, rows], each plane filled with its initial value."""
+        value = torch.tensor(initial, dtype=torch.float32, device=device)
+        return value[:, None, None, None].repeat(1, self.window, self.tiles, self.rows)
+
+    def enter(self, buffer: Tensor, t: int) -> int:
+        """Make room for front ``t``; gives the flat position of the first front that its taps may reach."""
+        at = t - self.origin
+        if at + self.ahead >= self.window:
+            keep = self.window - self.SPARE
+            buffer[:, :keep] = buffer[:, self.SPARE :].clone()
+            self.origin += self.SPARE
+            at -= self.SPARE
+        return (at - self.lead) * self.step
+
+    def write(self, buffer: Tensor, t: int, values: Tensor) -> None:
+        """Put front ``t``'s values [P, tiles, rows of the front] in place, and the border values they decide."""
+        hood, top = self.hood, self.hood.top
+        y0, y1 = hood.rows(t, self.height, self.width)
+        at = t - self.origin
+        buffer[:, at, :, top + y0 : top + y1] = values
+        if y0 == 0 and top:
+            buffer[:, at, :, :top] = values[:, :, :1]
+        first, past = divmod(t, hood.slope)
+        if past == 0 and first + 1 < self.height:  # column 0 of row `first` stands left of the next row
+            start = at + hood.slope
+            buffer[:, max(0, start - self.lead) : start, :, top + first + 1] = values[:, None, :, first - y0]
+        last, past = divmod(t - self.width + 1, hood.slope)
+        if past == 0 and 0 <= last < self.height:  # the last column of row `last` stands right of itself
+            begin = 0 if last == 0 else top + last
+            border = values[:, None, :, last - y0, None]
+            buffer[:, at + 1 : at + 1 + hood.right, :, begin : top + last + 1] = border

@@ -1,0 +1,346 @@
+"""The bytes of an .rdc file, written and read without any model; docs/format.md specifies them.
+
+Nothing that is read is trusted: every length is held against the bytes that are there before memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.errors import DamagedError, ModelMissingError
+from ridecodec.picture import Chunk, ColourType
+from ridecodec.varint import read_varint, write_varint
+
+MAGIC = b"\x92RD"
+VERSION = 1
+MODEL_IDS = {1: "photo", 2: "gradient", 3: "uniform"}
+"""The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
+
+MIN_BITS = 2 * math.log2(2**24 / (2**24 - 15))
+"""The least that a sample costs: two steps of 16 symbols each, of which the other 15 keep a probability of 2^-24."""
+
+_DEPTHS = (8, 1, 2, 4, 16)
+_COLOUR_DEPTHS = {
+    ColourType.GRAY: (1, 2, 4, 8, 16),
+    ColourType.RGB: (8, 16),
+    ColourType.PALETTE: (1, 2, 4, 8),
+    ColourType.GRAY_ALPHA: (8, 16),
+    ColourType.RGBA: (8, 16),
+}
+_TYPES = {
+    colour | _DEPTHS.index(depth) << 3: (colour, depth) for colour, depths in _COLOUR_DEPTHS.items() for depth in depths
+}
+_METADATA_FLAG = 1 << 6
+_TILED_FLAG = 1 << 7
+_TILE_SLACK_BITS = 64
+_INDEX_ENTRY = 5
+_NAME_LIMIT = 64
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of a picture, in pixels; `x`, `y` is its upper left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class TileBoxes(Sequence[Box]):
+    """The tiles of a picture in the order of the file: rows of squares, clipped at the right and at the bottom.
+
+    Boxes are computed when asked for, as a file can claim any number of them.
+    """
+
+    def __init__(self, width: int, height: int, tile: int) -> None:
+        """Cut `width` x `height` pixels into squares of `tile` (0: all is one tile)."""
+        self._width, self._height = width, height
+        self._side = tile or max(width, height)
+        self.columns = -(-width // self._side)
+        self.rows = -(-height // self._side)
+
+    def __len__(self) -> int:
+        return self.columns * self.rows
+
+    @overload
+    def __getitem__(self, index: int) -> Box: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Box]: ...
+    def __getitem__(self, index: int | slice) -> Box | list[Box]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"tile {index} of {len(self)}")
+        row, column = divmod(index % len(self), self.columns)
+        x, y = column * self._side, row * self._side
+        return Box(x, y, min(self._side, self._width - x), min(self._side, self._height - y))
+
+
+def tile_boxes(width: int, height: int, tile: int) -> TileBoxes:
+    """Return the boxes of the tiles of a picture, in the order of the file; `tile` 0 means that all is one tile."""
+    return TileBoxes(width, height, tile)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its picture before any sample.
+
+    `model_hash` is the first four bytes of the model's content hash, `samples_checksum` what `Picture.checksum` gives,
+    and `tile` the side of the square tiles, or 0 if the picture is one tile.
+    """
+
+    width: int
+    height: int
+    colour: ColourType
+    bit_depth: int
+    model: str
+    model_hash: bytes
+    samples_checksum: int
+    tile: int = 0
+
+    @property
+    def boxes(self) -> TileBoxes:
+        """The tiles of the picture, in the order of the file."""
+        return tile_boxes(self.width, self.height, self.tile)
+
+    @property
+    def sub_pixels(self) -> int:
+        """Samples of the picture."""
+        return self.width * self.height * self.colour.channels
+
+
+@dataclass(frozen=True, eq=False)
+class Container:
+    """A file taken apart: `lengths`, int64 [tiles], are the bytes of each tile.
+
+    The four sizes in bytes and the lengths add up to the file: `header_bytes` (its check included), `metadata_bytes`,
+    `index_bytes` (the payload's checksum if there is one tile).
+    """
+
+    header: Header
+    metadata: tuple[Chunk, ...]
+    lengths: NDArray[np.int64]
+    header_bytes: int
+    metadata_bytes: int
+    index_bytes: int
+    _checksums: NDArray[np.uint32]
+    _offsets: NDArray[np.int64]
+    _data: memoryview
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of the whole file."""
+        return len(self._data)
+
+    def payload(self, tile: int) -> memoryview:
+        """Return the coded bytes of a tile; raise `DamagedError`, naming the tile, if its checksum is wrong."""
+        start = int(self._offsets[tile])
+        payload = self._data[start : start + int(self.lengths[tile])]
+        if zlib.crc32(payload) != self._checksums[tile]:
+            if not self.header.tile:
+                raise DamagedError("the pixel data is damaged or cut short: its checksum is wrong")
+            box = self.header.boxes[tile]
+            raise DamagedError(f"tile {tile} (at {box.x},{box.y}) is damaged: its checksum is wrong")
+        return payload
+
+
+def write(header: Header, metadata: Sequence[Chunk], payloads: Sequence[bytes]) -> bytes:
+    """Return the file that `read` takes apart; `payloads` has the coded bytes of each tile of `header.boxes`.
+
+    A tile size that the whole picture fits into is written as 0.  Raises `ValueError` for what the format cannot hold.
+    """
+    if len(payloads) != len(header.boxes):
+        raise ValueError(f"{len(payloads)} payloads for {len(header.boxes)} tiles")
+    if len(payloads) == 1:
+        header = replace(header, tile=0)
+    section = b"".join(_kind(chunk) + write_varint(len(chunk.data)) + chunk.data for chunk in metadata)
+    head = _write_header(header, section)
+    if header.tile:
+        index = b"".join(write_varint(len(payload)) + _checksum(payload) for payload in payloads)
+        index += _checksum(index)
+    else:
+        index = _checksum(payloads[0])
+    return b"".join((head, section, index, *payloads))
+
+
+def read(data: bytes | memoryview) -> Container:
+    """Take a file apart without copying it, and check all of it but the tiles (see `Container.payload`).
+
+    Raises `DamagedError` naming the part that is wrong, and `ModelMissingError` for a model without a known number.
+    """
+    view = memoryview(data).cast("B")
+    reader = _Reader(view)
+    header, metadata_bytes, metadata_checksum = _read_header(reader)
+    header_bytes = reader.position
+    section = reader.take(metadata_bytes, "metadata")
+    if metadata_bytes and zlib.crc32(section) != metadata_checksum:
+        raise DamagedError("the metadata is damaged: its checksum is wrong")
+    metadata = _read_chunks(section)
+    lengths, checksums = _read_index(reader, header)
+    index_bytes = reader.position - header_bytes - metadata_bytes
+    offsets = reader.position + np.cumsum(lengths) - lengths
+    if (reader.left * 8 + len(lengths) * _TILE_SLACK_BITS) < header.sub_pixels * MIN_BITS:
+        raise DamagedError("the header is damaged: it claims more pixels than the file's bytes can hold")
+    return Container(header, metadata, lengths, header_bytes, metadata_bytes, index_bytes, checksums, offsets, view)
+
+
+class _Reader:
+    """Takes fields off the front of a file."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.position = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.position
+
+    def take(self, count: int, part: str) -> memoryview:
+        if count > self.left:
+            raise DamagedError(f"the {part} is damaged: it is cut short, or a length in it is wrong")
+        self.position += count
+        return self.data[self.position - count : self.position]
+
+    def integer(self, count: int, part: str) -> int:
+        return int.from_bytes(self.take(count, part), "little")
+
+    def varint(self, part: str) -> int:
+        value, self.position = read_varint(self.data, self.position, part)
+        return value
+
+
+def _read_header(reader: _Reader) -> tuple[Header, int, int]:
+    """Return the header, and the length and checksum of the metadata."""
+    if reader.data[: len(MAGIC)] != MAGIC:
+        raise DamagedError("this is no .rdc file")
+    reader.take(len(MAGIC), "header")
+    version = reader.integer(1, "header")
+    if version != VERSION:
+        raise DamagedError(f"the file has format version {version}, which needs a newer ridecodec")
+    flags = reader.integer(1, "header")
+    width, height = reader.varint("header"), reader.varint("header")
+    number = reader.integer(1, "header")
+    name = bytes(reader.take(reader.varint("header"), "header")) if number == 0 else b""
+    model_hash = bytes(reader.take(4, "header"))
+    samples_checksum = reader.integer(4, "header")
+    tile = reader.varint("header") if flags & _TILED_FLAG else 0
+    metadata_bytes = reader.varint("header") if flags & _METADATA_FLAG else 0
+    metadata_checksum = reader.integer(4, "header") if flags & _METADATA_FLAG else 0
+    check = zlib.crc32(reader.data[: reader.position]) & 0xFFFF
+    if reader.integer(2, "header") != check:
+        raise DamagedError("the header is damaged: its check is wrong")
+
+    type_code = flags & ~(_METADATA_FLAG | _TILED_FLAG)
+    if type_code not in _TYPES:
+        raise DamagedError("the header is damaged: it claims a type of picture that there is not")
+    colour, bit_depth = _TYPES[type_code]
+    if not width or not height:
+        raise DamagedError("the header is damaged: it claims a picture without pixels")
+    if flags & _TILED_FLAG and not 0 < tile < max(width, height):
+        raise DamagedError("the header is damaged: its tile size makes no sense")
+    if flags & _METADATA_FLAG and not metadata_bytes:
+        raise DamagedError("the header is damaged: it claims metadata without bytes")
+    model = _read_model(number, name)
+    header = Header(width, height, colour, bit_depth, model, model_hash, samples_checksum, tile)
+    return header, metadata_bytes, metadata_checksum
+
+
+def _read_model(number: int, name: bytes) -> str:
+    if number == 0:
+        if not _valid_name(name):
+            raise DamagedError("the header is damaged: the name of the model is wrong")
+        return name.decode("ascii")
+    if number not in MODEL_IDS:
+        raise ModelMissingError(f"the file needs model number {number}, which only a newer ridecodec can have")
+    return MODEL_IDS[number]
+
+
+def _valid_name(name: bytes) -> bool:
+    """Whether a model of this name, without a number, may be in a file."""
+    printable = all(0x21 <= byte <= 0x7E for byte in name)
+    return 0 < len(name) <= _NAME_LIMIT and printable and name.decode("ascii") not in MODEL_IDS.values()
+
+
+def _read_chunks(section: memoryview) -> tuple[Chunk, ...]:
+    reader, chunks = _Reader(section), []
+    while reader.left:
+        kind = bytes(reader.take(4, "metadata"))
+        data = bytes(reader.take(reader.varint("metadata"), "metadata"))
+        if not _valid_kind(kind):
+            raise DamagedError("the metadata is damaged: a chunk has no valid kind")
+        chunks.append(Chunk(kind, data))
+    return tuple(chunks)
+
+
+def _valid_kind(kind: bytes) -> bool:
+    return len(kind) == 4 and all(0x20 <= byte <= 0x7E for byte in kind)
+
+
+def _read_index(reader: _Reader, header: Header) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """Return the length and the checksum of each tile; the lengths add up to the bytes left."""
+    if not header.tile:
+        checksum = reader.integer(4, "pixel data")
+        return np.array([reader.left], np.int64), np.array([checksum], np.uint32)
+    count = len(header.boxes)
+    if count > reader.left // _INDEX_ENTRY:
+        raise DamagedError("the tile index is damaged: there are more tiles than bytes for them")
+    start = reader.position
+    lengths, checksums = np.empty(count, np.int64), np.empty(count, np.uint32)
+    for tile in range(count):
+        lengths[tile] = reader.varint("tile index")
+        checksums[tile] = reader.integer(4, "tile index")
+    check = zlib.crc32(reader.data[start : reader.position])
+    if reader.integer(4, "tile index") != check:
+        raise DamagedError("the tile index is damaged: its checksum is wrong")
+    total = int(lengths.sum())
+    if total > reader.left:
+        raise DamagedError("the pixel data is cut short")
+    if total < reader.left:
+        raise DamagedError("there are bytes after the end of the pixel data")
+    return lengths, checksums
+
+
+def _write_header(header: Header, section: bytes) -> bytes:
+    if header.bit_depth not in _COLOUR_DEPTHS[header.colour]:
+        raise ValueError(f"there is no {header.colour.name} picture of {header.bit_depth} bits")
+    if not header.width or not header.height or len(header.model_hash) != 4:
+        raise ValueError(f"not a header that can be written: {header}")
+    flags = header.colour | _DEPTHS.index(header.bit_depth) << 3
+    fields = [write_varint(header.width), write_varint(header.height), _model(header.model), header.model_hash]
+    fields.append(header.samples_checksum.to_bytes(4, "little"))
+    if header.tile:
+        flags |= _TILED_FLAG
+        fields.append(write_varint(header.tile))
+    if section:
+        flags |= _METADATA_FLAG
+        fields.append(write_varint(len(section)) + _checksum(section))
+    head = MAGIC + bytes((VERSION, flags)) + b"".join(fields)
+    return head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little")
+
+
+def _model(name: str) -> bytes:
+    for number, known in MODEL_IDS.items():
+        if name == known:
+            return bytes((number,))
+    spelled = name.encode("ascii")
+    if not _valid_name(spelled):
+        raise ValueError(f"a model cannot be named {name!r}")
+    return b"\0" + write_varint(len(spelled)) + spelled
+
+
+def _kind(chunk: Chunk) -> bytes:
+    if not _valid_kind(chunk.kind):
+        raise ValueError(f"a chunk cannot be of kind {chunk.kind!r}")
+    return chunk.kind
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "little")

@@ -1,0 +1,150 @@
+"""Other lossless codecs on the same pixels: sizes, CPU seconds, and a round trip that is always verified."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ridecodec.errors import UsageError, VerificationError
+from ridecodec.evaluation.results import Measurement
+from ridecodec.picture import Picture
+
+Pixels = NDArray[np.uint8]
+"""uint8 [H, W] for gray or [H, W, 3] for RGB."""
+
+PNG_AS_GIVEN = "png"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JXL_EXTRA = "pillow_jxl"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A codec to compare with, from pixels in memory to bytes in memory and back, on one thread."""
+
+    name: str
+    label: str
+    encode: Callable[[Pixels], bytes]
+    decode: Callable[[bytes], Pixels]
+    largest_side: int = 2**31 - 1
+    default: bool = True
+    needs: str | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package that it needs is there."""
+        return self.needs is None or importlib.util.find_spec(self.needs) is not None
+
+
+def timed(call: Callable[[], T]) -> tuple[T, float]:
+    """Result of `call` and the CPU seconds it took, all threads of this process together."""
+    start = time.process_time()
+    result = call()
+    return result, time.process_time() - start
+
+
+def _encoder(form: str, **options: Any) -> Callable[[Pixels], bytes]:
+    def encode(pixels: Pixels) -> bytes:
+        file = BytesIO()
+        Image.fromarray(pixels).save(file, form, **options)
+        return file.getvalue()
+
+    return encode
+
+
+def _decode_pillow(data: bytes) -> Pixels:
+    return Picture.open(BytesIO(data)).to_numpy()
+
+
+def _encode_jxl(effort: int) -> Callable[[Pixels], bytes]:
+    encode = _encoder("JXL", lossless=True, effort=effort, num_threads=0)
+
+    def register_and_encode(pixels: Pixels) -> bytes:
+        import pillow_jxl  # noqa: F401  (registers the format with Pillow)
+
+        return encode(pixels)
+
+    return register_and_encode
+
+
+def _decode_jxl(data: bytes) -> Pixels:
+    import pillow_jxl
+
+    # Pillow's own way of opening takes every core, whose idling counts as CPU time.
+    decoder: Any = pillow_jxl.Decoder(num_threads=0)
+    _, info, samples, *_ = decoder(data)
+    shape = (info.height, info.width) if info.mode == "L" else (info.height, info.width, 3)
+    return np.frombuffer(samples, np.uint8).reshape(shape)
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("png-optimize", "PNG, Pillow optimize", _encoder("PNG", optimize=True), _decode_pillow),
+        Peer(
+            "webp",
+            "WebP lossless",
+            _encoder("WebP", lossless=True, exact=True),
+            _decode_pillow,
+            largest_side=16383,
+        ),
+        Peer(
+            "webp-m6",
+            "WebP lossless -m 6 -q 100",
+            _encoder("WebP", lossless=True, exact=True, method=6, quality=100),
+            _decode_pillow,
+            largest_side=16383,
+            default=False,
+        ),
+        Peer("jxl-e7", "JPEG XL -e 7", _encode_jxl(7), _decode_jxl, needs=JXL_EXTRA),
+        Peer("jxl-e9", "JPEG XL -e 9", _encode_jxl(9), _decode_jxl, needs=JXL_EXTRA),
+    )
+}
+NAMES = (PNG_AS_GIVEN, *PEERS)
+LABELS = {PNG_AS_GIVEN: "PNG as given", **{name: peer.label for name, peer in PEERS.items()}}
+
+
+def choose(names: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The names to measure, in the order of tables: None stands for all that are installed and quick.
+
+    Raises `UsageError` for a name that is unknown or whose package is not installed.
+    """
+    if names is None:
+        return (PNG_AS_GIVEN, *(p.name for p in PEERS.values() if p.default and p.installed))
+    for name in names:
+        if name not in NAMES:
+            raise UsageError(f"no codec {name!r} to compare with; there are {', '.join(NAMES)}")
+        if name in PEERS and not PEERS[name].installed:
+            raise UsageError(f"{PEERS[name].label} is not installed: pip install 'ridecodec[bench]'")
+    return tuple(name for name in NAMES if name in names)
+
+
+def _verify(label: str, decoded: Pixels, pixels: Pixels) -> None:
+    if pixels.ndim == 2 and decoded.ndim == 3:  # WebP has no gray
+        pixels = np.broadcast_to(pixels[..., None], decoded.shape)
+    if not np.array_equal(decoded, pixels):
+        raise VerificationError(f"{label}: the decoded pixels are not those of the picture")
+
+
+def measure(peer: Peer, pixels: Pixels) -> Measurement:
+    """Size and times of one codec; raises `VerificationError` where the pixels do not come back."""
+    data, encode = timed(lambda: peer.encode(pixels))
+    decoded, decode = timed(lambda: peer.decode(data))
+    _verify(peer.label, decoded, pixels)
+    return Measurement(peer.name, pixels.shape[0] * pixels.shape[1], pixels.size, len(data), encode, decode)
+
+
+def measure_given(data: bytes, pixels: Pixels) -> Measurement:
+    """The PNG file `data` that the picture came from: its size, metadata included, and the time to decode it."""
+    decoded, decode = timed(lambda: _decode_pillow(data))
+    _verify(LABELS[PNG_AS_GIVEN], decoded, pixels)
+    return Measurement(PNG_AS_GIVEN, pixels.shape[0] * pixels.shape[1], pixels.size, len(data), None, decode)

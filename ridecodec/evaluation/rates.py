@@ -1,0 +1,60 @@
+"""The three rates of a picture: what the float model promises, what the integers allow, what the file takes.
+
+All in bits per sub-pixel. The side information of the tiles (coefficients fitted to the picture, say) is part of the
+model's message, so it counts in all three; the likelihood rate is otherwise the float model's discretised -log2 P, the
+ideal length -log2 of the very integers that the coder uses, the achieved rate the whole file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ridecodec import container
+from ridecodec.codec import coding_planes, encode, pick_device
+from ridecodec.models import registry
+from ridecodec.picture import Picture
+from ridecodec.tilecoder import split_payload
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates of one picture under one model."""
+
+    likelihood: float | None
+    """None for a model that has no float form."""
+    ideal: float
+    achieved: float
+    sub_pixels: int
+    bits_map: NDArray[np.float32]
+    """[H, W] ideal bits of every pixel, all channels together."""
+    data: bytes
+    """The file."""
+
+
+def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: int, likelihood: bool = True) -> Rates:
+    """Code a picture and hold the file against the model; ``likelihood`` False leaves the float model out."""
+    data, tiles = encode(picture, model=model, device=device, threads=threads, tile=tile)
+    backend = registry.load(registry.current(model), pick_device(device))
+    bits_map = np.empty((picture.height, picture.width), np.float32)
+    side_bits, float_bits = 0.0, 0.0 if likelihood else None
+    for box, coded in zip(container.read(data).header.boxes, tiles, strict=True):
+        bits_map[box.y : box.y + box.height, box.x : box.x + box.width] = coded.bits
+        side, _ = split_payload(coded.payload)
+        side_bits += 8 * len(side)
+        if float_bits is not None:
+            with torch.no_grad():
+                found = backend.likelihood(torch.from_numpy(coding_planes(picture, box)).float(), side)
+            float_bits = None if found is None else float_bits + float(found.double().sum())
+    count = picture.sub_pixels
+    return Rates(
+        None if float_bits is None else (float_bits + side_bits) / count,
+        (float(bits_map.sum(dtype=np.float64)) + side_bits) / count,
+        8 * len(data) / count,
+        count,
+        bits_map,
+        data,
+    )

@@ -1,0 +1,135 @@
+"""What a benchmark found: plain numbers, their sums, and the rows every report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One codec on one picture, or the sum over several pictures.
+
+    `size` is in bytes, the whole file counted.  `encode` and `decode` are CPU seconds, None where not measured.
+    `likelihood` and `ideal` are bits, None for codecs that have no such rate.
+    """
+
+    codec: str
+    pixels: int
+    sub_pixels: int
+    size: int
+    encode: float | None
+    decode: float | None
+    likelihood: float | None = None
+    ideal: float | None = None
+
+    @property
+    def bpsp(self) -> float:
+        """Achieved rate: bits of the file a sub-pixel."""
+        return 8 * self.size / self.sub_pixels
+
+    @property
+    def likelihood_bpsp(self) -> float | None:
+        """Rate of the float model, bits a sub-pixel."""
+        return None if self.likelihood is None else self.likelihood / self.sub_pixels
+
+    @property
+    def ideal_bpsp(self) -> float | None:
+        """Rate of the integer tables that the coder uses, bits a sub-pixel."""
+        return None if self.ideal is None else self.ideal / self.sub_pixels
+
+    @property
+    def encode_speed(self) -> float | None:
+        """CPU seconds a megapixel for compressing."""
+        return None if self.encode is None else 1e6 * self.encode / self.pixels
+
+    @property
+    def decode_speed(self) -> float | None:
+        """CPU seconds a megapixel for decompressing."""
+        return None if self.decode is None else 1e6 * self.decode / self.pixels
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def total(parts: Sequence[Measurement]) -> Measurement:
+    """Sum of measurements of one codec; what one of them lacks, the sum lacks too."""
+    return Measurement(
+        parts[0].codec,
+        sum(m.pixels for m in parts),
+        sum(m.sub_pixels for m in parts),
+        sum(m.size for m in parts),
+        _sum(m.encode for m in parts),
+        _sum(m.decode for m in parts),
+        _sum(m.likelihood for m in parts),
+        _sum(m.ideal for m in parts),
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: a picture (or "total"), a codec on it, and its size relative to the PNG."""
+
+    image: str
+    measurement: Measurement
+    ratio: float
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """All codecs on one picture.
+
+    `reference` is the size in bytes of the PNG that ratios refer to: the file as given where it is a PNG, else what
+    Pillow writes with optimize.  `preview` is uint8 [h, w] or [h, w, 3] and `heat_maps` hold, for each model, bits a
+    pixel as float32 [h, w], both averaged over squares where the picture is large.
+    """
+
+    name: str
+    width: int
+    height: int
+    channels: int
+    reference: int
+    measurements: tuple[Measurement, ...]
+    preview: NDArray[np.uint8] = field(repr=False)
+    heat_maps: Mapping[str, NDArray[np.float32]] = field(repr=False)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every codec on this picture."""
+        return [Row(self.name, m, m.size / self.reference) for m in self.measurements]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A whole benchmark: its pictures, the labels of the codecs by name, and the settings it ran under."""
+
+    images: tuple[ImageResult, ...]
+    labels: Mapping[str, str]
+    settings: Mapping[str, str]
+
+    @cached_property
+    def totals(self) -> list[Row]:
+        """Sums over all pictures, for every codec that coded all of them."""
+        reference = sum(image.reference for image in self.images)
+        rows = []
+        for codec in self.labels:
+            parts = [m for image in self.images for m in image.measurements if m.codec == codec]
+            if len(parts) == len(self.images):
+                whole = total(parts)
+                rows.append(Row("total", whole, whole.size / reference))
+        return rows
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every codec on every picture, picture by picture."""
+        return [row for image in self.images for row in image.rows]

@@ -1,0 +1,93 @@
+"""What a file says of itself, read without a model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ridecodec import container
+from ridecodec.errors import InputError
+
+
+@dataclass(frozen=True)
+class TileInfo:
+    """One tile: where it is, and what it takes."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    bytes: int
+    bits_per_subpixel: float
+
+
+@dataclass(frozen=True)
+class ChunkInfo:
+    """One metadata chunk."""
+
+    kind: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Info:
+    """A file's header, and its bytes by part. Rates are bits per sub-pixel; ``tile`` 0 means one tile."""
+
+    width: int
+    height: int
+    colour: str
+    channels: int
+    bit_depth: int
+    model: str
+    model_hash: str
+    samples_checksum: str
+    tile: int
+    tiles: list[TileInfo]
+    metadata: list[ChunkInfo]
+    header_bytes: int
+    metadata_bytes: int
+    index_bytes: int
+    total_bytes: int
+    bpsp: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, for JSON."""
+        return asdict(self)
+
+
+def read_info(data: bytes | str | os.PathLike[str]) -> Info:
+    """What .rdc data, or the file at a path, says of itself; the tiles' contents are not looked at.
+
+    Raises DamagedError where it is damaged or no .rdc data, InputError where the file cannot be read.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        try:
+            data = Path(data).read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror or error})") from error
+    held = container.read(data)
+    header = held.header
+    tiles = []
+    for box, length in zip(header.boxes, held.lengths.tolist(), strict=True):
+        rate = 8 * length / (box.width * box.height * header.colour.channels)
+        tiles.append(TileInfo(box.x, box.y, box.width, box.height, length, rate))
+    return Info(
+        header.width,
+        header.height,
+        header.colour.name,
+        header.colour.channels,
+        header.bit_depth,
+        header.model,
+        header.model_hash.hex(),
+        f"{header.samples_checksum:08x}",
+        header.tile,
+        tiles,
+        [ChunkInfo(c.kind.decode("ascii"), len(c.data)) for c in held.metadata],
+        held.header_bytes,
+        held.metadata_bytes,
+        held.index_bytes,
+        held.total_bytes,
+        8 * held.total_bytes / header.sub_pixels,
+    )

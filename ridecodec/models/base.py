@@ -1,0 +1,176 @@
+"""The contract of a codec backend: exact distributions for every sub-pixel, all at once or front by front."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ridecodec.coding.order import FrontLayout, Neighbourhood, Offset, RasterLayout
+from ridecodec.coding.tables import Distribution
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Teacher-forced distributions of a tile's rows [y0, y1), pixels in raster order, one for each channel."""
+
+    y0: int
+    y1: int
+    channels: list[Distribution]
+
+
+class Stepper(ABC):
+    """Stepwise evaluation of a batch of equal tiles.
+
+    For every front t: ``begin(t)``, then for each channel ``distribution(c)`` and ``observe(c, values)``. The pixels
+    of a front are ordered by tile, then by row.
+    """
+
+    @abstractmethod
+    def begin(self, t: int) -> None:
+        """Enter front ``t``; fronts come in order."""
+
+    @abstractmethod
+    def distribution(self, channel: int) -> Distribution:
+        """Distribution of ``channel`` at this front's pixels, given the channels observed before."""
+
+    @abstractmethod
+    def observe(self, channel: int, values: Tensor) -> None:
+        """Tell the channel's true values, float32 [m]. After the last channel the front is finished."""
+
+
+class Backend(ABC):
+    """A density model in exact integers. Channels come in coding order (RGB: green, red, blue)."""
+
+    name: str
+    hood: Neighbourhood
+    device: torch.device
+
+    def side_information(self, planes: Tensor) -> bytes:
+        """What the encoder tells the decoder about a tile beforehand. ``planes``: float32 integers [C, H, W]."""
+        return b""
+
+    @abstractmethod
+    def rows(self, planes: Tensor, side: bytes) -> Iterator[Rows]:
+        """Distributions of all sub-pixels of a known tile [C, H, W], in chunks of rows from the top."""
+
+    @abstractmethod
+    def stepper(self, channels: int, height: int, width: int, sides: list[bytes]) -> Stepper:
+        """Stepwise evaluation of ``len(sides)`` tiles; raises DamagedError where a side information is not valid."""
+
+    def likelihood(self, planes: Tensor, side: bytes) -> Tensor | None:
+        """Float code length of every pixel, bits [H, W], of the model behind this export; None where there is none."""
+        return None
+
+
+class ContextModel(Backend):
+    """A backend whose distributions are a function of a causal window alone: no state but the pixels.
+
+    A subclass gives the functions below; this class evaluates them in both directions. ``planes`` are the
+    tile's channels, then ``derived`` planes that the model computes of each pixel once it is known.
+    """
+
+    chunk = 8192
+    """Pixels evaluated at once when all are known: small enough for the processor's cache."""
+
+    @abstractmethod
+    def taps(self, channels: int) -> list[tuple[int, Offset]]:
+        """(plane, offset) of each input."""
+
+    def derived(self, channels: int) -> int:
+        """Number of derived planes."""
+        return 0
+
+    @abstractmethod
+    def open(self, channels: int, sides: list[bytes]) -> Any:
+        """Parse the side information of a batch of tiles."""
+
+    @abstractmethod
+    def context(self, opened: Any, taps: Tensor, y: Tensor, x: Tensor, width: int) -> Any:
+        """State of m pixels from their taps [n, m]; ``y``, ``x`` int64 [m / tiles], their place in a tile."""
+
+    @abstractmethod
+    def distribution(self, state: Any, channel: int) -> Distribution:
+        """Distribution of ``channel``, given the channels observed."""
+
+    @abstractmethod
+    def observe(self, state: Any, channel: int, values: Tensor) -> None:
+        """Take in the true values of ``channel``, float32 [m]."""
+
+    def derive(self, state: Any) -> Tensor:
+        """Values of the derived planes [derived, m], all channels observed."""
+        raise NotImplementedError
+
+    def derived_planes(self, planes: Tensor, side: bytes) -> Tensor:
+        """The derived planes of a known tile [derived, H, W]."""
+        return planes.new_empty(0, *planes.shape[1:])
+
+    def states(self, planes: Tensor, side: bytes) -> Iterator[tuple[int, int, Any]]:
+        """States of a known tile's rows [y0, y1), nothing observed yet, from the top: (y0, y1, state)."""
+        channels, height, width = planes.shape
+        layout = RasterLayout(self.hood, height, width)
+        derived = layout.extend(self.derived_planes(planes, side), 0.0)
+        flat = torch.cat([layout.extend(planes, 128.0), derived]).view(-1)
+        shifts = torch.tensor([p * layout.size + layout.shift(o) for p, o in self.taps(channels)], dtype=torch.int64)
+        opened = self.open(channels, [side])
+        step = max(1, self.chunk // width)
+        index = (shifts[:, None] + layout.positions(0, min(step, height))).to(self.device)
+        for y0 in range(0, height, step):
+            y1 = min(height, y0 + step)
+            taps = flat[y0 * layout.stride :].take(index[:, : (y1 - y0) * width])
+            y = torch.arange(y0, y1, device=self.device).repeat_interleave(width)
+            x = torch.arange(width, device=self.device).repeat(y1 - y0)
+            yield y0, y1, self.context(opened, taps, y, x, width)
+
+    def rows(self, planes: Tensor, side: bytes) -> Iterator[Rows]:
+        for y0, y1, state in self.states(planes, side):
+            result = []
+            for c in range(len(planes)):
+                result.append(self.distribution(state, c))
+                self.observe(state, c, planes[c, y0:y1].reshape(-1))
+            yield Rows(y0, y1, result)
+
+    def stepper(self, channels: int, height: int, width: int, sides: list[bytes]) -> Stepper:
+        return _ContextStepper(self, channels, height, width, sides)
+
+
+class _ContextStepper(Stepper):
+    def __init__(self, model: ContextModel, channels: int, height: int, width: int, sides: list[bytes]) -> None:
+        self.model, self.channels, self.width, self.height = model, channels, width, height
+        self.layout = FrontLayout(model.hood, height, width, len(sides))
+        device = model.device
+        self.opened = model.open(channels, sides)
+        self.derived = model.derived(channels)
+        self.buffer = self.layout.blank([128.0] * channels + [0.0] * self.derived, device)
+        shifts = torch.tensor(
+            [p * self.layout.plane + self.layout.shift(o) for p, o in model.taps(channels)], dtype=torch.int64
+        )
+        self.index = (shifts[:, None, None] + self.layout.positions()).to(device)  # [taps, tiles, H]
+        self.values: list[Tensor] = []
+        self.state: Any = None
+        self.t = -1
+
+    def begin(self, t: int) -> None:
+        self.t = t
+        self.values = []
+        y0, y1 = self.model.hood.rows(t, self.height, self.width)
+        y = torch.arange(y0, y1, device=self.model.device)
+        flat = self.buffer.view(-1)[self.layout.enter(self.buffer, t) :]
+        taps = flat.take(self.index[:, :, y0:y1]).flatten(1)
+        self.state = self.model.context(self.opened, taps, y, t - self.model.hood.slope * y, self.width)
+
+    def distribution(self, channel: int) -> Distribution:
+        return self.model.distribution(self.state, channel)
+
+    def observe(self, channel: int, values: Tensor) -> None:
+        self.model.observe(self.state, channel, values)
+        self.values.append(values[None])
+        if channel == self.channels - 1:
+            if self.derived:
+                self.values.append(self.model.derive(self.state))
+            front = torch.cat(self.values).view(len(self.buffer), self.layout.tiles, -1)
+            self.layout.write(self.buffer, self.t, front)

@@ -1,0 +1,141 @@
+"""The baseline: median edge predictor, and two logistics whose scales a table gives by context.
+
+The predictor is JPEG-LS's; red and blue are predicted as differences from green. The context is the size of the
+errors around, of the gradients, and of the green error at the pixel itself. Nothing is learned but the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout
+from ridecodec.coding.tables import Distribution
+from ridecodec.errors import ModelRefusedError
+from ridecodec.models.base import ContextModel
+from ridecodec.models.logistic import MEAN_UNIT, SCALES, WEIGHT_TOTAL, LogisticMixture, LogisticTables
+
+NEAR: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1))
+ERROR_BINS, GRADIENT_BINS, GREEN_BINS = 14, 10, 10
+CONTEXTS = ERROR_BINS * GRADIENT_BINS * GREEN_BINS
+KINDS = 4
+"""Tables: gray, green, red, blue."""
+_TOP = 4 * 255
+
+
+@dataclass
+class _State:
+    pixels: Tensor  # [C, 4, m]
+    around: Tensor  # [C, 4, m] errors of the neighbours
+    known: list[Tensor] = field(default_factory=list)  # [m] for each channel observed
+    predicted: list[Tensor] = field(default_factory=list)
+    errors: list[Tensor] = field(default_factory=list)
+
+
+class Gradient(ContextModel):
+    """Backend `gradient` for gray and RGB."""
+
+    name = "gradient"
+    hood = Neighbourhood.of(NEAR)
+    chunk = 32768
+
+    def __init__(self, data: bytes, device: torch.device) -> None:
+        """``data``: a model file written by `ridecodec.training.gradient`."""
+        self.device = device
+        try:
+            tensors = safetensors.torch.load(data)
+            parts = (tensors[f"tables.{n}"] for n in ("logistic", "inverse", "exponential"))
+            self.tables = LogisticTables(*parts).to(device)
+            self.bins = tensors["bins"].int().to(device)  # [4 * 255 + 1]
+            self.scales = tensors["scales"].float().to(device)  # [KINDS * CONTEXTS, 2]
+            self.weight = tensors["weight"].int().to(device)  # [KINDS * CONTEXTS] of the narrow component
+        except (safetensors.SafetensorError, KeyError, RuntimeError) as error:
+            raise ModelRefusedError(f"the model file of {self.name!r} is damaged ({error})") from error
+        fits = self.scales.shape == (KINDS * CONTEXTS, 2) and self.weight.shape == (KINDS * CONTEXTS,)
+        if (
+            not fits
+            or self.bins.shape != (_TOP + 1,)
+            or self.scales.max() >= SCALES
+            or self.weight.max() > WEIGHT_TOTAL
+        ):
+            raise ModelRefusedError(f"the tables of {self.name!r} do not fit each other; install ridecodec again")
+
+    def taps(self, channels: int) -> list[tuple[int, Offset]]:
+        return [(plane, offset) for plane in range(2 * channels) for offset in NEAR]
+
+    def derived(self, channels: int) -> int:
+        return channels
+
+    def derived_planes(self, planes: Tensor, side: bytes) -> Tensor:
+        west, north, corner = (_shifted(planes, self.hood, o) for o in NEAR[:3])
+        return planes - predict(planes, west, north, corner)
+
+    def open(self, channels: int, sides: list[bytes]) -> int:
+        return channels
+
+    def context(self, opened: int, taps: Tensor, y: Tensor, x: Tensor, width: int) -> _State:
+        pixels, around = taps.view(2, opened, len(NEAR), -1)
+        return _State(pixels, around)
+
+    def distribution(self, state: _State, channel: int) -> Distribution:
+        rows, predicted = self.rows_of(state, channel)
+        state.predicted.append(predicted)
+        narrow = self.weight.index_select(0, rows)
+        weights = torch.stack([narrow, WEIGHT_TOTAL - narrow])
+        scales = self.scales.index_select(0, rows).T.contiguous()
+        means = (MEAN_UNIT * predicted).expand(2, -1).contiguous()
+        return LogisticMixture(self.tables, weights, means, scales)
+
+    def rows_of(self, state: _State, channel: int) -> tuple[Tensor, Tensor]:
+        """Context, as rows of the table (int64 [m]), and prediction (float32 [m]) of a channel's pixels."""
+        west, north, corner, east = state.pixels[channel]
+        now = torch.stack([*state.known, west])[:, None]  # the last one stands for a value not known yet
+        three = (state.pixels[: channel + 1, i : i + 1] for i in range(3))
+        predicted = predict(now, *three)[channel, 0]
+        gradients = (west - corner).abs() + (north - corner).abs() + (north - east).abs()
+        errors = self.bins.index_select(0, state.around[channel].abs().sum(0).clamp(max=_TOP).int())
+        kind, green = 0, torch.zeros_like(errors)
+        if len(state.pixels) > 1:
+            kind = 1 + channel
+            if channel:
+                green = self.bins.index_select(0, (4 * state.errors[-1].abs()).clamp(max=_TOP).int()).clamp(
+                    max=GREEN_BINS - 1
+                )
+        steep = self.bins.index_select(0, gradients.clamp(max=_TOP).int()).clamp(max=GRADIENT_BINS - 1)
+        rows = ((kind * ERROR_BINS + errors) * GRADIENT_BINS + steep) * GREEN_BINS + green
+        return rows.long(), predicted
+
+    def observe(self, state: _State, channel: int, values: Tensor) -> None:
+        state.known.append(values)
+        state.errors.append(values - state.predicted[channel])
+
+    def derive(self, state: _State) -> Tensor:
+        return torch.stack(state.errors)
+
+
+def predict(planes: Tensor, west: Tensor, north: Tensor, corner: Tensor) -> Tensor:
+    """Median edge prediction of every channel [C, ...] from its neighbours; all but the first relative to the first."""
+    reference = [x[:1].expand_as(x).clone() for x in (planes, west, north, corner)]
+    for x in reference:
+        x[0] = 0
+    now, w, n, nw = reference[0], west - reference[1], north - reference[2], corner - reference[3]
+    median = torch.clamp(w + n - nw, torch.minimum(w, n), torch.maximum(w, n))
+    return (now + median).clamp(0, 255)
+
+
+def _shifted(planes: Tensor, hood: Neighbourhood, offset: Offset) -> Tensor:
+    """Every pixel's neighbour at ``offset`` [C, H, W]."""
+    height, width = planes.shape[1:]
+    layout = RasterLayout(hood, height, width)
+    flat = layout.extend(planes, 128.0)
+    return flat[:, (layout.positions(0, height) + layout.shift(offset)).to(planes.device)].view(planes.shape)
+
+
+def error_bins() -> Tensor:
+    """Bin of a sum of four magnitudes: half-octave steps. int32 [4 * 255 + 1]."""
+    sums = torch.arange(_TOP + 1, dtype=torch.float64)
+    return (2 * torch.log2(1 + sums / 2)).floor().clamp(max=ERROR_BINS - 1).int()

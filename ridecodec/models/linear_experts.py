@@ -1,0 +1,88 @@
+"""The linear experts of the photo model, evaluated together: those fitted to the picture and those learned.
+
+One product with the context serves all channels; what the channels coded before add at their own pixel comes later.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ridecodec.coding.exact import ExactLinear
+from ridecodec.coding.order import RasterLayout
+from ridecodec.models.image_experts import Coefficients
+from ridecodec.models.photo_features import COEFFICIENT_BITS, EXPERT_SETS, FAN, GROUPS, Features, phase
+
+_FITTED = EXPERT_SETS * GROUPS
+
+
+class LinearExperts:
+    """Experts of a batch of B tiles whose pixels follow each other."""
+
+    def __init__(self, features: Features, tiles: list[Coefficients], learned: list[ExactLinear] | None = None) -> None:
+        """``learned``: one layer for each channel over the context's differences and the channels coded before."""
+        device = features.table.device
+        count = features.channels * len(FAN)
+        self.rows = _FITTED + (len(learned[0].weight) if learned else 0)
+        dtype = learned[0].dtype if learned else torch.float32
+        self.matrix = torch.zeros(len(tiles), features.channels * self.rows, count, dtype=dtype, device=device)
+        self.extra: list[Tensor] = []  # for each channel [B, rows, channel]
+        self.scale: list[Tensor] = []  # for each channel [rows, 1]
+        for c in range(features.channels):
+            fitted = torch.from_numpy(np.stack([t[c] for t in tiles])).to(device, dtype).flatten(1, 2)  # [B, 8, n]
+            taps = features.expert_taps[c]
+            part = self.matrix[:, c * self.rows : (c + 1) * self.rows]
+            part[:, :_FITTED, taps] = fitted[:, :, : len(taps)]
+            extra = fitted[:, :, len(taps) :]
+            scale = torch.full((_FITTED, 1), 2.0 ** (2 - COEFFICIENT_BITS), dtype=dtype, device=device)
+            if learned:
+                weight = learned[c].weight.to(dtype)
+                part[:, _FITTED:] = weight[:, :count]
+                extra = torch.cat([extra, weight[None, :, count:].expand(len(tiles), -1, -1)], 1)
+                scale = torch.cat([scale, learned[c].scale.to(dtype)])
+            self.extra.append(extra)
+            self.scale.append(scale)
+
+    def begin(self, d2: Tensor) -> Tensor:
+        """Context's part of all experts' sums: d2 [C * taps, m] -> [B, C * rows, m / B]."""
+        tiles = len(self.matrix)
+        return torch.matmul(self.matrix, d2.to(self.matrix.dtype).view(len(d2), tiles, -1).transpose(0, 1))
+
+    def finish(self, begun: Tensor, channel: int, u: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+        """A channel's predictions, as offsets from its base.
+
+        ``u`` [channel, m] the channels coded before, ``groups`` int64 [sets, m]. Returns those of the image experts
+        in eighths of a pixel [sets, m], and of the learned ones in the units of their layer [learned, m].
+        """
+        part = begun[:, channel * self.rows : (channel + 1) * self.rows]
+        if channel:
+            before = u.to(part.dtype).view(channel, len(begun), -1).transpose(0, 1)
+            part = torch.baddbmm(part, self.extra[channel], before)
+        part = (part * self.scale[channel]).floor_().float().transpose(0, 1).reshape(self.rows, -1)  # [rows, m]
+        fitted = part[:_FITTED].view(EXPERT_SETS, GROUPS, -1)
+        return fitted.gather(1, groups[:, None])[:, 0], part[_FITTED:]
+
+
+def predictions(features: Features, planes: Tensor, coefficients: Coefficients, chunk: int = 8192) -> Tensor:
+    """Image experts at every pixel of a tile [C, H, W] -> [C * sets, H, W], eighths of a pixel, exact integers."""
+    channels, height, width = planes.shape
+    device = planes.device
+    layout = RasterLayout(features.hood, height, width)
+    flat = layout.extend(planes, 128.0).view(-1)
+    shifts = torch.tensor([c * layout.size + layout.shift(o) for c in range(channels) for o in FAN])
+    experts = LinearExperts(features, [coefficients])
+    out = torch.empty(channels * EXPERT_SETS, height, width, device=device)
+    rows = max(1, chunk // width)
+    index = (shifts[:, None] + layout.positions(0, min(rows, height))).to(device)
+    for y0 in range(0, height, rows):
+        y1 = min(height, y0 + rows)
+        local = features.local(flat[y0 * layout.stride :].take(index[:, : (y1 - y0) * width]))
+        u = 2 * planes[:, y0:y1].reshape(channels, -1) - local.b2
+        y = torch.arange(y0, y1, device=device).repeat_interleave(width)
+        groups = torch.stack([phase(y, torch.arange(width, device=device).repeat(y1 - y0)), local.activity])
+        begun = experts.begin(local.d2)
+        for c in range(channels):
+            own, _ = experts.finish(begun, c, u[:c], groups)
+            out[c * EXPERT_SETS : (c + 1) * EXPERT_SETS, y0:y1] = (own + 4 * local.b2[c]).view(-1, y1 - y0, width)
+    return out

@@ -1,0 +1,242 @@
+"""The photo model on the coded path: the network of `photo`, in integers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ridecodec.coding.exact import ExactLinear
+from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout
+from ridecodec.coding.tables import Distribution
+from ridecodec.errors import ModelRefusedError
+from ridecodec.models.base import ContextModel
+from ridecodec.models.coefficients import pack, unpack
+from ridecodec.models.image_experts import Coefficients, covariances, fit
+from ridecodec.models.linear_experts import LinearExperts, predictions
+from ridecodec.models.logistic import MEAN_LIMIT, MEAN_UNIT, SCALE_ZERO, LogisticMixture, LogisticTables
+from ridecodec.models.photo import PhotoConfig, PhotoNet, assemble
+from ridecodec.models.photo_features import (
+    ERROR_TAPS,
+    EXPERT_SETS,
+    FAN,
+    INPUT_LIMIT,
+    LEVELS,
+    PLACES,
+    SCALE_BINS,
+    Features,
+    Local,
+    phase,
+    place,
+)
+
+ACTIVATION_UNIT = 64
+ACTIVATION_TOP = 511
+SHIFT_UNIT = 64
+SHIFT_LIMIT = 1023
+DIFFERENCE_LIMIT = 510
+
+
+@dataclass
+class _State:
+    """What is known of a front's (or a chunk's) pixels; grows with every channel observed."""
+
+    local: Local
+    groups: Tensor  # int64 [sets, m]
+    heads: Tensor  # [C * head, m] the trunk's part of all heads' sums
+    experts: LinearExperts
+    begun: Tensor  # the experts' sums over the context
+    differences: Tensor  # [C, m] u of the channels observed, else unset
+    coded: list[Tensor] = field(default_factory=list)
+    eighths: Tensor | None = None  # [sets, m] predictions of the channel begun last
+    errors: list[Tensor] = field(default_factory=list)
+
+
+class _Net:
+    """The integer network for one number of channels."""
+
+    def __init__(self, tensors: dict[str, Tensor], channels: int, device: torch.device, dtype: torch.dtype | None):
+        self.channels = channels
+        self.features = Features(channels, tensors["features"].float()).to(device)
+        self.default: Coefficients = [tensors[f"experts.{c}"].numpy().astype(np.int64) for c in range(channels)]
+        self.scale_level = tensors["scale_level"].to(device).float()  # [SCALE_BINS * LEVELS, width]
+        self.place = tensors["place"].to(device).float()  # [PLACES, width]
+        embedded = (self.scale_level.abs().amax(0) + self.place.abs().amax(0)).double().cpu()
+
+        def layer(name: str, limit: Tensor | float, plus: Tensor | float = 0.0) -> ExactLinear:
+            weight, bias, exponent = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent"))
+            return ExactLinear(name, weight, bias, exponent, limit, plus, dtype).to(device)
+
+        self.first = layer("first", INPUT_LIMIT, embedded)
+        width = self.first.weight.shape[0]
+        self.second = layer("second", ACTIVATION_TOP)
+        self.heads, self.outputs, self.linear = [], [], []
+        for c in range(channels):
+            inputs = tensors[f"heads.{c}.weight"].shape[1]
+            limit = torch.full((inputs,), float(INPUT_LIMIT))
+            limit[:width] = ACTIVATION_TOP
+            self.heads.append(layer(f"heads.{c}", limit))
+            self.outputs.append(layer(f"outputs.{c}", ACTIVATION_TOP))
+            self.linear.append(layer(f"linear.{c}", DIFFERENCE_LIMIT))
+        # the heads' sums are split: what they take from the trunk is one product for all channels
+        self.from_trunk = torch.cat([h.weight[:, :width] for h in self.heads])
+        self.from_coded = [h.weight[:, width:].contiguous() for h in self.heads]
+        self.head_bias = torch.cat([h.bias for h in self.heads])
+        if (
+            self.scale_level.shape != (SCALE_BINS * LEVELS, width)
+            or self.place.shape != (PLACES, width)
+            or [d.shape[-1] for d in self.default] != [self.features.expert_size(c) for c in range(channels)]
+        ):
+            raise ModelRefusedError("the model's tables do not fit each other; export the model again")
+
+    def trunk(self, local: Local, inputs: Tensor, places: Tensor) -> Tensor:
+        """The trunk's part of all heads' sums [C * head, m]."""
+        bins = local.scale_bin * LEVELS + local.level
+        embedded = self.scale_level.index_select(0, bins) + self.place.index_select(0, places)  # [m, width]
+        hidden = self.first(inputs, plus=embedded.T).clamp_(0, ACTIVATION_TOP)
+        trunk = self.second(hidden).clamp_(0, ACTIVATION_TOP)
+        return torch.addmm(self.head_bias, self.from_trunk, trunk.to(self.from_trunk.dtype))
+
+    def head(self, begun: Tensor, coded: list[Tensor], channel: int) -> Tensor:
+        weight = self.from_coded[channel]
+        part = begun[channel * len(weight) : (channel + 1) * len(weight)]
+        out = torch.addmm(part, weight, torch.cat(coded).to(weight.dtype))
+        return out.mul_(self.heads[channel].scale).floor_().clamp_(0, ACTIVATION_TOP)
+
+
+class Photo(ContextModel):
+    """Backend `photo` for gray and RGB."""
+
+    name = "photo"
+    hood = Neighbourhood.of(FAN)
+
+    def __init__(self, data: bytes, device: torch.device, dtype: torch.dtype | None = None) -> None:
+        """``data``: a model file written by `photo_export`; ``dtype`` asks for float32 or float64 throughout."""
+        self.device = device
+        try:
+            self._tensors = safetensors.torch.load(data)
+            tensors = self._tensors
+            names = ("logistic", "inverse", "exponential")
+            self.tables = LogisticTables(*(tensors[f"tables.{n}"] for n in names)).to(device)
+            self.nets = {c: _Net(_below(tensors, f"{c}"), c, device, dtype) for c in (1, 3)}
+        except (safetensors.SafetensorError, KeyError, IndexError, RuntimeError) as error:
+            raise ModelRefusedError(f"the model file of {self.name!r} is damaged ({error})") from error
+
+    def side_information(self, planes: Tensor) -> bytes:
+        net = self.nets[len(planes)]
+        if planes[0].numel() < 1024:  # a fit could not pay for itself
+            return b""
+        planes, features = planes.cpu(), Features(net.channels, net.features.table.cpu())
+        return pack(fit(covariances(features, planes), net.default), net.default)
+
+    def taps(self, channels: int) -> list[tuple[int, Offset]]:
+        pixels = [(c, o) for c in range(channels) for o in FAN]
+        return pixels + [(channels + p, o) for p in range(channels * EXPERT_SETS) for o in ERROR_TAPS]
+
+    def derived(self, channels: int) -> int:
+        return channels * EXPERT_SETS
+
+    def derived_planes(self, planes: Tensor, side: bytes) -> Tensor:
+        net = self.nets[len(planes)]
+        predicted = predictions(net.features, planes, unpack(side, net.default))
+        return (8 * planes).repeat_interleave(EXPERT_SETS, 0) - predicted
+
+    def open(self, channels: int, sides: list[bytes]) -> tuple[_Net, LinearExperts]:
+        net = self.nets[channels]
+        return net, LinearExperts(net.features, [unpack(s, net.default) for s in sides], net.linear)
+
+    def context(self, opened: tuple[_Net, LinearExperts], taps: Tensor, y: Tensor, x: Tensor, width: int) -> _State:
+        net, experts = opened
+        features = net.features
+        count = net.channels * len(FAN)
+        local = features.local(taps[:count])
+        inputs = torch.cat(
+            [features.normalise_pixels(local, local.d2), features.normalise_eighths(local, taps[count:])]
+        )
+        m = taps.shape[1]
+        tiles = m // len(y)
+        groups = torch.stack([phase(y, x).repeat(tiles), local.activity])
+        heads = net.trunk(local, inputs, place(y, x, width).repeat(tiles))
+        return _State(local, groups, heads, experts, experts.begin(local.d2), taps.new_empty(net.channels, m))
+
+    def distribution(self, state: _State, channel: int) -> Distribution:
+        net = self.nets[len(state.differences)]
+        local = state.local
+        fitted, learned = state.experts.finish(state.begun, channel, state.differences[:channel], state.groups)
+        state.eighths = fitted + 4 * local.b2[channel]
+        head = net.head(state.heads, [net.features.normalise_eighths(local, fitted), *state.coded], channel)
+        logits, widths, shifts = net.outputs[channel](head).float().chunk(3)
+        means = torch.cat([learned, (MEAN_UNIT // 8) * fitted]).add_(MEAN_UNIT // 2 * local.b2[channel])
+        shifts = shifts.clamp_(-SHIFT_LIMIT, SHIFT_LIMIT).mul(local.scale32).mul_(1 / SHIFT_UNIT).floor_()
+        means = means.add_(shifts).clamp_(-MEAN_LIMIT, MEAN_LIMIT)
+        scales = widths + (local.log_scale + SCALE_ZERO)
+        return LogisticMixture(self.tables, self.tables.weights(logits), means, scales)
+
+    def observe(self, state: _State, channel: int, values: Tensor) -> None:
+        assert state.eighths is not None
+        features, local = self.nets[len(state.differences)].features, state.local
+        state.differences[channel] = 2 * values - local.b2[channel]
+        errors = 8 * values - state.eighths
+        state.errors.append(errors)
+        if channel + 1 < len(state.differences):
+            miss = features.normalise_eighths(local, errors)
+            difference = features.normalise_pixels(local, state.differences[channel : channel + 1])
+            state.coded += [difference, miss, miss.abs()]
+
+    def derive(self, state: _State) -> Tensor:
+        return torch.cat(state.errors)
+
+    def likelihood(self, planes: Tensor, side: bytes) -> Tensor | None:
+        """Float code length of the network this was exported from, bits [H, W]."""
+        channels, height, width = planes.shape
+        net = self.nets[channels]
+        tensors = _below(self._tensors, f"float.{channels}")
+        head, trunk = tensors["heads.0.weight"].shape[0], tensors["second.weight"].shape[0]
+        model = PhotoNet(PhotoConfig(channels, trunk, head, tensors["linear.0"].shape[0]))
+        model.load_state_dict({k: v.float() for k, v in tensors.items()})
+        features = Features(channels, net.features.table.cpu())
+        bits = [
+            model.bits(inputs, values).sum(1)
+            for inputs, values in _known(features, planes.cpu(), unpack(side, net.default))
+        ]
+        return torch.cat(bits).view(height, width)
+
+
+def _known(features: Features, planes: Tensor, coefficients: Coefficients) -> Iterator[Any]:
+    """Inputs and values [m, C] of all pixels of a tile, in chunks of rows."""
+    channels, height, width = planes.shape
+    predicted = predictions(features, planes, coefficients)
+    layout = RasterLayout(features.hood, height, width)
+    pixels = layout.extend(planes, 128.0).view(-1)
+    errors = layout.extend((8 * planes).repeat_interleave(EXPERT_SETS, 0) - predicted, 0.0).view(-1)
+
+    def shifts(count: int, offsets: tuple[Offset, ...]) -> Tensor:
+        return torch.tensor([[p * layout.size + layout.shift(o)] for p in range(count) for o in offsets])
+
+    fan, near = shifts(channels, FAN), shifts(channels * EXPERT_SETS, ERROR_TAPS)
+    rows = max(1, 8192 // width)
+    for y0 in range(0, height, rows):
+        y1 = min(height, y0 + rows)
+        at = layout.positions(y0, y1)
+        y = torch.arange(y0, y1).repeat_interleave(width)
+        values = planes[:, y0:y1].reshape(channels, -1)
+        inputs = assemble(
+            features,
+            pixels.take(fan + at),
+            errors.take(near + at),
+            place(y, torch.arange(width).repeat(y1 - y0), width),
+            values,
+            predicted[:, y0:y1].reshape(channels * EXPERT_SETS, -1),
+        )
+        yield inputs, values.T
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    start = prefix + "."
+    return {k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)}

@@ -1,0 +1,103 @@
+"""The models at hand: their cards, which need no torch, and their backends, by name or content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ridecodec.errors import ModelMissingError, ModelRefusedError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ridecodec.models.base import Backend
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+HASH_BYTES = 4
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model without loading it."""
+
+    name: str
+    purpose: str
+    hash: str
+    """First four bytes of the SHA-256 of its file, hexadecimal."""
+    bytes: int
+    channels: tuple[int, ...]
+    kodak_bpsp: float | None
+    file: str | None
+    """Name in the weights folder; None for a model without weights."""
+    current: bool = True
+    """Whether new files use it; older releases stay for decoding."""
+
+
+_UNIFORM = ModelCard(
+    "uniform",
+    "every value equally likely; for tests",
+    hashlib.sha256(b"ridecodec uniform 1").hexdigest()[: 2 * HASH_BYTES],
+    0,
+    (1, 3),
+    8.0,
+    None,
+)
+
+
+@cache
+def cards() -> list[ModelCard]:
+    """All models, the default first."""
+    found = []
+    for path in sorted(WEIGHTS.glob("*.json")):
+        data = json.loads(path.read_text())
+        names = ModelCard.__dataclass_fields__
+        card = {k: v for k, v in data.items() if k in names}
+        found.append(ModelCard(**{**card, "channels": tuple(card["channels"])}))
+    return [*sorted(found, key=lambda c: (c.name != "photo", not c.current, c.name)), _UNIFORM]
+
+
+def current(name: str) -> ModelCard:
+    """The model that new files use under this name; UsageError where there is none."""
+    for card in cards():
+        if card.name == name and card.current:
+            return card
+    known = ", ".join(dict.fromkeys(c.name for c in cards()))
+    raise UsageError(f"there is no model {name!r}; choose one of: {known}")
+
+
+def find(name: str, hash4: bytes) -> ModelCard:
+    """The very model that a file was made with; ModelMissingError where it is not at hand."""
+    for card in cards():
+        if card.hash == hash4.hex():
+            return card
+    raise ModelMissingError(
+        f"it needs the model {name!r} with hash {hash4.hex()}, which this version does not have; install the version "
+        "of ridecodec that wrote it, or a newer one"
+    )
+
+
+@cache
+def load(card: ModelCard, device: torch.device) -> Backend:
+    """The backend on a device; raises ModelRefusedError where its file is damaged or its bounds do not hold."""
+    if card.file is None:
+        from ridecodec.models.uniform import Uniform
+
+        return Uniform(device)
+    path = WEIGHTS / card.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelMissingError(f"{path}: the model's weights cannot be read ({error.strerror})") from error
+    if hashlib.sha256(data).hexdigest()[: 2 * HASH_BYTES] != card.hash:
+        raise ModelRefusedError(f"{path}: the model's weights are damaged; install ridecodec again")
+    if card.name == "gradient":
+        from ridecodec.models.gradient import Gradient
+
+        return Gradient(data, device)
+    from ridecodec.models.photo_exact import Photo
+
+    return Photo(data, device)

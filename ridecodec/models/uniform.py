@@ -1,0 +1,47 @@
+"""Every value equally likely: the smallest backend, for tests and as a floor (8 bits a sub-pixel)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ridecodec.coding.order import Neighbourhood, Offset
+from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
+from ridecodec.models.base import ContextModel
+
+
+class Flat(Distribution):
+    """Equal mass for all values of m sub-pixels."""
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels = pixels
+
+    def cumulative(self, edges: Tensor) -> Tensor:
+        return (edges * (CDF_TOTAL // VALUES)).expand(-1, self.pixels)
+
+
+class Uniform(ContextModel):
+    """No context at all."""
+
+    name = "uniform"
+    hood = Neighbourhood.of([])
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def taps(self, channels: int) -> list[tuple[int, Offset]]:
+        return []
+
+    def open(self, channels: int, sides: list[bytes]) -> int:
+        return len(sides)
+
+    def context(self, opened: int, taps: Tensor, y: Tensor, x: Tensor, width: int) -> int:
+        return opened * len(y)
+
+    def distribution(self, state: int, channel: int) -> Distribution:
+        return Flat(state)
+
+    def observe(self, state: Any, channel: int, values: Tensor) -> None:
+        pass

@@ -1,0 +1,129 @@
+"""One tile and its payload: drives model, tables and coder in both directions.
+
+A payload is the side information's length (varint), the side information, and the code. Sub-pixels are coded front by
+front; in a front channel by channel, first all high nibbles, then all low ones, pixels by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ridecodec.coding.entropy import Decoder, Encoder
+from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.coding.order import wavefront_order
+from ridecodec.coding.tables import SYMBOLS, high_step, intervals, low_table
+from ridecodec.errors import DamagedError
+from ridecodec.models.base import Backend
+from ridecodec.varint import read_varint, write_varint
+
+Tick = Callable[[int, float], None]
+"""Called with the pixels and bits that were finished since the last call; may raise to stop the work."""
+
+_STEPS = 2
+_BATCH = 1 << 20
+
+
+@dataclass(frozen=True)
+class EncodedTile:
+    """A payload and the ideal code length of every pixel in it."""
+
+    payload: bytes
+    bits: NDArray[np.float32]  # [H, W], all channels together
+
+
+def encode_tile(backend: Backend, pixels: NDArray[np.uint8], tick: Tick) -> EncodedTile:
+    """Code a tile [C, H, W], channels in coding order."""
+    channels, height, width = pixels.shape
+    with exact_arithmetic():
+        planes = torch.from_numpy(pixels).to(backend.device).float()
+        side = backend.side_information(planes)
+        start = np.empty((channels * _STEPS, height * width), np.int32)
+        size = np.empty_like(start)
+        bits = np.zeros((height, width), np.float32)
+        for rows in backend.rows(planes, side):
+            part = slice(rows.y0 * width, rows.y1 * width)
+            for c, distribution in enumerate(rows.channels):
+                values = planes[c, rows.y0 : rows.y1].reshape(-1).int()
+                found = intervals(distribution, values)
+                start[c * _STEPS : (c + 1) * _STEPS, part] = found.start.cpu().numpy()
+                size[c * _STEPS : (c + 1) * _STEPS, part] = found.width.cpu().numpy()
+                bits[rows.y0 : rows.y1] += found.bits().view(-1, width).float().cpu().numpy()
+            tick((rows.y1 - rows.y0) * width, float(bits[rows.y0 : rows.y1].sum(dtype=np.float64)))
+    order = _coding_order(channels * _STEPS, height, width, backend.hood.slope)
+    encoder = Encoder()
+    start, size = start.reshape(-1), size.reshape(-1)
+    for first in range(0, len(order), _BATCH):
+        chosen = order[first : first + _BATCH]
+        encoder.encode(start[chosen].astype(np.int64), size[chosen].astype(np.int64))
+    return EncodedTile(write_varint(len(side)) + side + encoder.finish(), bits)
+
+
+@lru_cache(maxsize=2)
+def _coding_order(steps: int, height: int, width: int, slope: int) -> NDArray[np.int64]:
+    """Indices into [steps, height * width] in coding order. int64 [steps * height * width]."""
+    raster = wavefront_order(height, width, slope).numpy()
+    front = (raster % width) + slope * (raster // width)
+    counts = np.bincount(front)
+    counts = counts[counts > 0]  # a narrow tile has fronts without a pixel
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    rank = np.arange(len(raster)) - starts
+    order = np.empty(steps * len(raster), np.int64)
+    for k in range(steps):
+        order[starts * steps + k * np.repeat(counts, counts) + rank] = raster + k * len(raster)
+    return order
+
+
+def split_payload(payload: bytes | memoryview) -> tuple[bytes, bytes]:
+    """(side information, code); raises DamagedError where the length does not fit."""
+    length, at = read_varint(payload, 0, "pixel data")
+    if length > len(payload) - at:
+        raise DamagedError("the pixel data is damaged: its side information is longer than the tile")
+    return bytes(payload[at : at + length]), bytes(payload[at + length :])
+
+
+def decode_tiles(
+    backend: Backend, payloads: list[bytes], channels: int, height: int, width: int, tick: Tick
+) -> NDArray[np.uint8]:
+    """Decode a batch of equal tiles -> uint8 [B, C, H, W], channels in coding order."""
+    parts = [split_payload(p) for p in payloads]
+    out = np.empty((len(parts), channels, height, width), np.uint8)
+    coders = [Decoder(code) for _, code in parts]
+    share = 8 * sum(len(p) for p in payloads) / (height * width * len(payloads))
+    hood = backend.hood
+    with exact_arithmetic():
+        stepper = backend.stepper(channels, height, width, [side for side, _ in parts])
+        for t in range(hood.fronts(height, width)):
+            y0, y1 = hood.rows(t, height, width)
+            if y0 >= y1:
+                continue
+            count = (y1 - y0) * len(parts)
+            stepper.begin(t)
+            values = np.empty((channels, count), np.int64)
+            for c in range(channels):
+                distribution = stepper.distribution(c)
+                high = high_step(distribution, count, backend.device)
+                nibbles = _decode(coders, high.table)
+                low = low_table(distribution, high, nibbles.to(backend.device))
+                symbols = SYMBOLS * nibbles + _decode(coders, low)
+                values[c] = symbols.numpy()
+                stepper.observe(c, symbols.to(backend.device).float())
+            rows = np.arange(y0, y1)
+            fresh = values.reshape(channels, len(parts), -1).transpose(1, 0, 2)
+            out[:, :, rows, t - hood.slope * rows] = fresh
+            tick(count, share * count)
+    return out
+
+
+def _decode(coders: list[Decoder], table: torch.Tensor) -> torch.Tensor:
+    """One symbol of every row of ``table`` [tiles * rows, 16], each tile with its own coder. int64, on the CPU."""
+    if len(coders) == 1:
+        return torch.from_numpy(coders[0].decode(table.cpu().numpy())).long()
+    rows = table.cpu().numpy().reshape(len(coders), -1, SYMBOLS)
+    symbols = [coder.decode(part) for coder, part in zip(coders, rows, strict=True)]
+    return torch.from_numpy(np.concatenate(symbols).astype(np.int64))

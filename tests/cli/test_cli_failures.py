@@ -1,0 +1,201 @@
+"""The command line: exit codes, one line that says what is wrong, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import assert_fails, compress, names, run
+from PIL import Image
+
+import ridecodec
+from ridecodec import container
+from ridecodec.errors import VerificationError
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("squeeze", "in.png"), "squeeze"),
+        (("compress",), "compress --help"),
+        (("compress", "in.png", "--fast"), "--fast"),
+        (("compress", "in.png", "--threads", "-1"), "--threads"),
+        (("compress", "in.png", "--device", "abacus"), "--device"),
+        (("compress", "in.png", "--model", "nosuch"), "in.png: there is no model 'nosuch'"),
+        (("compress", "in.png", "-q", "-v"), "--quiet and --verbose"),
+        (("compress", "in.png", "-", "--json"), "--json"),
+        (("compress", "in.png", "gray.png", "-o", "x.rdc"), "--output-dir"),
+        (("compress", "in.png", "-o", "x.rdc", "-d", "new"), "--output-dir"),
+        (("compress", "-", "-d", "new"), "standard input"),
+        (("compress", "-", "-", "in.png"), "standard input"),
+        (("compress", "in.png", "./in.png"), "in.png and ./in.png would both become"),
+        (("compress", "in.png", "in.png"), "would both become in.rdc"),
+        (("decompress", "done.rdc", "out.jpg"), "done.rdc: "),
+        (("decompress", "done.rdc", "--region", "1,2,3"), "X,Y,W,H"),
+        (("decompress", "done.rdc", "--region", "0,0,-1,1"), "X,Y,W,H"),
+        (("decompress", "done.rdc", "--region", "10,0,5,5"), "done.rdc: "),
+        (("decompress", "done.rdc", "--format", "gif"), "--format"),
+        (("benchmark",), "--corpus"),
+        (("benchmark", "in.png", "--report", "report.doc"), "report.doc"),
+        (("train", "sculpture"), "sculpture"),
+        (("completion", "tcsh"), "tcsh"),
+    ],
+)
+def test_usage_errors(folder: Path, args: tuple[str, ...], said: str) -> None:
+    before = names(folder)
+    assert_fails(run(*args), 2, said)
+    assert names(folder) == before
+
+
+def test_no_command(folder: Path) -> None:
+    result = run()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Usage: " in result.stderr
+
+
+def bad_inputs() -> dict[str, Callable[[Path], Any]]:
+    """Ways to make an input at a path that compress must refuse with exit code 3."""
+    return {
+        "missing": lambda path: None,
+        "folder": Path.mkdir,
+        "empty": Path.touch,
+        "text": lambda path: path.write_text("no picture"),
+        "truncated": lambda path: path.write_bytes(Path("in.png").read_bytes()[:-40]),
+        "RGBA": lambda path: Image.new("RGBA", (2, 2)).save(path),
+        "palette": lambda path: Image.new("P", (2, 2)).save(path),
+        "16-bit": lambda path: Image.new("I;16", (2, 2)).save(path),
+    }
+
+
+@pytest.mark.parametrize("kind", bad_inputs())
+def test_bad_pictures(folder: Path, kind: str) -> None:
+    bad_inputs()[kind](Path("bad.png"))
+    before = names(folder)
+    assert_fails(compress("bad.png"), 3, "bad.png: ")
+    if Path("bad.png").is_file():
+        assert_fails(compress("-", stdin=Path("bad.png").read_bytes()), 3, "standard input: ")
+    assert names(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("decompress", "nosuch.rdc"), "nosuch.rdc: "),
+        (("decompress", "."), ".: "),
+        (("info", "nosuch.rdc"), "nosuch.rdc: "),
+        (("decompress", "done.rdc", "nosuch/out.png"), "nosuch"),
+        (("decompress", "done.rdc", "-o", "."), "folder"),
+        (("decompress", "done.rdc", "-d", "in.png"), "in.png"),
+        (("decompress", "done.rdc", "out.pgm"), "out.pgm: "),
+        (("train", "photo", "--data", "nosuch", "--out", "x.pt"), "nosuch: "),
+        (("train", "photo", "--data", ".", "--out", "nosuch/x.pt"), "nosuch"),
+        (("export", "nosuch.pt", "--out", "x.safetensors"), "nosuch.pt: "),
+        (("export", "in.png", "--out", "nosuch/x.safetensors"), "in.png: the output's folder"),
+    ],
+)
+def test_what_cannot_be_accessed(folder: Path, args: tuple[str, ...], said: str) -> None:
+    before = names(folder)
+    assert_fails(run(*args), 3, said)
+    assert names(folder) == before
+
+
+def test_no_permission(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert_fails(compress("in.png"), 3, "in.png: ", "permission")
+
+
+@pytest.mark.parametrize(
+    ("command", "cut"), [*((c, n) for c in ("decompress", "info") for n in (0, 2, 17)), ("decompress", -1)]
+)
+def test_damaged(folder: Path, command: str, cut: int) -> None:
+    Path("bad.rdc").write_bytes(Path("done.rdc").read_bytes()[:cut])
+    assert_fails(run(command, "bad.rdc"), 4, "bad.rdc: ")
+    assert not Path("bad.png").exists()
+
+
+def test_no_rdc_file(folder: Path) -> None:
+    assert_fails(run("decompress", "in.png", "out.png"), 4, "in.png: ")
+    assert_fails(run("info", "-", stdin=b"GIF89a"), 4, "standard input: ")
+
+
+def test_missing_model(folder: Path) -> None:
+    parsed = container.read(Path("done.rdc").read_bytes())
+    other = container.write(replace(parsed.header, model_hash=b"none"), (), [bytes(parsed.payload(0))])
+    Path("other.rdc").write_bytes(other)
+    assert_fails(run("decompress", "other.rdc"), 6, "other.rdc: ", b"none".hex())
+    assert run("info", "other.rdc").exit_code == 0
+    assert not Path("other.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (VerificationError("the decoded samples differ"), 7, "the decoded samples differ"),
+        (MemoryError(), 1, "not enough memory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+            1,
+            "not enough memory",
+        ),
+        (ZeroDivisionError("two\nlines"), 1, "unexpected ZeroDivisionError: two lines"),
+        (type("PanicException", (BaseException,), {})("std"), 1, "unexpected PanicException: std"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_errors_from_within(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    def fail(*args: Any, **options: Any) -> bytes:
+        raise error
+
+    before = names(folder)
+    monkeypatch.setattr(ridecodec, "compress", fail)
+    assert_fails(compress("in.png", "gray.png"), code, said, "in.png: " if code != 130 else "")
+    assert names(folder) == before
+
+
+def test_traceback_on_request(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RIDECODEC_TRACEBACK", "1")
+    assert "Traceback" in compress("nosuch.png").stderr
+
+
+def test_keep_going(folder: Path) -> None:
+    Path("gray.rdc").touch()
+    inputs = ("nosuch.png", "gray.png", "in.png")
+    assert_fails(compress(*inputs), 3, "nosuch.png: ")
+    assert not Path("in.rdc").exists()
+    result = compress("--keep-going", "-q", *inputs)
+    assert result.exit_code == 3
+    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == ["nosuch.png", "gray.png"]
+    assert Path("in.rdc").exists()
+
+
+def test_names_with_odd_characters(folder: Path) -> None:
+    odd = os.fsdecode(b"odd\n\x1b\xff.png")
+    assert_fails(compress(odd), 3, "odd")
+    os.link("in.png", odd)
+    assert compress(odd, "--json").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_no_space(folder: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = names(folder)
+    monkeypatch.setattr("os.fsync", full)
+    result = compress("in.png", "out.rdc") if command == "compress" else run("decompress", "done.rdc", "out.png")
+    assert_fails(result, 3, "in.png: " if command == "compress" else "done.rdc: ", "No space left on device")
+    assert names(folder) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("args", [("compress", "in.png", "-o", "/dev/full"), ("decompress", "done.rdc", "/dev/full")])
+def test_no_space_on_a_device(folder: Path, args: tuple[str, ...]) -> None:
+    more = ("--format", "png") if args[0] == "decompress" else ("-m", "uniform")
+    assert_fails(run(*args, *more), 3, "/dev/full", "No space left on device")
+    assert Path("/dev/full").is_char_device()

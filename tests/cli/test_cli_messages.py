@@ -1,0 +1,119 @@
+"""The command line: what is said of files and models, help and completion."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partialmethod
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from commands import RGB, compress, run
+from tqdm import tqdm
+
+import ridecodec
+from ridecodec.cli import files, progress
+from ridecodec.cli.app import COMMANDS
+from ridecodec.errors import UsageError
+
+
+def test_summary(folder: Path) -> None:
+    result = compress("in.png")
+    size = Path("in.rdc").stat().st_size
+    rate = 8 * size / RGB.size
+    assert result.stdout == ""
+    assert re.fullmatch(rf"in\.png -> in\.rdc: {size} bytes, {rate:.3f} bpsp, \d+\.\d s\n", result.stderr)
+    assert run("decompress", "in.rdc", "-q", "out.png").output == ""
+    verbose = run("decompress", "in.rdc", "-v", "more.png").stderr.splitlines()
+    assert len(verbose) == 2
+    assert "14 x 9, model uniform" in verbose[1]
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_json(folder: Path, command: str) -> None:
+    args, target = (("in.png", "-m", "uniform"), "in.rdc") if command == "compress" else (("done.rdc",), "done.png")
+    result = run(command, "--json", "--keep-going", "nosuch", *args)
+    failed, done = map(json.loads, result.stdout.splitlines())
+    assert failed.keys() == {"input", "output", "error", "exit_code"}
+    assert (failed["input"], failed["exit_code"], result.exit_code) == ("nosuch", 3, 3)
+    assert done.keys() == {"input", "output", "bytes", "bpsp", "pixels", "model", "seconds"}
+    assert (done["input"], done["output"], done["model"], done["pixels"]) == (args[0], target, "uniform", 126)
+    assert done["bytes"] == Path("done.rdc").stat().st_size
+    assert done["bpsp"] == pytest.approx(8 * done["bytes"] / RGB.size)
+
+
+def test_info(folder: Path) -> None:
+    assert compress("in.png", "--tile", "5").exit_code == 0
+    result = run("info", "in.rdc", "done.rdc")
+    assert result.exit_code == 0
+    assert "in.rdc: 14 x 9, RGB, 8 bits" in result.stdout
+    assert "tile 5: 4 x 4 at 10,5" in result.stdout
+    first, second = map(json.loads, run("info", "--json", "in.rdc", "done.rdc").stdout.splitlines())
+    assert (first["width"], first["height"], first["model"], first["tile"]) == (14, 9, "uniform", 5)
+    parts = first["header_bytes"] + first["metadata_bytes"] + first["index_bytes"]
+    assert parts + sum(tile["bytes"] for tile in first["tiles"]) == first["total_bytes"]
+    assert first["total_bytes"] == Path("in.rdc").stat().st_size
+    assert second["input"] == "done.rdc"
+
+
+def test_models(folder: Path) -> None:
+    cards = [json.loads(line) for line in run("models", "--json").stdout.splitlines()]
+    text = run("models").stdout
+    assert "uniform" in [card["name"] for card in cards]
+    for card in cards:
+        assert card["hash"] in text
+
+
+def test_benchmark(folder: Path) -> None:
+    result = run("benchmark", "in.png", "-m", "uniform", "--no-peers", "--report", "report.json")
+    assert result.exit_code == 0, result.output
+    assert "in.png" in result.stdout
+    json.loads(Path("report.json").read_text())
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_bar_on_a_terminal_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("tqdm.tqdm.__init__", partialmethod(tqdm.__init__, mininterval=0))  # show every step
+    with progress.bar("in.png", wanted=True) as advance:
+        ridecodec.compress(RGB, model="uniform", tile=4, progress=advance)
+    assert re.search(r"in\.png: 100%.* 126/126 .*\d\.\d{3} bpsp", terminal.getvalue())
+    assert terminal.getvalue().endswith("\r")
+    for stream, wanted in ((terminal, False), (StringIO(), True)):
+        monkeypatch.setattr("sys.stderr", stream)
+        with progress.bar("in.png", wanted) as advance:
+            assert advance is None
+
+
+def test_no_bytes_to_a_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    with pytest.raises(UsageError, match="terminal"):
+        files.check(files.Job("in.png", "-"), force=False)
+
+
+def test_help() -> None:
+    text = run("--help").stdout
+    for code in (*range(8), 130):
+        assert re.search(rf"^\s+{code}  ", text, re.MULTILINE)
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", text, re.MULTILINE)
+        assert run(command, "--help").exit_code == 0
+    assert run("--version").stdout == f"ridecodec {ridecodec.__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell: str) -> None:
+    assert "_RIDECODEC_COMPLETE" in run("completion", shell).stdout
+
+
+def test_completion_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_RIDECODEC_COMPLETE", "fish_complete")
+    monkeypatch.setenv("COMP_WORDS", "ridecodec compress --model un")
+    monkeypatch.setenv("COMP_CWORD", "un")
+    assert "uniform" in run().stdout

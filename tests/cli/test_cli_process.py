@@ -1,0 +1,90 @@
+"""The command line as a process: start, signals, closed pipes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from commands import MAIN, names, program
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--version",),
+        ("--help",),
+        ("compress", "--help"),
+        ("info", "done.rdc"),
+        ("models",),
+        ("decompress", "nosuch.rdc"),
+    ],
+)
+def test_starts_without_torch(folder: Path, args: tuple[str, ...]) -> None:
+    code = f"""import sys
+try:
+    {MAIN}
+finally:
+    assert not {{"torch", "scipy", "matplotlib"}} & sys.modules.keys()
+"""
+    with program(*args, code=code, stdout=subprocess.DEVNULL) as process:
+        assert b"Assertion" not in process.communicate()[1]
+    assert process.returncode == (3 if "nosuch.rdc" in args else 0)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_interruption_while_writing(folder: Path, command: str, number: signal.Signals, code: int) -> None:
+    """The process stops where its output is written but not in place; then it gets the signal."""
+    before = names(folder)
+    pause = f"""import os, time
+def wait(descriptor):
+    print("writing", flush=True)
+    time.sleep(60)
+os.fsync = wait
+{MAIN}
+"""
+    args = ("in.png", "-m", "uniform") if command == "compress" else ("done.rdc",)
+    with program(command, *args, code=pause, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writing\n"
+        assert len(names(folder)) == len(before) + 1
+        process.send_signal(number)
+        errors = process.communicate()[1]
+    assert process.returncode == code
+    assert errors == (b"ridecodec: interrupted\n" if number == signal.SIGINT else b"")
+    assert names(folder) == before
+
+
+def test_a_second_signal_ends_what_the_first_could_not(folder: Path) -> None:
+    before = names(folder)
+    stuck = f"""import os, time
+def wait(descriptor):
+    for attempt in range(3):
+        try:
+            print("writing", flush=True)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+os.fsync = wait
+{MAIN}
+"""
+    with program("decompress", "done.rdc", code=stuck, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            assert process.stdout.readline() == b"writing\n"
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    assert names(folder) == before
+
+
+@pytest.mark.parametrize("args", [("decompress", "done.rdc", "-"), ("info", "done.rdc")])
+def test_closed_pipe(folder: Path, args: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with program(*args, stdout=writing) as process:
+        os.close(writing)
+        errors = process.communicate()[1]
+    assert (process.returncode, errors) == (141, b"")
