@@ -22,9 +22,12 @@ from ridecodec.picture import ColourType, Picture
 from ridecodec.tilecoder import EncodedTile, Tick, decode_tiles, encode_tile
 
 DEFAULT_TILE = 1024
-MAX_TILE = 1 << 14
+MAX_TILE = 1 << 11
+"""Largest side of a tile: bounds the memory that a file can make a decoder take, and what an encoder needs."""
 _FRONT_ROWS = 4096
 """Rows of all tiles in a batch: enough to fill the products, small enough for the cache."""
+_PIXELS_AT_ONCE = 6 << 20
+"""Pixels of tiles that are encoded at the same time: bounds the memory, about 150 bytes a pixel."""
 _CODED = {ColourType.GRAY: [0], ColourType.RGB: [1, 0, 2]}
 """Channels of a picture in coding order: green first."""
 
@@ -94,7 +97,8 @@ def encode(
     def work(box: Box) -> EncodedTile:
         return encode_tile(backend, coding_planes(picture, box), meter.tick)
 
-    tiles = _spread(work, boxes, threads, meter)
+    most = max(1, _PIXELS_AT_ONCE // (boxes[0].width * boxes[0].height))
+    tiles = _spread(work, boxes, min(most, _workers(threads)), meter)
     header = Header(
         picture.width,
         picture.height,
@@ -141,6 +145,9 @@ def decode(
     header = held.header
     channels = _coding_channels(header.colour, header.bit_depth, DamagedError)
     area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
+    boxes = header.boxes
+    if max(boxes[0].width, boxes[0].height) > MAX_TILE:
+        raise DamagedError(f"the header is damaged: its tiles have more than {MAX_TILE} pixels a side")
     card = registry.find(header.model, header.model_hash)
     if len(channels) not in card.channels:
         raise DamagedError(
@@ -148,7 +155,6 @@ def decode(
         )
     backend = registry.load(card, pick_device(device))
     tiles = _covering(header, area)
-    boxes = header.boxes
     meter = _Meter(progress, sum(boxes[i].width * boxes[i].height for i in tiles), len(channels))
     out = np.empty((area.height, area.width, len(channels)), np.uint8)
 
@@ -163,7 +169,8 @@ def decode(
             for plane, c in zip(part, channels, strict=True):
                 out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = plane
 
-    _spread(work, _batches(boxes, tiles, threads), threads, meter)
+    workers = _workers(threads)
+    _spread(work, _batches(boxes, tiles, workers), workers, meter)
     picture = Picture(out.transpose(2, 0, 1), header.colour, header.bit_depth, metadata=held.metadata)
     if region is None and picture.checksum() != header.samples_checksum:
         raise DamagedError("the decoded pixels do not match the file's checksum of them: the file is damaged")
@@ -203,14 +210,14 @@ def _covering(header: Header, area: Box) -> list[int]:
     return [row * columns + column for row in down for column in across]
 
 
-def _batches(boxes: Sequence[Box], tiles: list[int], threads: int) -> list[list[int]]:
+def _batches(boxes: Sequence[Box], tiles: list[int], workers: int) -> list[list[int]]:
     """Tiles of equal size together, as many as fill a front but not so few batches that a thread has none."""
     by_size: dict[tuple[int, int], list[int]] = {}
     for i in tiles:
         by_size.setdefault((boxes[i].height, boxes[i].width), []).append(i)
     result = []
     for (height, _), same in by_size.items():
-        size = max(1, min(_FRONT_ROWS // height, -(-len(same) // _workers(threads))))
+        size = max(1, min(_FRONT_ROWS // height, -(-len(same) // workers)))
         result += [same[i : i + size] for i in range(0, len(same), size)]
     return result
 
@@ -223,10 +230,10 @@ def _workers(threads: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _spread(work: Callable[[Any], Any], items: Iterable[Any], threads: int, meter: _Meter) -> list[Any]:
+def _spread(work: Callable[[Any], Any], items: Iterable[Any], workers: int, meter: _Meter) -> list[Any]:
     """Results of ``work`` on all items, in order; the first error stops the others."""
     todo = list(items)
-    count = min(_workers(threads), len(todo))
+    count = min(workers, len(todo))
     if count == 1:
         return [work(item) for item in todo]
     with ThreadPoolExecutor(count) as pool:

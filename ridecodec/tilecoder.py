@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.coding.order import wavefront_order
-from ridecodec.coding.tables import SYMBOLS, high_step, intervals, low_table
+from ridecodec.coding.tables import SYMBOLS, high_table, intervals, low_table
 from ridecodec.errors import DamagedError
 from ridecodec.models.base import Backend
 from ridecodec.varint import read_varint, write_varint
@@ -26,7 +26,7 @@ Tick = Callable[[int, float], None]
 """Called with the pixels and bits that were finished since the last call; may raise to stop the work."""
 
 _STEPS = 2
-_BATCH = 1 << 20
+_BATCH = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ def encode_tile(backend: Backend, pixels: NDArray[np.uint8], tick: Tick) -> Enco
 
 
 @lru_cache(maxsize=2)
-def _coding_order(steps: int, height: int, width: int, slope: int) -> NDArray[np.int64]:
-    """Indices into [steps, height * width] in coding order. int64 [steps * height * width]."""
+def _coding_order(steps: int, height: int, width: int, slope: int) -> NDArray[np.int32]:
+    """Indices into [steps, height * width] in coding order. int32 [steps * height * width]."""
     raster = wavefront_order(height, width, slope).numpy()
     front = (raster % width) + slope * (raster // width)
     counts = np.bincount(front)
     counts = counts[counts > 0]  # a narrow tile has fronts without a pixel
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     rank = np.arange(len(raster)) - starts
-    order = np.empty(steps * len(raster), np.int64)
+    order = np.empty(steps * len(raster), np.int32)
     for k in range(steps):
         order[starts * steps + k * np.repeat(counts, counts) + rank] = raster + k * len(raster)
     return order
@@ -107,10 +107,9 @@ def decode_tiles(
             values = np.empty((channels, count), np.int64)
             for c in range(channels):
                 distribution = stepper.distribution(c)
-                high = high_step(distribution, count, backend.device)
-                nibbles = _decode(coders, high.table)
-                low = low_table(distribution, high, nibbles.to(backend.device))
-                symbols = SYMBOLS * nibbles + _decode(coders, low)
+                high = _decode(coders, high_table(distribution, backend.device))
+                low = _decode(coders, low_table(distribution, high.to(backend.device)))
+                symbols = high.mul_(SYMBOLS).add_(low)
                 values[c] = symbols.numpy()
                 stepper.observe(c, symbols.to(backend.device).float())
             rows = np.arange(y0, y1)

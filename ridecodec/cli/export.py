@@ -25,7 +25,7 @@ def command(checkpoints: tuple[str, ...], output: str, force: bool) -> None:
         files.check(job, force)
 
     failures.for_each(jobs, check)
-    from ridecodec.models.photo_export import export
+    from ridecodec.models.photo.export import export
 
     exported = export([Path(path) for path in checkpoints], Path(output))
     click.echo(f"{output}: {exported.hash}", err=True)

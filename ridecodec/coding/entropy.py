@@ -7,14 +7,15 @@ same bits as through its whole table: what is below it, itself, what is above.
 
 from __future__ import annotations
 
-import sys
-
 import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.errors import DamagedError
+
 _FAMILY = constriction.stream.model.Categorical(perfect=False)
 _ONE = 1 << 24
+_STATE = 1 << 64
 
 
 class Encoder:
@@ -36,21 +37,34 @@ class Encoder:
         self._coder.encode(symbols, _FAMILY, table.astype(np.float32))
 
     def finish(self) -> bytes:
-        """The code: 32-bit words, little-endian, without its trailing zero bytes (the decoder puts them back)."""
-        words: NDArray[np.uint32] = self._coder.get_compressed()
-        return words.astype("<u4").tobytes().rstrip(b"\0")
+        """The code: the shortest bytes that decode to the symbols, its 32-bit words big-endian."""
+        if self._coder.is_empty():
+            return b""
+        count, (low, width) = self._coder.pos()
+        size = 4 * (count + 2)
+        found = self._coder.get_compressed().astype(">u4").tobytes()[:size].ljust(size, b"\0")
+        point = int.from_bytes(found, "big")
+        least = point - (point - low) % _STATE  # any number from here on, below least + width, will do
+        for kept in range(9):
+            unit = _STATE >> (8 * kept)
+            shortest = -(-least // unit) * unit
+            if shortest < least + width:
+                break
+        code: bytes = shortest.to_bytes(size, "big")
+        return code[: size - 8 + kept]
 
 
 class Decoder:
     """Decodes symbols from tables, in the encoder's order."""
 
     def __init__(self, code: bytes) -> None:
-        words = np.frombuffer(code + bytes(-len(code) % 4), dtype="<u4")
-        if sys.byteorder == "big":
-            words = words.astype(np.uint32)
+        words = np.frombuffer(code + bytes(-len(code) % 4), dtype=">u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
     def decode(self, table: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Symbols [n] of tables [n, 16] (C-contiguous)."""
-        symbols: NDArray[np.int32] = self._coder.decode(_FAMILY, table)
+        """Symbols [n] of tables [n, 16] (C-contiguous); DamagedError where the code cannot have come from any."""
+        try:
+            symbols: NDArray[np.int32] = self._coder.decode(_FAMILY, table)
+        except AssertionError as error:  # constriction's, for data that no encoder gives
+            raise DamagedError("the pixel data is damaged: it is not a code") from error
         return symbols

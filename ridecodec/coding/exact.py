@@ -44,6 +44,8 @@ class ExactLinear:
         for values in (weight, bias, exponent):
             if not torch.isfinite(values).all() or (values != values.round()).any():
                 raise ModelRefusedError(f"layer {name} has weights that are not integers; export the model again")
+        if (exponent < 0).any() or (exponent > 52).any():
+            raise ModelRefusedError(f"layer {name} has exponents out of range; export the model again")
         limits = torch.as_tensor(limit, dtype=torch.float64).expand(weight.shape[1])
         self.bound = float((weight.abs() @ limits + bias.abs() + plus).max())
         fitting = [d for d, capacity in _CAPACITY.items() if self.bound < capacity]
@@ -56,7 +58,7 @@ class ExactLinear:
         self.name = name
         self.dtype = dtype or fitting[0]
         self.weight, self.bias = weight.to(self.dtype), bias.to(self.dtype)[:, None]
-        self.scale = torch.exp2(-exponent).to(self.dtype)[:, None]
+        self.scale = torch.tensor([1 / (1 << int(e)) for e in exponent], dtype=self.dtype)[:, None]
 
     def to(self, device: torch.device) -> ExactLinear:
         """Move the weights."""
@@ -88,9 +90,25 @@ def quantise(weight: Tensor, bias: Tensor, limit: Tensor | float, plus: Tensor |
     }
 
 
+def check_products(device: torch.device) -> None:
+    """Multiply integers close to float32's bound; ModelRefusedError where the device's products are not exact.
+
+    Settings outside of torch (oneDNN's or a vendor's) can force products of reduced precision.
+    """
+    with exact_arithmetic():
+        numbers = (torch.arange(64 * 64, device=device) * 40503 % 1021 - 510).view(64, 64)
+        wanted = (numbers[:, None] * numbers.T[None]).sum(2)
+        found = numbers.to(torch.float32) @ numbers.to(torch.float32)
+        if not torch.equal(found.long(), wanted):
+            raise ModelRefusedError(
+                f"matrix products on the device {str(device)!r} are not exact: reduced precision is forced; unset "
+                "ONEDNN_DEFAULT_FPMATH_MODE, NVIDIA_TF32_OVERRIDE and the like, or choose another --device"
+            )
+
+
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
-    """Torch as the coded path wants it: no gradients, no reduced precision, one intra-op thread.
+    """Torch as the coded path wants it: no gradients, no reduced precision, no autocast, one intra-op thread.
 
     The settings are the process's; they are put back when the last user leaves.
     """
@@ -107,7 +125,7 @@ def exact_arithmetic() -> Iterator[None]:
             torch.backends.cuda.matmul.allow_tf32 = False
         _inside += 1
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
             yield
     finally:
         with _guard:

@@ -2,13 +2,14 @@
 
 A sub-pixel (0..255) is coded in two steps of 16 symbols, its high and its low nibble. A step's table is 16
 non-negative integers that sum to ``TABLE_TOTAL``; the coder gives symbol s the probability ``(w[s] + 1) / 2^24``.
-Everything here is integer arithmetic (design: contract 3); pixels are the last axis throughout.
+Everything here is integer arithmetic (design: contract 3); pixels are the last axis but in the tables themselves.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,9 +19,12 @@ SYMBOLS = 16
 TABLE_TOTAL = 2**24 - SYMBOLS
 VALUES = SYMBOLS**2
 """Values of a sub-pixel."""
-_GAIN = 64
-CDF_TOTAL = _GAIN * (TABLE_TOTAL - VALUES)
-"""What a family's cumulative reaches at edge 256. Every value then gets a floor of ``1 / 2^24``."""
+GAIN = 64
+CDF_TOTAL = GAIN * (TABLE_TOTAL - VALUES)
+"""What a family's cumulative reaches above all values. Every value then gets a floor of ``1 / 2^24``."""
+FAR = float(1 << 17)
+"""Edges below value 0 and above value 255 stand this far out, so the end values take the tails."""
+_GAIN_BITS = 6
 _RECIPROCAL_BITS = 26
 
 
@@ -31,53 +35,63 @@ class Distribution(ABC):
     def cumulative(self, edges: Tensor) -> Tensor:
         """Mass below the given edges.
 
-        ``edges``: int32 [E, m] or [E, 1], 0..256; edge v is the lower end of value v. Returns int32 [E, m] in
-        0..CDF_TOTAL, not falling with the edge. What it gives for edges 0 and 256 is not used: the ends take the tails.
+        ``edges``: integers in float32 [E, m] or [E, 1]; edge v is the lower end of value v, 1..255, and -FAR and FAR
+        are the ends. Returns int32 [E, m], not falling with the edge, 0 at -FAR and CDF_TOTAL at FAR.
         """
 
 
-def _below(distribution: Distribution, edges: Tensor) -> Tensor:
-    """Cumulative with the tails folded in and the floor added; strictly rising. int32 [E, m]."""
-    inner = distribution.cumulative(edges)
-    inner = torch.where(edges == 0, 0, torch.where(edges == VALUES, CDF_TOTAL, inner))
-    return inner + _GAIN * edges
-
-
 @dataclass(frozen=True)
-class HighStep:
-    """First coding step: its table, and the cumulative at its edges, from which the second one starts."""
+class _Edges:
+    """Constants of the two steps."""
 
-    table: Tensor  # float32 [m, 16]
-    bounds: Tensor  # int32 [17, m]
+    high: Tensor  # float32 [17, 1]
+    high_floor: Tensor  # int32 [17, 1]
+    low: Tensor  # float32 [17, 16]: the edges of the low step for every high nibble
+    low_floor: Tensor  # int32 [17, 1]
+
+    @staticmethod
+    @cache
+    def on(device: torch.device) -> _Edges:
+        steps = torch.arange(SYMBOLS + 1, device=device)
+        nibbles = torch.arange(SYMBOLS, device=device)
+        high, low = SYMBOLS * steps[:, None], SYMBOLS * nibbles + steps[:, None]
+        floor = (GAIN * steps[:, None]).int()
+        return _Edges(_ends(high.float()), SYMBOLS * floor, _ends(low.float()), floor)
 
 
-def high_step(distribution: Distribution, pixels: int, device: torch.device) -> HighStep:
-    """Table of the high nibble of every sub-pixel."""
-    edges = torch.arange(SYMBOLS, VALUES, SYMBOLS, dtype=torch.int32, device=device)[:, None]
-    inner = distribution.cumulative(edges) + _GAIN * edges  # [15, m]
-    bounds = torch.cat([inner.new_zeros(1, pixels), inner, inner.new_full((1, pixels), _GAIN * TABLE_TOTAL)])  # [17, m]
-    scaled = bounds >> 6  # / _GAIN
-    return HighStep((scaled[1:] - scaled[:-1]).T.float().contiguous(), bounds)
+def _ends(edges: Tensor) -> Tensor:
+    """Edges with 0 and 256 moved far out."""
+    return edges.masked_fill(edges == 0, -FAR).masked_fill_(edges == VALUES, FAR)
 
 
-def low_table(distribution: Distribution, high: HighStep, symbols: Tensor) -> Tensor:
-    """Table of the low nibble given the high one. ``symbols`` int64 [m]; returns float32 [m, 16]."""
-    nibble = symbols[None]  # [1, m]
-    start = high.bounds.gather(0, nibble)
-    mass = high.bounds.gather(0, nibble + 1) - start
-    inner = torch.arange(1, SYMBOLS, dtype=torch.int32, device=symbols.device)[:, None]
-    edges = (SYMBOLS * nibble).int() + inner  # [15, m]
-    below = distribution.cumulative(edges) + _GAIN * edges
-    scaled = _share(below - start, mass)
-    ends = scaled.new_zeros(1, scaled.shape[1])
-    scaled = torch.cat([ends, scaled, ends + TABLE_TOTAL])  # [17, m]
-    return (scaled[1:] - scaled[:-1]).T.float().contiguous()
+def high_table(distribution: Distribution, device: torch.device) -> Tensor:
+    """Table of the high nibble of every sub-pixel. float32 [m, 16]."""
+    constants = _Edges.on(device)
+    below = distribution.cumulative(constants.high) + constants.high_floor  # [17, m]
+    return _table(below >> _GAIN_BITS)
+
+
+def low_table(distribution: Distribution, high: Tensor) -> Tensor:
+    """Table of the low nibble given the high one, int64 [m]. float32 [m, 16]."""
+    constants = _Edges.on(high.device)
+    edges = constants.low.index_select(1, high)  # [17, m]
+    below = distribution.cumulative(edges) + constants.low_floor
+    below = below - below[0]
+    scaled = _share(below, below[-1])
+    scaled[-1] = TABLE_TOTAL
+    return _table(scaled)
+
+
+def _table(cumulative: Tensor) -> Tensor:
+    """Integers [17, m] -> their differences, float32 [m, 16], contiguous."""
+    table = torch.empty(cumulative.shape[1], SYMBOLS, dtype=torch.float32, device=cumulative.device)
+    return table.copy_((cumulative[1:] - cumulative[:-1]).T)
 
 
 def _share(part: Tensor, whole: Tensor) -> Tensor:
     """About ``part / whole * TABLE_TOTAL``, rounded down, never falling in ``part``. int64, in 0..TABLE_TOTAL."""
     reciprocal = torch.div(TABLE_TOTAL << _RECIPROCAL_BITS, whole.long(), rounding_mode="floor")
-    return (part.long() * reciprocal) >> _RECIPROCAL_BITS
+    return part.long().mul_(reciprocal) >> _RECIPROCAL_BITS
 
 
 @dataclass(frozen=True)
@@ -94,14 +108,13 @@ class Intervals:
 
 def intervals(distribution: Distribution, values: Tensor) -> Intervals:
     """Intervals of known values, equal to the tables' own. ``values`` int32 [m]."""
-    high = values >> 4
+    high, low = values >> 4, values & 15
     first = high << 4
     edges = torch.stack([first, first + SYMBOLS, values, values + 1])  # [4, m]
-    below = _below(distribution, edges)
-    coarse = (below[:2] >> 6).long()
-    fine = _share(below[2:] - below[0], (below[1] - below[0])[None])
-    low = values & 15
-    fine[1] = torch.where(low == SYMBOLS - 1, TABLE_TOTAL, fine[1])
+    below = distribution.cumulative(_ends(edges.float())) + GAIN * edges
+    coarse = (below[:2] >> _GAIN_BITS).long()
+    fine = _share(below[2:] - below[0], below[1] - below[0])
+    fine[1].masked_fill_(low == SYMBOLS - 1, TABLE_TOTAL)
     scaled = torch.stack([coarse, fine])  # [2 steps, 2 ends, m]
     symbols = torch.stack([high, low]).long()
     return Intervals(scaled[:, 0] + symbols, scaled[:, 1] - scaled[:, 0] + 1)

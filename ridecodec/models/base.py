@@ -12,6 +12,10 @@ from torch import Tensor
 
 from ridecodec.coding.order import FrontLayout, Neighbourhood, Offset, RasterLayout
 from ridecodec.coding.tables import Distribution
+from ridecodec.errors import DamagedError
+
+_BLOCK = 64
+"""Fronts whose pixels are located at once."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,13 @@ class ContextModel(Backend):
     def open(self, channels: int, sides: list[bytes]) -> Any:
         """Parse the side information of a batch of tiles."""
 
+    def locate(self, y: Tensor, x: Tensor, width: int) -> Tensor:
+        """What a pixel's place in its tile says, whatever its value: int64 [k, ...] from ``y`` and ``x`` [...]."""
+        return y.new_empty(0, *y.shape)
+
     @abstractmethod
-    def context(self, opened: Any, taps: Tensor, y: Tensor, x: Tensor, width: int) -> Any:
-        """State of m pixels from their taps [n, m]; ``y``, ``x`` int64 [m / tiles], their place in a tile."""
+    def context(self, opened: Any, taps: Tensor, located: Tensor) -> Any:
+        """State of m pixels from their taps [n, m] and what `locate` said of them [k, m]."""
 
     @abstractmethod
     def distribution(self, state: Any, channel: int) -> Distribution:
@@ -124,7 +132,7 @@ class ContextModel(Backend):
             taps = flat[y0 * layout.stride :].take(index[:, : (y1 - y0) * width])
             y = torch.arange(y0, y1, device=self.device).repeat_interleave(width)
             x = torch.arange(width, device=self.device).repeat(y1 - y0)
-            yield y0, y1, self.context(opened, taps, y, x, width)
+            yield y0, y1, self.context(opened, taps, self.locate(y, x, width))
 
     def rows(self, planes: Tensor, side: bytes) -> Iterator[Rows]:
         for y0, y1, state in self.states(planes, side):
@@ -136,6 +144,12 @@ class ContextModel(Backend):
 
     def stepper(self, channels: int, height: int, width: int, sides: list[bytes]) -> Stepper:
         return _ContextStepper(self, channels, height, width, sides)
+
+
+def refuse_side_information(sides: list[bytes]) -> None:
+    """For models that have none: DamagedError where a tile brings some."""
+    if any(sides):
+        raise DamagedError("the pixel data is damaged: its model takes no side information")
 
 
 class _ContextStepper(Stepper):
@@ -152,16 +166,27 @@ class _ContextStepper(Stepper):
         self.index = (shifts[:, None, None] + self.layout.positions()).to(device)  # [taps, tiles, H]
         self.values: list[Tensor] = []
         self.state: Any = None
-        self.t = -1
+        self.t = self.block = -1
+        self.located = torch.empty(0)  # [k, fronts of a block, H]
 
     def begin(self, t: int) -> None:
-        self.t = t
         self.values = []
         y0, y1 = self.model.hood.rows(t, self.height, self.width)
-        y = torch.arange(y0, y1, device=self.model.device)
+        block, place = divmod(t, _BLOCK)
+        if block != self.block:
+            self.block, self.located = block, self._locate(block * _BLOCK)
+        located = self.located[:, place, y0:y1]
         flat = self.buffer.view(-1)[self.layout.enter(self.buffer, t) :]
         taps = flat.take(self.index[:, :, y0:y1]).flatten(1)
-        self.state = self.model.context(self.opened, taps, y, t - self.model.hood.slope * y, self.width)
+        tiles = self.layout.tiles
+        self.state = self.model.context(self.opened, taps, located if tiles == 1 else located.repeat(1, tiles))
+        self.t = t
+
+    def _locate(self, start: int) -> Tensor:
+        """What is known beforehand of the fronts from ``start`` on."""
+        t = torch.arange(start, start + _BLOCK, device=self.model.device)[:, None]
+        y = torch.arange(self.height, device=self.model.device).expand(_BLOCK, -1)
+        return self.model.locate(y, t - self.model.hood.slope * y, self.width)
 
     def distribution(self, channel: int) -> Distribution:
         return self.model.distribution(self.state, channel)

@@ -1,7 +1,8 @@
 """The baseline: median edge predictor, and two logistics whose scales a table gives by context.
 
 The predictor is JPEG-LS's; red and blue are predicted as differences from green. The context is the size of the
-errors around, of the gradients, and of the green error at the pixel itself. Nothing is learned but the table.
+errors around, of the gradients, and of the error of the channel before at the pixel itself. Nothing is learned but
+the table.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
-from ridecodec.models.base import ContextModel
+from ridecodec.models.base import ContextModel, refuse_side_information
 from ridecodec.models.logistic import MEAN_UNIT, SCALES, WEIGHT_TOTAL, LogisticMixture, LogisticTables
 
 NEAR: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1))
@@ -75,9 +76,10 @@ class Gradient(ContextModel):
         return planes - predict(planes, west, north, corner)
 
     def open(self, channels: int, sides: list[bytes]) -> int:
+        refuse_side_information(sides)
         return channels
 
-    def context(self, opened: int, taps: Tensor, y: Tensor, x: Tensor, width: int) -> _State:
+    def context(self, opened: int, taps: Tensor, located: Tensor) -> _State:
         pixels, around = taps.view(2, opened, len(NEAR), -1)
         return _State(pixels, around)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.tables import CDF_TOTAL, Distribution
+from ridecodec.errors import ModelRefusedError
 
 WEIGHT_TOTAL = 1024
 """What the weights of a mixture sum to."""
@@ -24,21 +25,33 @@ _RANGE = 14
 _ARGUMENT_BITS = 19
 _TABLE_BITS = 9
 _SHIFT = _ARGUMENT_BITS - _TABLE_BITS
+_STEPS = 2 * _RANGE << _TABLE_BITS
 
 
 class LogisticTables:
     """The functions that mixtures need, made once at export and shipped with the model."""
 
     def __init__(self, logistic: Tensor, inverse: Tensor, exponential: Tensor) -> None:
-        self.logistic, self.inverse, self.exponential = logistic.int(), inverse.float(), exponential.int()
-        self.limit = torch.div(_RANGE << _ARGUMENT_BITS, inverse.long(), rounding_mode="floor").float()
+        """Raises ModelRefusedError for tables that this version's arithmetic cannot use."""
+        top = CDF_TOTAL // WEIGHT_TOTAL
+        ends = len(logistic) == _STEPS + 1 and logistic[0] == 0 and logistic[-1] == top
+        rises = ends and (logistic.diff() >= 0).all()
+        scales = len(inverse) == SCALES and (inverse > 0).all() and (inverse <= 1 << _ARGUMENT_BITS).all()
+        falls = len(exponential) > 1 and exponential[0] == 1 << 15 and (exponential.diff() <= 0).all()
+        if not (rises and scales and falls and exponential[-1] >= 0):
+            raise ModelRefusedError("the tables of the logistic mixtures are out of range; export the model again")
+        self.logistic, self.exponential = logistic.int(), exponential.int()
+        self.middle = torch.tensor(_STEPS // 2, dtype=torch.float32)
+        # steps of the table a value: multiples of a power of two, so as exact as the integers are
+        self.inverse = inverse.float() * (MEAN_UNIT / 2**_SHIFT)
 
     @staticmethod
     def make() -> dict[str, Tensor]:
         """The tables as int32 tensors."""
         top = CDF_TOTAL // WEIGHT_TOTAL
-        position = torch.arange(2 * _RANGE << _TABLE_BITS, dtype=torch.float64) - (_RANGE << _TABLE_BITS) + 0.5
+        position = torch.arange(_STEPS, dtype=torch.float64) - _STEPS // 2 + 0.5
         inner = torch.round(top * torch.sigmoid(position / 2**_TABLE_BITS))
+        inner[0] = 0
         scale = torch.exp2((torch.arange(SCALES, dtype=torch.float64) - SCALE_ZERO) / SCALE_UNIT)
         return {
             "logistic": torch.cat([inner, torch.tensor([float(top)])]).int(),
@@ -48,7 +61,7 @@ class LogisticTables:
 
     def to(self, device: torch.device) -> LogisticTables:
         """Move the tables."""
-        names = ("logistic", "inverse", "exponential", "limit")
+        names = ("logistic", "inverse", "exponential", "middle")
         for name in names:
             setattr(self, name, getattr(self, name).to(device))
         return self
@@ -68,16 +81,15 @@ class LogisticMixture(Distribution):
         """``weights`` int32 [K, m] summing to WEIGHT_TOTAL; ``means`` integers in float32 [K, m], within
         +-MEAN_LIMIT; ``scales`` indices in a float tensor [K, m], clamped here."""
         self.tables = tables
-        self.weights, self.means = weights, means
+        self.weights = weights
+        self.centres = (means + MEAN_UNIT // 2).mul_(1 / MEAN_UNIT)  # value v begins half below v
         index = scales.clamp(0, SCALES - 1).int().view(-1)
         self.inverse = tables.inverse.index_select(0, index).view(scales.shape)
-        self.limit = tables.limit.index_select(0, index).view(scales.shape)
-        self.components = len(means)
 
     def cumulative(self, edges: Tensor) -> Tensor:
-        points = (edges * MEAN_UNIT - MEAN_UNIT // 2).float()[:, None]  # [E, 1, m]
-        argument = (points - self.means).clamp_(-self.limit, self.limit).mul_(self.inverse)  # [E, K, m]
-        index = argument.add_(_RANGE << _ARGUMENT_BITS).int() >> _SHIFT
+        offset = edges[:, None] - self.centres  # [E, K, m]
+        # exact wherever it is not clamped: 14 bits before the point and 10 behind it
+        index = torch.addcmul(self.tables.middle, offset, self.inverse).clamp_(0, _STEPS).int()
         mass = self.tables.logistic.index_select(0, index.view(-1)).view(index.shape)
         return mass.mul_(self.weights).sum(1, dtype=torch.int32)
 

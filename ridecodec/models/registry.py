@@ -72,7 +72,7 @@ def current(name: str) -> ModelCard:
 def find(name: str, hash4: bytes) -> ModelCard:
     """The very model that a file was made with; ModelMissingError where it is not at hand."""
     for card in cards():
-        if card.hash == hash4.hex():
+        if card.hash == hash4.hex() and card.name == name:
             return card
     raise ModelMissingError(
         f"it needs the model {name!r} with hash {hash4.hex()}, which this version does not have; install the version "
@@ -83,6 +83,9 @@ def find(name: str, hash4: bytes) -> ModelCard:
 @cache
 def load(card: ModelCard, device: torch.device) -> Backend:
     """The backend on a device; raises ModelRefusedError where its file is damaged or its bounds do not hold."""
+    from ridecodec.coding.exact import check_products
+
+    check_products(device)
     if card.file is None:
         from ridecodec.models.uniform import Uniform
 
@@ -98,6 +101,6 @@ def load(card: ModelCard, device: torch.device) -> Backend:
         from ridecodec.models.gradient import Gradient
 
         return Gradient(data, device)
-    from ridecodec.models.photo_exact import Photo
+    from ridecodec.models.photo.backend import Photo
 
     return Photo(data, device)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ridecodec.coding.order import Neighbourhood, Offset
 from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
-from ridecodec.models.base import ContextModel
+from ridecodec.models.base import ContextModel, refuse_side_information
 
 
 class Flat(Distribution):
@@ -19,7 +19,7 @@ class Flat(Distribution):
         self.pixels = pixels
 
     def cumulative(self, edges: Tensor) -> Tensor:
-        return (edges * (CDF_TOTAL // VALUES)).expand(-1, self.pixels)
+        return edges.clamp(0, VALUES).int().mul_(CDF_TOTAL // VALUES).expand(-1, self.pixels)
 
 
 class Uniform(ContextModel):
@@ -35,10 +35,11 @@ class Uniform(ContextModel):
         return []
 
     def open(self, channels: int, sides: list[bytes]) -> int:
+        refuse_side_information(sides)
         return len(sides)
 
-    def context(self, opened: int, taps: Tensor, y: Tensor, x: Tensor, width: int) -> int:
-        return opened * len(y)
+    def context(self, opened: int, taps: Tensor, located: Tensor) -> int:
+        return taps.shape[1]
 
     def distribution(self, state: int, channel: int) -> Distribution:
         return Flat(state)

@@ -12,9 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ridecodec.models.image_experts import Coefficients
-from ridecodec.models.photo import Inputs, PhotoConfig, PhotoNet
+from ridecodec.models.photo.image_experts import Coefficients
+from ridecodec.models.photo.network import Inputs, PhotoConfig, PhotoNet
 from ridecodec.training import photos
+
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,17 @@ def train(
     checkpoint: Path,
     say: Callable[[str], None] = print,
     limit: int | None = None,
+    device: torch.device = _CPU,
 ) -> Path:
     """Train on the pictures in ``folder`` and write ``checkpoint``; a checkpoint that exists is resumed.
 
     ``limit`` bounds the number of pictures (for trials). Returns the checkpoint's path.
     """
     torch.manual_seed(schedule.seed)
+    torch.set_num_threads(1)  # the products are small: more threads lose more than they gain
     paths, _ = photos.split(folder)
     paths = paths[:limit]
-    model = PhotoNet(config)
+    model = PhotoNet(config).to(device)
     network = [p for n, p in model.named_parameters() if not n.startswith("linear")]
     rates = [schedule.rate, schedule.linear_rate]
     groups = [{"params": p, "lr": rate} for p, rate in zip((network, list(model.linear)), rates, strict=True)]
@@ -57,16 +61,16 @@ def train(
     step, spent = 0, 0.0
     default: Coefficients
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=False)
+        state = torch.load(checkpoint, weights_only=False, map_location=device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent, default = state["step"], state["seconds"], state["default"]
     else:
         default = photos.default_experts(paths[:: max(1, len(paths) // 160)], config.channels, photos.workers())
-    generator = torch.Generator().manual_seed(schedule.seed + step)
+    generator = torch.Generator(device).manual_seed(schedule.seed + step)
     round_ = int(spent / 60 / schedule.refresh)
     total = schedule.minutes * 60
-    data = _load(paths, config, default, schedule, round_, say)
+    data = _load(paths, config, default, schedule, round_, device, say)
     average, clock, saved = math.nan, time.monotonic(), time.monotonic()
     while spent < total:
         fraction = spent / total
@@ -84,7 +88,7 @@ def train(
             saved = time.monotonic()
         if int(spent / 60 / schedule.refresh) > round_ and fraction < 0.95:
             round_ += 1
-            data = _load(paths, config, default, schedule, round_, say)
+            data = _load(paths, config, default, schedule, round_, device, say)
             clock = time.monotonic()
     return checkpoint
 
@@ -96,7 +100,7 @@ def _decay(fraction: float) -> float:
 
 
 def _step(model: PhotoNet, optimizer: torch.optim.Optimizer, inputs: Inputs, values: Tensor, bf16: bool) -> float:
-    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+    with torch.autocast(values.device.type, torch.bfloat16, enabled=bf16):
         loss = model.bits(inputs, values).mean()
     optimizer.zero_grad()
     loss.backward()
@@ -111,11 +115,12 @@ def _load(
     default: Coefficients,
     schedule: Schedule,
     round_: int,
+    device: torch.device,
     say: Callable[[str], None],
 ) -> photos.Pixels:
     begun = time.monotonic()
     seed = schedule.seed * 1000 + round_
-    data = photos.Pixels(paths, config.channels, default, seed, schedule.history, photos.workers())
+    data = photos.Pixels(paths, config.channels, default, seed, schedule.history, photos.workers(), device)
     say(f"prepared {len(paths)} crops in {time.monotonic() - begun:.0f} s")
     return data
 

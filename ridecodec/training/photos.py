@@ -15,10 +15,10 @@ from PIL import Image
 from torch import Tensor
 
 from ridecodec.coding.order import RasterLayout
-from ridecodec.models.image_experts import Coefficients, Covariances, covariances, fit
-from ridecodec.models.linear_experts import predictions
-from ridecodec.models.photo import Inputs, assemble
-from ridecodec.models.photo_features import ERROR_TAPS, EXPERT_SETS, FAN, Features, place
+from ridecodec.models.photo.features import ERROR_TAPS, EXPERT_SETS, FAN, Features, place
+from ridecodec.models.photo.image_experts import Coefficients, Covariances, covariances, fit
+from ridecodec.models.photo.linear_experts import predictions
+from ridecodec.models.photo.network import Inputs, assemble
 
 CROP = 320
 SUFFIXES = {".webp", ".png", ".ppm", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg"}
@@ -130,28 +130,36 @@ class Pixels:
     """All training pixels in memory; draws random ones with their inputs."""
 
     def __init__(
-        self, paths: list[Path], channels: int, default: Coefficients, seed: int, history: float, workers: int
+        self,
+        paths: list[Path],
+        channels: int,
+        default: Coefficients,
+        seed: int,
+        history: float,
+        workers: int,
+        device: torch.device,
     ) -> None:
-        self.features = Features(channels)
+        self.features = Features(channels).to(device)
         self.channels = channels
+        self.device = device
         with ProcessPoolExecutor(workers) as pool:
             task = partial(prepare, seed=seed, channels=channels, default=default, history=history)
             crops = list(pool.map(task, paths, chunksize=4))
         sizes = np.array([c.pixels.shape[1] for c in crops])
-        self.start = torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)[:-1]]))
-        self.shape = torch.tensor([[c.height, c.width] for c in crops])
-        self.pixels = torch.from_numpy(np.concatenate([c.pixels for c in crops], 1))
-        self.errors = torch.from_numpy(np.concatenate([c.errors for c in crops], 1))
+        self.start = torch.from_numpy(np.cumsum(sizes) - sizes).to(device)
+        self.shape = torch.tensor([[c.height, c.width] for c in crops], device=device)
+        self.pixels = torch.from_numpy(np.concatenate([c.pixels for c in crops], 1)).to(device)
+        self.errors = torch.from_numpy(np.concatenate([c.errors for c in crops], 1)).to(device)
         self.area = (self.shape[:, 0] * self.shape[:, 1]).double()
 
     def draw(self, count: int, generator: torch.Generator, border: float = 0.06) -> tuple[Inputs, Tensor]:
         """Inputs and values [count, C] of random pixels, a share ``border`` of them near a border."""
         crop = torch.multinomial(self.area, count, replacement=True, generator=generator)
         height, width = self.shape[crop, 0], self.shape[crop, 1]
-        unit = torch.rand(2, count, generator=generator, dtype=torch.float64)
+        unit = torch.rand(2, count, generator=generator, dtype=torch.float64, device=self.device)
         y, x = (unit[0] * height).long(), (unit[1] * width).long()
-        edge = torch.rand(count, generator=generator)
-        near = torch.randint(0, 3, (count,), generator=generator)
+        edge = torch.rand(count, generator=generator, device=self.device)
+        near = torch.randint(0, 3, (count,), generator=generator, device=self.device)
         y = torch.where(edge < border / 3, near, y)
         x = torch.where((edge >= border / 3) & (edge < 2 * border / 3), near, x)
         x = torch.where((edge >= 2 * border / 3) & (edge < border), width - 1 - near, x)
@@ -164,10 +172,10 @@ class Pixels:
         left = hood.left + hood.slope * hood.top
         stride = left + width + hood.right
         at = (self.start[crop] + (y + hood.top) * stride + x + left)[:, None]
-        fan = torch.tensor(FAN)
+        fan = torch.tensor(FAN, device=self.device)
         shift = fan[:, 0] * stride[:, None] + fan[:, 1]  # [m, taps]
         taps = torch.cat([self.pixels[k].take(at + shift) for k in range(c)], 1).T.float()
-        near = torch.tensor(ERROR_TAPS)
+        near = torch.tensor(ERROR_TAPS, device=self.device)
         shift = near[:, 0] * stride[:, None] + near[:, 1]
         errors = torch.cat([e.take(at + shift) for e in self.errors], 1).T.float()
         values = self.pixels[:, at[:, 0]].float()  # [C, m]

@@ -7,12 +7,14 @@ predictions and errors of the image experts are eighths of a pixel.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ridecodec.coding.order import Neighbourhood, Offset
+from ridecodec.errors import ModelRefusedError
 
 FAN: tuple[Offset, ...] = (
     *((0, dx) for dx in range(-5, 0)),
@@ -53,7 +55,8 @@ class Local:
 
     d2: Tensor  # [C * taps, m] differences, half-pixels
     b2: Tensor  # [C, m] twice the base
-    recip: Tensor  # [m]
+    recip: Tensor  # [m] INPUT_UNIT local scales in half-pixels, multiples of 2^-_RECIP_BITS
+    recip_eighths: Tensor  # [m] the same for eighths of a pixel
     scale32: Tensor  # [m] local scale, 1/32 pixel
     log_scale: Tensor  # [m] 16 log2(local scale / pixel)
     scale_bin: Tensor  # int32 [m]
@@ -70,14 +73,21 @@ class Features:
         self.channels = channels
         self.hood = Neighbourhood.of(FAN)
         self.near = torch.tensor([FAN.index(o) for o in NEAR])
-        self.table = feature_table(channels) if table is None else table
+        table = feature_table(channels) if table is None else table
+        top = torch.tensor([2.0**15, 2.0**14, 1024, SCALE_BINS - 1, GROUPS - 1, 256])
+        fits = table.shape == (len(NEAR) * channels * 510 + 1, len(top))
+        if not fits or (table.abs() > top).any() or (table[:, [0, 1, 3, 4, 5]] < 0).any():
+            raise ModelRefusedError("the table of features is out of range; export the model again")
+        recip = table[:, :1] * 2.0**-_RECIP_BITS
+        self.table = torch.cat([recip, recip / 4, table[:, 1:]], 1)
         self.expert_taps = [self._expert_taps(c) for c in range(channels)]
 
     def to(self, device: torch.device) -> Features:
-        """Move the tables."""
-        self.table, self.near = self.table.to(device), self.near.to(device)
-        self.expert_taps = [t.to(device) for t in self.expert_taps]
-        return self
+        """The same with its tables on ``device``."""
+        moved = copy(self)
+        moved.table, moved.near = self.table.to(device), self.near.to(device)
+        moved.expert_taps = [t.to(device) for t in self.expert_taps]
+        return moved
 
     def _expert_taps(self, channel: int) -> Tensor:
         taps = []
@@ -96,21 +106,23 @@ class Features:
         x = taps.view(self.channels, len(FAN), m)
         b2 = x[:, WEST] + x[:, NORTH]  # [C, m]
         d2 = (2 * x).sub_(b2[:, None])  # [C, taps, m]
-        activity = d2.index_select(1, self.near).abs_().sum((0, 1)).int()  # [m]
-        row = self.table.index_select(0, activity).T.contiguous()  # [6, m]
+        total = d2.index_select(1, self.near).abs_().sum((0, 1)).int()  # [m]
+        row = self.table.index_select(0, total).T.contiguous()  # [7, m]
         level = (b2[0] * 2**-4).int()
-        return Local(d2.view(-1, m), b2, row[0], row[1], row[2], row[3].int(), level, row[4].long(), row[5])
+        recip, eighths, scale32, log_scale, scale_bin, activity, weight = row
+        return Local(
+            d2.view(-1, m), b2, recip, eighths, scale32, log_scale, scale_bin.int(), level, activity.long(), weight
+        )
 
     @staticmethod
     def normalise_pixels(local: Local, d2: Tensor) -> Tensor:
         """Half-pixel differences [n, m] -> integers in +-INPUT_LIMIT, INPUT_UNIT to the local scale."""
-        scaled = (d2 * local.recip).mul_(2.0**-_RECIP_BITS)
-        return scaled.floor_().clamp_(-INPUT_LIMIT, INPUT_LIMIT)
+        return (d2 * local.recip).floor_().clamp_(-INPUT_LIMIT, INPUT_LIMIT)
 
     @staticmethod
     def normalise_eighths(local: Local, e8: Tensor) -> Tensor:
         """The same for eighths of a pixel; beyond 64 pixels they saturate."""
-        scaled = e8.clamp(-_ERROR_LIMIT, _ERROR_LIMIT).mul_(local.recip).mul_(2.0 ** -(_RECIP_BITS + 2))
+        scaled = e8.clamp(-_ERROR_LIMIT, _ERROR_LIMIT).mul_(local.recip_eighths)
         return scaled.floor_().clamp_(-INPUT_LIMIT, INPUT_LIMIT)
 
 

@@ -2,7 +2,7 @@
 
 Discretised logistic mixture a channel, green first. The experts' means are linear in the pixel differences, as in
 the MCGSM (RIDE paper, section 2.1); gates, scales and small corrections of the means come from a network of two
-layers that sees the context divided by its local scale (`photo_features`). Two experts of each channel are fitted to
+layers that sees the context divided by its local scale (`features`). Two experts of each channel are fitted to
 the picture (`image_experts`).
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ridecodec.models.photo_features import (
+from ridecodec.models.photo.features import (
     ERROR_TAPS,
     EXPERT_SETS,
     FAN,
@@ -144,7 +144,7 @@ def mixture_bits(logits: Tensor, means: Tensor, log_scales: Tensor, values: Tens
     offset = values[:, None] - means
     upper = (offset + 0.5 + _FAR * (values == 255)[:, None]) * inverse
     lower = (offset - 0.5 - _FAR * (values == 0)[:, None]) * inverse
-    side = torch.copysign(torch.ones(()), -offset)  # both ends on the small tail: no cancellation
+    side = torch.copysign(offset.new_ones(()), -offset)  # both ends on the small tail: no cancellation
     mass = (torch.sigmoid(side * upper) - torch.sigmoid(side * lower)).abs()
     total: Tensor = (torch.softmax(logits, 1) * mass).sum(1)
     return -torch.log2(total + _FLOOR)

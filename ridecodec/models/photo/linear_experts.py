@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ridecodec.coding.exact import ExactLinear
 from ridecodec.coding.order import RasterLayout
-from ridecodec.models.image_experts import Coefficients
-from ridecodec.models.photo_features import COEFFICIENT_BITS, EXPERT_SETS, FAN, GROUPS, Features, phase
+from ridecodec.models.photo.features import COEFFICIENT_BITS, EXPERT_SETS, FAN, GROUPS, Features, phase
+from ridecodec.models.photo.image_experts import Coefficients
 
 _FITTED = EXPERT_SETS * GROUPS
 
@@ -25,7 +25,8 @@ class LinearExperts:
         device = features.table.device
         count = features.channels * len(FAN)
         self.rows = _FITTED + (len(learned[0].weight) if learned else 0)
-        dtype = learned[0].dtype if learned else torch.float32
+        wide = any(layer.dtype == torch.float64 for layer in learned or [])
+        dtype = torch.float64 if wide else torch.float32
         self.matrix = torch.zeros(len(tiles), features.channels * self.rows, count, dtype=dtype, device=device)
         self.extra: list[Tensor] = []  # for each channel [B, rows, channel]
         self.scale: list[Tensor] = []  # for each channel [rows, 1]
@@ -72,7 +73,7 @@ def predictions(features: Features, planes: Tensor, coefficients: Coefficients, 
     flat = layout.extend(planes, 128.0).view(-1)
     shifts = torch.tensor([c * layout.size + layout.shift(o) for c in range(channels) for o in FAN])
     experts = LinearExperts(features, [coefficients])
-    out = torch.empty(channels * EXPERT_SETS, height, width, device=device)
+    out = torch.empty(channels * EXPERT_SETS, height, width, dtype=torch.float32, device=device)
     rows = max(1, chunk // width)
     index = (shifts[:, None] + layout.positions(0, min(rows, height))).to(device)
     for y0 in range(0, height, rows):

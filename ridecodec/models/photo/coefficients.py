@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import DamagedError
-from ridecodec.models.image_experts import LIMIT, MAX_SUM, Coefficients
-from ridecodec.models.photo_features import GROUPS
+from ridecodec.models.photo.features import GROUPS
+from ridecodec.models.photo.image_experts import LIMIT, MAX_SUM, Coefficients
 
 Int64 = NDArray[np.int64]
 _MAX_QUOTIENT = 512

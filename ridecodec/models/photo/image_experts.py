@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridecodec.coding.order import RasterLayout
-from ridecodec.models.photo_features import (
+from ridecodec.models.photo.features import (
     COEFFICIENT_BITS,
     EXPERT_SETS,
     FAN,
@@ -37,6 +37,8 @@ LIMIT = 4095
 MAX_SUM = 1 << 15
 """Bound on a vector's sum of absolute coefficients: keeps a prediction below 2^24 in float32."""
 _BITS_A_COEFFICIENT = 9.0
+_BITS_A_DOUBLING = 0.18
+"""What a pixel saves when its residuals' energy halves: less than a Gaussian's half bit."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _times(matrix: Float64, vector: Float64) -> Float64:
 
 
 def _bits(cov: Float64, pixels: float, coefficients: Int64) -> float:
-    """Rough code length of a group's residuals, up to a constant: half a Gaussian's, the mixture knows the rest."""
+    """Rough code length of a group's residuals, up to a constant."""
     a = np.append(-coefficients / (1 << COEFFICIENT_BITS), 1.0)
     energy = float(_times(a[None, :], _times(cov, a))[0])
-    return 0.25 * pixels * math.log2(max(energy, 0.0) + 1.0)
+    return _BITS_A_DOUBLING * pixels * math.log2(max(energy, 0.0) + 1.0)

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from ridecodec.coding.exact import quantise
 from ridecodec.models.logistic import LOGIT_UNIT, MEAN_UNIT, SCALE_UNIT, LogisticTables
-from ridecodec.models.photo import PhotoConfig, PhotoNet
-from ridecodec.models.photo_exact import ACTIVATION_TOP, ACTIVATION_UNIT, DIFFERENCE_LIMIT, SHIFT_UNIT
-from ridecodec.models.photo_features import INPUT_LIMIT, INPUT_UNIT, feature_table
+from ridecodec.models.photo.backend import ACTIVATION_TOP, ACTIVATION_UNIT, DIFFERENCE_LIMIT, SHIFT_UNIT
+from ridecodec.models.photo.features import INPUT_LIMIT, INPUT_UNIT, feature_table
+from ridecodec.models.photo.network import PhotoConfig, PhotoNet
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def integers(model: PhotoNet) -> dict[str, Tensor]:
         weight = output.weight * gains[:, None] / unit
         layers[f"outputs.{c}"] = quantise(weight, output.bias * gains, ACTIVATION_TOP)
         linear = model.linear[c]
-        layers[f"linear.{c}"] = quantise(linear * (MEAN_UNIT / 2), torch.zeros(len(linear)), DIFFERENCE_LIMIT)
+        experts = quantise(linear * (MEAN_UNIT / 2), torch.zeros(len(linear)), DIFFERENCE_LIMIT)
+        layers[f"linear.{c}"] = experts | {"bias": torch.zeros(len(linear))}  # floored, as the image experts are
     return out | {f"{name}.{part}": v for name, parts in layers.items() for part, v in parts.items()}
 
 

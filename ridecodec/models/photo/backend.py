@@ -17,12 +17,9 @@ from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
 from ridecodec.models.base import ContextModel
-from ridecodec.models.coefficients import pack, unpack
-from ridecodec.models.image_experts import Coefficients, covariances, fit
-from ridecodec.models.linear_experts import LinearExperts, predictions
 from ridecodec.models.logistic import MEAN_LIMIT, MEAN_UNIT, SCALE_ZERO, LogisticMixture, LogisticTables
-from ridecodec.models.photo import PhotoConfig, PhotoNet, assemble
-from ridecodec.models.photo_features import (
+from ridecodec.models.photo.coefficients import pack, unpack
+from ridecodec.models.photo.features import (
     ERROR_TAPS,
     EXPERT_SETS,
     FAN,
@@ -35,12 +32,17 @@ from ridecodec.models.photo_features import (
     phase,
     place,
 )
+from ridecodec.models.photo.image_experts import LIMIT, MAX_SUM, Coefficients, covariances, fit
+from ridecodec.models.photo.linear_experts import LinearExperts, predictions
+from ridecodec.models.photo.network import PhotoConfig, PhotoNet, assemble
 
 ACTIVATION_UNIT = 64
 ACTIVATION_TOP = 511
 SHIFT_UNIT = 64
 SHIFT_LIMIT = 1023
 DIFFERENCE_LIMIT = 510
+_FIT_FROM = 4096
+"""Pixels of a tile from which on a fit of its own can pay for itself."""
 
 
 @dataclass
@@ -65,15 +67,16 @@ class _Net:
         self.channels = channels
         self.features = Features(channels, tensors["features"].float()).to(device)
         self.default: Coefficients = [tensors[f"experts.{c}"].numpy().astype(np.int64) for c in range(channels)]
-        self.scale_level = tensors["scale_level"].to(device).float()  # [SCALE_BINS * LEVELS, width]
-        self.place = tensors["place"].to(device).float()  # [PLACES, width]
-        embedded = (self.scale_level.abs().amax(0) + self.place.abs().amax(0)).double().cpu()
+        scale_level, places = tensors["scale_level"].double(), tensors["place"].double()
+        embedded = scale_level.abs().amax(0) + places.abs().amax(0)
 
         def layer(name: str, limit: Tensor | float, plus: Tensor | float = 0.0) -> ExactLinear:
             weight, bias, exponent = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent"))
             return ExactLinear(name, weight, bias, exponent, limit, plus, dtype).to(device)
 
         self.first = layer("first", INPUT_LIMIT, embedded)
+        self.scale_level = scale_level.to(device, self.first.dtype)  # [SCALE_BINS * LEVELS, width]
+        self.place = places.to(device, self.first.dtype)  # [PLACES, width]
         width = self.first.weight.shape[0]
         self.second = layer("second", ACTIVATION_TOP)
         self.heads, self.outputs, self.linear = [], [], []
@@ -86,12 +89,13 @@ class _Net:
             self.linear.append(layer(f"linear.{c}", DIFFERENCE_LIMIT))
         # the heads' sums are split: what they take from the trunk is one product for all channels
         self.from_trunk = torch.cat([h.weight[:, :width] for h in self.heads])
-        self.from_coded = [h.weight[:, width:].contiguous() for h in self.heads]
+        self.from_coded = [h.weight[:, width:].to(self.from_trunk.dtype) for h in self.heads]
         self.head_bias = torch.cat([h.bias for h in self.heads])
         if (
             self.scale_level.shape != (SCALE_BINS * LEVELS, width)
             or self.place.shape != (PLACES, width)
             or [d.shape[-1] for d in self.default] != [self.features.expert_size(c) for c in range(channels)]
+            or any(np.abs(d).max() > LIMIT or np.abs(d).sum(-1).max() >= MAX_SUM for d in self.default)
         ):
             raise ModelRefusedError("the model's tables do not fit each other; export the model again")
 
@@ -107,7 +111,7 @@ class _Net:
         weight = self.from_coded[channel]
         part = begun[channel * len(weight) : (channel + 1) * len(weight)]
         out = torch.addmm(part, weight, torch.cat(coded).to(weight.dtype))
-        return out.mul_(self.heads[channel].scale).floor_().clamp_(0, ACTIVATION_TOP)
+        return out.mul_(self.heads[channel].scale.to(out.dtype)).floor_().clamp_(0, ACTIVATION_TOP)
 
 
 class Photo(ContextModel):
@@ -117,7 +121,7 @@ class Photo(ContextModel):
     hood = Neighbourhood.of(FAN)
 
     def __init__(self, data: bytes, device: torch.device, dtype: torch.dtype | None = None) -> None:
-        """``data``: a model file written by `photo_export`; ``dtype`` asks for float32 or float64 throughout."""
+        """``data``: a model file written by `export`; ``dtype`` asks for float32 or float64 throughout."""
         self.device = device
         try:
             self._tensors = safetensors.torch.load(data)
@@ -130,9 +134,9 @@ class Photo(ContextModel):
 
     def side_information(self, planes: Tensor) -> bytes:
         net = self.nets[len(planes)]
-        if planes[0].numel() < 1024:  # a fit could not pay for itself
+        if planes[0].numel() < _FIT_FROM:
             return b""
-        planes, features = planes.cpu(), Features(net.channels, net.features.table.cpu())
+        planes, features = planes.cpu(), net.features.to(torch.device("cpu"))
         return pack(fit(covariances(features, planes), net.default), net.default)
 
     def taps(self, channels: int) -> list[tuple[int, Offset]]:
@@ -151,7 +155,10 @@ class Photo(ContextModel):
         net = self.nets[channels]
         return net, LinearExperts(net.features, [unpack(s, net.default) for s in sides], net.linear)
 
-    def context(self, opened: tuple[_Net, LinearExperts], taps: Tensor, y: Tensor, x: Tensor, width: int) -> _State:
+    def locate(self, y: Tensor, x: Tensor, width: int) -> Tensor:
+        return torch.stack([place(y, x, width), phase(y, x)])
+
+    def context(self, opened: tuple[_Net, LinearExperts], taps: Tensor, located: Tensor) -> _State:
         net, experts = opened
         features = net.features
         count = net.channels * len(FAN)
@@ -159,11 +166,10 @@ class Photo(ContextModel):
         inputs = torch.cat(
             [features.normalise_pixels(local, local.d2), features.normalise_eighths(local, taps[count:])]
         )
-        m = taps.shape[1]
-        tiles = m // len(y)
-        groups = torch.stack([phase(y, x).repeat(tiles), local.activity])
-        heads = net.trunk(local, inputs, place(y, x, width).repeat(tiles))
-        return _State(local, groups, heads, experts, experts.begin(local.d2), taps.new_empty(net.channels, m))
+        groups = torch.stack([located[1], local.activity])
+        heads = net.trunk(local, inputs, located[0])
+        differences = taps.new_empty(net.channels, taps.shape[1])
+        return _State(local, groups, heads, experts, experts.begin(local.d2), differences)
 
     def distribution(self, state: _State, channel: int) -> Distribution:
         net = self.nets[len(state.differences)]
@@ -200,7 +206,7 @@ class Photo(ContextModel):
         head, trunk = tensors["heads.0.weight"].shape[0], tensors["second.weight"].shape[0]
         model = PhotoNet(PhotoConfig(channels, trunk, head, tensors["linear.0"].shape[0]))
         model.load_state_dict({k: v.float() for k, v in tensors.items()})
-        features = Features(channels, net.features.table.cpu())
+        features = net.features.to(torch.device("cpu"))
         bits = [
             model.bits(inputs, values).sum(1)
             for inputs, values in _known(features, planes.cpu(), unpack(side, net.default))

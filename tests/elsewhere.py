@@ -1,0 +1,47 @@
+"""What another machine would do: compresses the pictures of a folder with every model, and decodes the files in it.
+
+    python tests/elsewhere.py FOLDER
+
+reads FOLDER/PICTURE.npy, decodes FOLDER/PICTURE.MODEL.rdc and compares, and writes its own files to FOLDER/own/. The
+environment variables that it is started with say which processor to imitate. Prints what torch takes it for, and the
+number of files decoded.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from checker import MODELS
+
+import ridecodec
+
+TILES = {"tiled": 16}
+
+
+def compress_all(folder: Path, out: Path) -> None:
+    """Every picture with every model."""
+    for path in sorted(folder.glob("*.npy")):
+        for model in MODELS:
+            data = ridecodec.compress(np.load(path), model=model, tile=TILES.get(path.stem, 0), verify=False)
+            (out / f"{path.stem}.{model}.rdc").write_bytes(data)
+
+
+def decode_all(folder: Path) -> int:
+    """Number of files, all of which decode to their pictures."""
+    paths = sorted(folder.glob("*.rdc"))
+    for path in paths:
+        picture = np.load(folder / f"{path.name.split('.')[0]}.npy")
+        if not np.array_equal(ridecodec.decompress(path.read_bytes()).to_numpy(), picture):
+            raise SystemExit(f"{path.name} decodes to other pixels")
+    return len(paths)
+
+
+if __name__ == "__main__":
+    here = Path(sys.argv[1])
+    own = here / "own"
+    own.mkdir(exist_ok=True)
+    compress_all(here, own)
+    print(torch.backends.cpu.get_cpu_capability(), decode_all(here))

@@ -1,0 +1,61 @@
+"""Writes the golden files of this version: tiny pictures (.npy) and their .rdc from every model.
+
+    python tests/golden/make.py
+
+Once a version is tagged, its folder stays as it is for ever: files outlive versions.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parent))
+
+from checker import MODELS  # noqa: E402
+from pictures import Array, crop, extremes, noise, ramp, woven  # noqa: E402
+
+import ridecodec  # noqa: E402
+
+TILED = 9
+
+
+def pictures() -> dict[str, Array]:
+    return {
+        "black": np.zeros((5, 4), np.uint8),
+        "dot": np.array([[[200, 30, 77]]], np.uint8),
+        "dot-gray": np.array([[129]], np.uint8),
+        "edges": extremes((6, 11), 1),
+        "noise": noise((7, 5, 3), 1),
+        "photo": crop("astronaut", 32, 32, 80, 200),
+        "photo-gray": crop("camera", 32, 37),
+        "photo-tiled": crop("chelsea", 20, 25),
+        "photo-tiled-gray": crop("coins", 19, 12),
+        "ramp": ramp((1, 40, 3), 2),
+        "woven": woven((64, 64, 3), 1),
+        "woven-gray": woven((64, 64), 2),
+    }
+
+
+def tile_of(name: str) -> int:
+    """Tile size of a golden picture."""
+    return TILED if "tiled" in name else 0
+
+
+def main() -> None:
+    folder = FOLDER / ridecodec.__version__
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    for name, array in pictures().items():
+        np.save(folder / f"{name}.npy", array)
+        for model in MODELS:
+            data = ridecodec.compress(array, model=model, tile=tile_of(name))
+            (folder / f"{name}.{model}.rdc").write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,312 @@
+"""A second decoder of .rdc files, written from docs/format.md alone: numpy and plain Python, a pixel at a time.
+
+It shares no line with the package and needs no torch, so what it decodes shows that the specification suffices. It is
+as slow as it is plain, and trusts its input beyond the checksums: for tests with small pictures, and for study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load
+
+MODELS = {1: "photo", 2: "gradient", 3: "uniform"}
+TOTAL = 2**24 - 16  # of a table of 16 symbols, whose floor is 1 / 2^24 each
+CUMULATIVE = 64 * (TOTAL - 256)  # what a model's distribution reaches
+
+
+class Bytes:
+    """The file, read from its beginning."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, count: int) -> bytes:
+        assert self.at + count <= len(self.data), "cut short"
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def number(self, count: int) -> int:
+        return int.from_bytes(self.take(count), "little")
+
+    def varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.number(1)
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+
+def decode(data: bytes, weights: Path) -> np.ndarray:
+    """The picture in ``data``, uint8 [H, W] or [H, W, 3]; ``weights`` is the folder of the models' files."""
+    file = Bytes(data)
+    assert file.take(3) == b"\x92RD"
+    assert file.number(1) == 1
+    flags = file.number(1)
+    width, height = file.varint(), file.varint()
+    number = file.number(1)
+    name = MODELS[number] if number else file.take(file.varint()).decode("ascii")
+    model_hash = file.take(4)
+    samples = file.number(4)
+    side = file.varint() if flags & 128 else max(width, height)
+    metadata, metadata_check = (file.varint(), file.number(4)) if flags & 64 else (0, 0)
+    check = zlib.crc32(data[: file.at]) & 0xFFFF
+    assert file.number(2) == check
+    assert zlib.crc32(file.take(metadata)) == metadata_check
+    order = {0: [0], 2: [1, 0, 2]}[flags & 63]  # channels in coding order
+
+    model, slope = make_model(name, model_hash, weights)
+    corners = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
+    if flags & 128:
+        start = file.at
+        index = [(file.varint(), file.number(4)) for _ in corners]
+        check = zlib.crc32(data[start : file.at])
+        assert file.number(4) == check
+    else:
+        index = [(len(data) - file.at - 4, file.number(4))]
+    picture = np.empty((height, width, len(order)), np.uint8)
+    for (y, x), (length, check) in zip(corners, index, strict=True):
+        payload = file.take(length)
+        assert zlib.crc32(payload) == check
+        part = picture[y : y + side, x : x + side]
+        part[:, :, order] = decode_tile(model, slope, payload, *part.shape).transpose(1, 2, 0)
+    assert file.at == len(data)
+    assert zlib.crc32(picture.tobytes()) == samples
+    return picture if len(order) > 1 else picture[:, :, 0]
+
+
+class RangeDecoder:
+    """Range coder with a state of 64 bits, words of 32 and probabilities of 24."""
+
+    def __init__(self, code: bytes) -> None:
+        self.words = iter(np.frombuffer(code + bytes(-len(code) % 4), ">u4").tolist())
+        self.low, self.range = 0, 2**64 - 1
+        self.point = self.word() << 32 | self.word()
+
+    def word(self) -> int:
+        return next(self.words, 0)
+
+    def symbol(self, edges: list[int]) -> int:
+        """The next symbol; symbol s is as likely as ``(edges[s + 1] - edges[s]) / 2^24``."""
+        scale = self.range >> 24
+        quantile = (self.point - self.low) % 2**64 // scale
+        found = max(s for s in range(16) if edges[s] <= quantile)
+        self.low = (self.low + scale * edges[found]) % 2**64
+        self.range = scale * (edges[found + 1] - edges[found])
+        if self.range < 2**32:
+            self.low = (self.low << 32) % 2**64
+            self.point = (self.point << 32) % 2**64 | self.word()
+            self.range <<= 32
+        return found
+
+
+class Tile:
+    """The planes of a tile, int64 [P, H, W]: channels in coding order, then what the model derives from them."""
+
+    def __init__(self, slope: int, channels: int, height: int, width: int, side: bytes) -> None:
+        self.slope, self.channels, self.height, self.width, self.side = slope, channels, height, width, side
+        self.planes = np.zeros((3 * channels, height, width), np.int64)
+        self.memory: Any = None  # for the model
+
+    def value(self, plane: int, y: int, x: int) -> int:
+        if y < 0:  # rows above repeat row 0, each further to the right
+            y, x = 0, x + self.slope * y
+        if x < 0:
+            y, x = y - 1, 0
+        if y < 0:
+            return 128 if plane < self.channels else 0
+        return int(self.planes[plane, y, min(x, self.width - 1)])
+
+    def around(self, plane: int, y: int, x: int, offsets: list[tuple[int, int]]) -> np.ndarray:
+        return np.array([self.value(plane, y + dy, x + dx) for dy, dx in offsets])
+
+
+Model = Callable[[Tile, int, int], Iterator[Any]]
+"""For a pixel: gives the cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
+
+
+def decode_tile(model: Model, slope: int, payload: bytes, height: int, width: int, channels: int) -> np.ndarray:
+    reader = Bytes(payload)
+    tile = Tile(slope, channels, height, width, reader.take(reader.varint()))
+    coder = RangeDecoder(payload[reader.at :])
+    for t in range(width + slope * (height - 1)):
+        places = [(y, t - slope * y) for y in range(height) if 0 <= t - slope * y < width]
+        pixels = [model(tile, y, x) for y, x in places]
+        for c in range(channels):
+            bounds = [floored(next(pixel)) for pixel in pixels]
+            high = [coder.symbol(high_edges(f)) for f in bounds]
+            low = [coder.symbol(low_edges(f, h)) for f, h in zip(bounds, high, strict=True)]
+            for i, (y, x) in enumerate(places):
+                tile.planes[c, y, x] = 16 * high[i] + low[i]
+        for pixel in pixels:
+            next(pixel, None)
+    return tile.planes[:channels]
+
+
+def floored(cumulative: np.ndarray) -> list[int]:
+    inner = cumulative + 64 * np.arange(257)
+    return [0, *map(int, inner[1:256]), 64 * TOTAL]
+
+
+def high_edges(f: list[int]) -> list[int]:
+    return [f[16 * s] // 64 + s for s in range(17)]
+
+
+def low_edges(f: list[int], high: int) -> list[int]:
+    part = [f[16 * high + s] - f[16 * high] for s in range(17)]
+    reciprocal = (TOTAL << 26) // part[16]
+    return [(part[s] * reciprocal >> 26) + s for s in range(16)] + [2**24]
+
+
+def make_model(name: str, model_hash: bytes, weights: Path) -> tuple[Model, int]:
+    """The model's function of a pixel, and its slope."""
+    if name == "uniform":
+        assert hashlib.sha256(b"ridecodec uniform 1").digest()[:4] == model_hash
+        return uniform, 1
+    files = [path.read_bytes() for path in weights.glob("*.safetensors")]
+    data = next(file for file in files if hashlib.sha256(file).digest()[:4] == model_hash)
+    tensors = {k: v.astype(np.int64) for k, v in load(data).items() if not k.startswith("float.")}
+    function = {"gradient": gradient, "photo": photo}[name]
+    return lambda tile, y, x: function(tile, y, x, tensors), 2
+
+
+def mixture(tensors: dict[str, np.ndarray], weights: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Cumulative of K logistics at edges 0 .. 256."""
+    inverse = tensors["tables.inverse"][scales.clip(0, 218)]
+    points = 32 * np.arange(257)[:, None] - 16
+    index = ((points - means) * inverse >> 10) + 7168
+    return (weights * tensors["tables.logistic"][index.clip(0, 14336)]).sum(1)
+
+
+def uniform(tile: Tile, y: int, x: int) -> Iterator[Any]:
+    for _ in range(tile.channels):
+        yield np.arange(257) * (CUMULATIVE // 256)
+
+
+def gradient(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray]) -> Iterator[Any]:
+    near = [(0, -1), (-1, 0), (-1, -1), (-1, 1)]
+    bins, channels = tensors["bins"], tile.channels
+    error = 0
+    for c in range(channels):
+        w, n, nw, ne = tile.around(c, y, x, near)
+        now, first = (0, np.zeros(3, int)) if c == 0 else (tile.planes[0, y, x], tile.around(0, y, x, near)[:3])
+        a, b, d = np.array([w, n, nw]) - first
+        predicted = int(np.clip(now + np.clip(a + b - d, min(a, b), max(a, b)), 0, 255))
+        around = bins[min(1020, abs(tile.around(channels + c, y, x, near)).sum())]
+        steep = min(9, bins[abs(w - nw) + abs(n - nw) + abs(n - ne)])
+        before = min(9, bins[min(1020, 4 * abs(error))])
+        kind = 0 if channels == 1 else 1 + c
+        row = ((kind * 14 + around) * 10 + steep) * 10 + before
+        narrow = tensors["weight"][row]
+        yield mixture(tensors, np.array([narrow, 1024 - narrow]), np.array(32 * predicted), tensors["scales"][row])
+        error = tile.planes[c, y, x] - predicted
+        tile.planes[channels + c, y, x] = error
+
+
+FAN = [
+    *((0, dx) for dx in range(-5, 0)),
+    *((-1, dx) for dx in range(-5, 2)),
+    *((-2, dx) for dx in range(-4, 4)),
+    *((-3, dx) for dx in range(-3, 5)),
+    *((-4, dx) for dx in range(-2, 3)),
+]
+NEAR = [FAN.index(o) for o in [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1)]]
+ERRORS = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0)]
+OWN = [
+    *((0, dx) for dx in (-1, -2, -3)),
+    *((-1, dx) for dx in range(-2, 2)),
+    *((-2, dx) for dx in range(-2, 4)),
+    (-3, 0),
+]
+OTHER = [(0, -1), (0, -2), (-1, -1), (-1, 0), (-1, 1), (-2, 0)]
+
+
+def photo(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray]) -> Iterator[Any]:
+    channels = tile.channels
+    net = {k[2:]: v for k, v in tensors.items() if k.startswith(f"{channels}.")}
+    if tile.memory is None:
+        tile.memory = image_experts(tile.side, [net[f"experts.{c}"] for c in range(channels)])
+
+    def layer(name: str, inputs: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+        bias = net[f"{name}.bias"] if bias is None else bias
+        return (net[f"{name}.weight"] @ inputs + bias) >> net[f"{name}.exponent"]
+
+    pixels = np.array([tile.around(c, y, x, FAN) for c in range(channels)])
+    b2 = pixels[:, FAN.index((0, -1))] + pixels[:, FAN.index((-1, 0))]
+    d2 = 2 * pixels - b2[:, None]
+    activity = abs(d2[:, NEAR]).sum()
+    recip, scale32, log_scale, scale_bin, group, _ = net["features"][activity]
+
+    def halves(values: np.ndarray) -> np.ndarray:
+        return (values * recip >> 9).clip(-127, 127)
+
+    def eighths(values: np.ndarray) -> np.ndarray:
+        return (values.clip(-511, 511) * recip >> 11).clip(-127, 127)
+
+    errors = [tile.around(channels + p, y, x, ERRORS) for p in range(2 * channels)]
+    inputs = np.concatenate([halves(d2.ravel()), eighths(np.concatenate(errors))])
+    phase = 2 * (y % 2) + x % 2
+    place = 4 * (6 * min(y, 2) + 2 * min(x, 2) + (x == tile.width - 1)) + phase
+    embedded = net["scale_level"][32 * scale_bin + b2[0] // 16] + net["place"][place]
+    hidden = layer("first", inputs, embedded).clip(0, 511)
+    trunk = layer("second", hidden).clip(0, 511)
+    before = np.empty(0, int)  # the channels coded at this pixel
+    coded: list[np.ndarray] = []
+    for c in range(channels):
+        learned = layer(f"linear.{c}", np.concatenate([d2.ravel(), before]), np.zeros(1, int))
+        seen = [d2[o, [FAN.index(tap) for tap in (OWN if o == c else OTHER)]] for o in range(channels)]
+        vector = np.concatenate([*seen, before])
+        fitted = np.array([tile.memory[c][s, g] @ vector >> 7 for s, g in enumerate((phase, group))])
+        head = layer(f"heads.{c}", np.concatenate([trunk, eighths(fitted), *coded])).clip(0, 511)
+        logits, widths, shifts = np.split(layer(f"outputs.{c}", head), 3)
+        means = np.concatenate([learned, 4 * fitted]) + 16 * b2[c] + (shifts.clip(-1023, 1023) * scale32 >> 6)
+        mass = tensors["tables.exponential"][(logits.max() - logits).clip(0, 511)].cumsum()
+        weights = np.diff(1024 * mass // mass[-1], prepend=0)
+        yield mixture(tensors, weights, means.clip(-(2**14), 2**14), widths + log_scale + 80)
+        value = tile.planes[c, y, x]
+        error = 8 * value - fitted - 4 * b2[c]
+        tile.planes[channels + 2 * c : channels + 2 * c + 2, y, x] = error
+        before = np.append(before, 2 * value - b2[c])
+        coded += [halves(before[-1:]), eighths(error), abs(eighths(error))]
+
+
+def image_experts(side: bytes, default: list[np.ndarray]) -> list[np.ndarray]:
+    """Coefficients [2 sets, 4 groups, n] of each channel."""
+    if not side:
+        return default
+    bits = iter(np.unpackbits(np.frombuffer(side, np.uint8)).tolist())
+
+    def take(count: int) -> int:
+        return int("0" + "".join(str(next(bits)) for _ in range(count)), 2)
+
+    def vector(size: int) -> np.ndarray:
+        k = take(4)
+        out = []
+        for _ in range(size):
+            quotient = 0
+            while next(bits):
+                quotient += 1
+            z = (quotient << k) + take(k)
+            out.append(-(z + 1) // 2 if z % 2 else z // 2)
+        return np.array(out)
+
+    result = []
+    for usual in default:
+        chosen = usual.copy()
+        for s in range(2):
+            level, size = take(2), usual.shape[2]
+            if level == 1:
+                chosen[s] = usual[s].sum(0) // 4 + vector(size)
+            if level == 2:
+                previous = usual[s, 0]
+                for g in range(4):
+                    previous = chosen[s, g] = previous + vector(size)
+        result.append(chosen)
+    return result

@@ -1,0 +1,259 @@
+"""Nothing in a file is trusted: damage ends in an error that says so, never in wrong pixels or in another exception."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+import zlib
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from checker import MODELS
+from pictures import Array, crop, woven
+
+import ridecodec
+from ridecodec import container
+from ridecodec.container import Header
+from ridecodec.errors import DamagedError, ModelMissingError
+from ridecodec.picture import ColourType
+from ridecodec.tilecoder import split_payload
+from ridecodec.varint import write_varint
+
+SMALL = crop("astronaut", 2, 3)
+LARGE = crop("astronaut", 33, 40)
+_BEFORE_CHECK = 4
+"""Magic and version."""
+
+
+def compressed(model: str, array: Array, tile: int = 0) -> bytes:
+    return ridecodec.compress(array, model=model, tile=tile, verify=False)
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """A few bytes changed, put in, left out or moved."""
+    out = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 8))):
+        at = rng.randrange(len(out) + 1)
+        end = min(len(out), at + rng.choice((1, 1, 4, 40)))
+        kind = rng.randrange(5)
+        if kind == 0 and at < len(out):
+            out[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            out[at:end] = rng.randbytes(end - at)
+        elif kind == 2:
+            out[at:at] = rng.randbytes(rng.choice((1, 4, 40)))
+        elif kind == 3:
+            del out[at:end]
+        else:
+            other = rng.randrange(len(out) + 1)
+            out[at:end] = out[other : other + end - at]
+    return bytes(out)
+
+
+def decodes(data: bytes, array: Array) -> bool:
+    """Whether the file still gives its picture; where not, it is refused, and in no other way."""
+    try:
+        found = ridecodec.decompress(data, threads=1).to_numpy()
+    except (DamagedError, ModelMissingError):
+        return False
+    assert np.array_equal(found, array)
+    return True
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_truncated_at_every_byte(model: str) -> None:
+    for data in (compressed(model, SMALL), compressed(model, crop("camera", 9, 12), 5)):
+        for length in range(len(data)):
+            with pytest.raises(DamagedError):
+                ridecodec.decompress(data[:length])
+        with pytest.raises(DamagedError):
+            ridecodec.decompress(data + b"\0")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("tile", [0, 2])
+def test_every_bit_flipped(model: str, tile: int) -> None:
+    data = compressed(model, SMALL, tile)
+    for bit in range(8 * len(data)):
+        wrong = bytearray(data)
+        wrong[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(DamagedError):
+            ridecodec.decompress(bytes(wrong))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("tile", [0, 16])
+def test_random_damage(model: str, tile: int) -> None:
+    data = compressed(model, LARGE, tile)
+    rng = random.Random(f"{model} {tile}")
+    for _ in range(400):
+        wrong = mutated(data, rng)
+        assert decodes(wrong, LARGE) == (wrong == data)
+
+
+@pytest.mark.parametrize(("model", "times"), [("uniform", 100), ("gradient", 60), ("photo", 30)])
+@pytest.mark.parametrize("tile", [0, 8])
+@pytest.mark.parametrize("name", ["camera", "astronaut"])
+def test_damage_that_no_checksum_shows(model: str, times: int, tile: int, name: str) -> None:
+    """Payloads are damaged and get new checksums: the decoder itself meets garbage."""
+    array = crop(name, 14, 16)
+    held = container.read(compressed(model, array, tile))
+    payloads = [bytes(held.payload(i)) for i in range(len(held.lengths))]
+    rng = random.Random(f"{model} {tile} {name}")
+    kept = 0
+    for _ in range(times):
+        wrong = list(payloads)
+        i = rng.randrange(len(wrong))
+        wrong[i] = mutated(wrong[i], rng)
+        kept += decodes(container.write(held.header, held.metadata, wrong), array)
+    assert kept < times / 4
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (64, 64, 3)])
+def test_damaged_image_experts(shape: tuple[int, ...]) -> None:
+    """Other experts than the encoder's are noticed, at the latest by the samples' checksum."""
+    array = woven(shape, 1)
+    held = container.read(compressed("photo", array))
+    side, code = split_payload(held.payload(0))
+    rng = random.Random(1)
+    for _ in range(25):
+        wrong = mutated(side, rng)
+        payload = write_varint(len(wrong)) + wrong + code
+        assert decodes(container.write(held.header, (), [payload]), array) == (wrong == side)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_payloads_of_garbage(model: str) -> None:
+    array = crop("astronaut", 4, 3)
+    header = container.read(compressed(model, array)).header
+    rng = random.Random(model)
+    tails = [b"", b"\0", b"\xff", b"\xff" * 50, b"\0" * 50, *(rng.randbytes(40) for _ in range(20))]
+    for side in (b"", b"\0", b"\x80", b"\xff" * 5, write_varint(3), write_varint(1000), write_varint(2**31 - 1)):
+        for tail in tails:
+            assert not decodes(container.write(header, (), [side + tail]), array)
+
+
+def with_check(head: bytes) -> bytes:
+    """A header with the check that it should have."""
+    return head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("tile", [0, 4])
+def test_headers_that_lie(model: str, tile: int) -> None:
+    """Headers are damaged and get a new check. Decoding takes as long as they claim, so large claims are left out."""
+    array = crop("astronaut", 7, 9)
+    data = compressed(model, array, tile)
+    size = container.read(data).header_bytes
+    rng = random.Random(f"{model} {tile}")
+    for _ in range(250):
+        head = data[:_BEFORE_CHECK] + mutated(data[_BEFORE_CHECK : size - 2], rng)
+        wrong = with_check(head) + data[size:]
+        with suppress(DamagedError, ModelMissingError):
+            claimed = container.read(wrong).header
+            if claimed.sub_pixels < 8 * array.size:
+                assert ridecodec.decompress(wrong).checksum() == claimed.samples_checksum
+
+
+def test_an_index_that_lies() -> None:
+    data = compressed("uniform", LARGE, 16)
+    held = container.read(data)
+    start, end = held.header_bytes, held.header_bytes + held.index_bytes
+    rng = random.Random(1)
+    for _ in range(300):
+        index = mutated(data[start : end - 4], rng)
+        wrong = data[:start] + index + zlib.crc32(index).to_bytes(4, "little") + data[end:]
+        assert decodes(wrong, LARGE) == (wrong == data)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_damaged_tile_is_named(threads: int) -> None:
+    data = bytearray(compressed("uniform", LARGE, 16))
+    data[-1] ^= 1
+    with pytest.raises(DamagedError, match=r"tile 8 \(at 32,32\)"):
+        ridecodec.decompress(bytes(data), threads=threads)
+    found = ridecodec.decompress(bytes(data), threads=threads, region=(0, 0, 40, 32))
+    assert np.array_equal(found.to_numpy(), LARGE[:32])
+
+
+def test_tiles_in_the_wrong_order() -> None:
+    held = container.read(compressed("gradient", LARGE, 16))
+    payloads = [bytes(held.payload(i)) for i in (1, 0, *range(2, len(held.lengths)))]
+    with pytest.raises(DamagedError, match="checksum"):
+        ridecodec.decompress(container.write(held.header, (), payloads))
+
+
+HEADER = Header(3, 2, ColourType.RGB, 8, "photo", b"none", 0)
+
+
+def test_a_model_that_is_not_at_hand() -> None:
+    held = container.read(compressed("photo", SMALL))
+    payload = bytes(held.payload(0))
+    for name in ("photo", "gradient", "mcgsm"):
+        with pytest.raises(ModelMissingError, match=f"'{name}' with hash 6e6f6e65"):
+            ridecodec.decompress(container.write(replace(held.header, model=name, model_hash=b"none"), (), [payload]))
+
+
+@pytest.mark.parametrize("colour", [c for c in ColourType if c not in (ColourType.GRAY, ColourType.RGB)])
+def test_pictures_of_a_later_version(colour: ColourType) -> None:
+    with pytest.raises(DamagedError, match=f"8-bit {colour.name} pictures are not supported"):
+        ridecodec.decompress(container.write(replace(HEADER, colour=colour), (), [bytes(100)]))
+
+
+TOP = 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        replace(HEADER, width=TOP, height=TOP),
+        replace(HEADER, width=10**7, height=1),
+        replace(HEADER, width=1, height=10**7),
+        replace(HEADER, width=60000, height=1000),
+        replace(HEADER, width=TOP, height=3, tile=2**20),
+        replace(HEADER, width=40000, height=40000, tile=10000),
+    ],
+)
+@pytest.mark.parametrize("model", MODELS)
+def test_claims_take_no_memory(header: Header, model: str) -> None:
+    own = container.read(compressed(model, SMALL)).header  # and the model is loaded
+    header = replace(header, model=own.model, model_hash=own.model_hash)
+    data = container.write(header, (), [bytes(300)] * len(header.boxes))
+    tracemalloc.start()
+    began = tracemalloc.get_traced_memory()[0]
+    try:
+        with pytest.raises(DamagedError):
+            ridecodec.decompress(data)
+        assert tracemalloc.get_traced_memory()[1] - began < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_billion_tiles() -> None:
+    """Tiles of one pixel, claimed by a header alone."""
+    data = compressed("uniform", SMALL, 1)
+    size = container.read(data).header_bytes
+    head = data[: _BEFORE_CHECK + 1] + write_varint(TOP) * 2 + data[_BEFORE_CHECK + 3 : size - 2]
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedError, match="more tiles than bytes"):
+            ridecodec.decompress(with_check(head) + data[size:])
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("model", ["uniform", "gradient"])
+def test_a_black_picture_is_no_false_claim(model: str) -> None:
+    """The code of black pixels is nothing but zeros, and yet no tile of them is shorter than it honestly can be."""
+    array = np.zeros((2048, 2048), np.uint8)
+    data = ridecodec.compress(array, model=model, tile=2048, verify=False)
+    assert container.read(data).header.sub_pixels == array.size
+
+
+@pytest.mark.parametrize("data", [b"", b"\x92", b"\x92RD", b"\x92RD\x02", b"\x89PNG\r\n\x1a\n" * 9, bytes(1000)])
+def test_what_is_no_rdc_file(data: bytes) -> None:
+    with pytest.raises(DamagedError):
+        ridecodec.decompress(data)

@@ -1,0 +1,189 @@
+"""Exact arithmetic: bounds are proven when a model is loaded, and what passes computes in integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from checker import CPU
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ridecodec.coding.exact import ExactLinear, exact_arithmetic, quantise
+from ridecodec.errors import ModelMissingError, ModelRefusedError
+from ridecodec.models import registry
+from ridecodec.models.gradient import Gradient
+from ridecodec.models.photo.backend import Photo
+
+
+def layer(weight: list[list[float]], bias: float = 0, limit: Tensor | float = 1, **options: Any) -> ExactLinear:
+    outputs = len(weight)
+    return ExactLinear(
+        "test",
+        torch.tensor(weight, dtype=torch.float64),
+        torch.full((outputs,), bias, dtype=torch.float64),
+        torch.zeros(outputs),
+        limit=limit,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("bound", "dtype"),
+    [(2**24 - 1, torch.float32), (2**24, torch.float64), (2**53 - 1, torch.float64)],
+)
+def test_the_smallest_type_that_holds_is_chosen(bound: int, dtype: torch.dtype) -> None:
+    chosen = layer([[1, 0], [bound // 2, -(bound - bound // 2)]])
+    assert chosen.bound == bound
+    assert chosen.dtype == chosen.weight.dtype == chosen.bias.dtype == chosen.scale.dtype == dtype
+
+
+def test_a_bound_that_does_not_hold_is_refused() -> None:
+    with pytest.raises(ModelRefusedError, match=r"layer test .*bound"):
+        layer([[2.0**53]])
+    with pytest.raises(ModelRefusedError, match="layer test"):
+        layer([[float(2**52), -float(2**52)]])
+    with pytest.raises(ModelRefusedError, match="layer test is not exact in float32"):
+        layer([[2.0**24]], dtype=torch.float32)
+    assert layer([[1.0]], dtype=torch.float64).dtype == torch.float64
+
+
+def test_everything_that_is_added_counts() -> None:
+    top = 2.0**24
+    assert layer([[top / 2]]).dtype == torch.float32
+    assert layer([[top / 2]], bias=-top / 2).dtype == torch.float64
+    assert layer([[top / 2]], limit=2).dtype == torch.float64
+    assert layer([[top / 2]], plus=top / 2).dtype == torch.float64
+    assert layer([[top / 2, 1.0]], limit=torch.tensor([1.0, top / 2])).dtype == torch.float64
+    assert layer([[1.0, 1.0]], limit=torch.tensor([1.0, top / 2])).dtype == torch.float32
+
+
+@pytest.mark.parametrize("wrong", [0.5, float("nan"), float("inf"), 1 + 2.0**-40])
+def test_weights_that_are_no_integers_are_refused(wrong: float) -> None:
+    with pytest.raises(ModelRefusedError, match="layer test has weights that are not integers"):
+        layer([[wrong]])
+    with pytest.raises(ModelRefusedError, match="layer test has weights that are not integers"):
+        layer([[1.0]], bias=wrong)
+
+
+integers = st.integers(-(2**11), 2**11)
+triples = st.lists(integers, min_size=3, max_size=3)
+
+
+@given(
+    st.lists(st.tuples(triples, integers, st.integers(0, 16)), min_size=1, max_size=4),
+    st.lists(st.lists(st.integers(-127, 127), min_size=3, max_size=3), min_size=1, max_size=5),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+def test_a_layer_computes_in_integers(
+    rows: list[tuple[list[int], int, int]], inputs: list[list[int]], dtype: torch.dtype
+) -> None:
+    weight, bias, exponent = (torch.tensor(x) for x in zip(*rows, strict=True))
+    made = ExactLinear("test", weight, bias, exponent, limit=127, plus=3 * 2**11, dtype=dtype)
+    x = torch.tensor(inputs).float().T
+    out = made(x)
+    assert out.dtype == dtype
+    assert out.tolist() == [
+        [floor(Fraction(sum(a * b for a, b in zip(w, i, strict=True)) + c, 2**e)) for i in inputs] for w, c, e in rows
+    ]
+    instead = out.new_full(out.shape, -5.0)
+    assert torch.equal(made(x, plus=instead), ExactLinear("test", weight, torch.full_like(bias, -5), exponent, 127)(x))
+
+
+@given(st.integers(0, 2**16), st.floats(1e-3, 1e3))
+def test_quantised_layers_are_exact_in_float32(seed: int, size: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    weight = size * torch.randn(4, 20, generator=generator)
+    bias = 100 * torch.randn(4, generator=generator)
+    made = ExactLinear("test", **quantise(weight, bias, 127), limit=127, dtype=torch.float32)
+    x = torch.randint(-127, 128, (20, 50), generator=generator).float()
+    wanted = weight.double() @ x.double() + bias.double()[:, None]
+    step = 20 * 127 / 2 * torch.exp2(-quantise(weight, bias, 127)["exponent"])[:, None]
+    assert ((made(x) - wanted).abs() <= 1 + step).all()
+
+
+def test_settings_are_put_back() -> None:
+    before = torch.get_num_threads(), torch.get_float32_matmul_precision(), torch.is_inference_mode_enabled()
+    with exact_arithmetic():
+        with exact_arithmetic():
+            pass
+        assert torch.get_num_threads() == 1
+        assert torch.get_float32_matmul_precision() == "highest"
+        assert torch.is_inference_mode_enabled()
+    assert before == (torch.get_num_threads(), torch.get_float32_matmul_precision(), torch.is_inference_mode_enabled())
+
+
+def photo_tensors() -> dict[str, Tensor]:
+    """The tensors of the shipped photo model."""
+    return safetensors.torch.load(weights("photo"))
+
+
+def weights(name: str) -> bytes:
+    card = registry.current(name)
+    assert card.file is not None
+    return (registry.WEIGHTS / card.file).read_bytes()
+
+
+def test_the_shipped_photo_model_is_exact_in_float32() -> None:
+    data = weights("photo")
+    assert Photo(data, CPU, dtype=torch.float32).nets.keys() == {1, 3}
+    assert Photo(data, CPU, dtype=torch.float64).nets.keys() == {1, 3}
+
+
+LAYERS = ["first", "second", "heads.0", "heads.2", "outputs.1", "linear.2"]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_photo_model_whose_bound_fails_is_refused(name: str) -> None:
+    tensors = photo_tensors()
+    tensors[f"3.{name}.weight"] = tensors[f"3.{name}.weight"].long() << 48
+    with pytest.raises(ModelRefusedError, match=f"layer .*{name} is not exact"):
+        Photo(safetensors.torch.save(tensors), CPU)
+    tensors = photo_tensors()
+    tensors[f"3.{name}.weight"] = tensors[f"3.{name}.weight"].long() << 20
+    with pytest.raises(ModelRefusedError, match=f"layer .*{name} is not exact in float32"):
+        Photo(safetensors.torch.save(tensors), CPU, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("table", ["scale_level", "place"])
+def test_tables_that_a_layer_adds_count(table: str) -> None:
+    tensors = photo_tensors()
+    tensors[f"1.{table}"] = tensors[f"1.{table}"].long()
+    tensors[f"1.{table}"][0, 0] = 2**53
+    with pytest.raises(ModelRefusedError, match=r"layer .*first is not exact"):
+        Photo(safetensors.torch.save(tensors), CPU)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_photo_model_with_fractions_is_refused(name: str) -> None:
+    tensors = photo_tensors()
+    tensors[f"3.{name}.weight"] = tensors[f"3.{name}.weight"].float() + 0.25
+    with pytest.raises(ModelRefusedError, match=f"layer .*{name} has weights that are not integers"):
+        Photo(safetensors.torch.save(tensors), CPU)
+
+
+@pytest.mark.parametrize("made", [Photo, Gradient])
+def test_a_model_file_that_is_none_is_refused(made: type[Photo] | type[Gradient]) -> None:
+    data = weights("photo" if made is Photo else "gradient")
+    other = weights("gradient" if made is Photo else "photo")
+    for wrong in (b"", b"abc", data[:1000], data[:-1], other):
+        with pytest.raises(ModelRefusedError):
+            made(wrong, CPU)
+
+
+def test_a_model_file_must_have_its_hash() -> None:
+    for name in ("photo", "gradient"):
+        card = replace(registry.current(name), hash="00000000")
+        with pytest.raises(ModelRefusedError, match="damaged"):
+            registry.load(card, CPU)
+
+
+def test_a_model_file_that_is_gone() -> None:
+    with pytest.raises(ModelMissingError, match=r"gone\.safetensors"):
+        registry.load(replace(registry.current("photo"), file="gone.safetensors"), CPU)

@@ -1,0 +1,140 @@
+"""The same file, byte for byte, whatever computes it; and each decodes the others'."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from checker import CPU, MODELS, backend, check_backend, check_experts, coding_planes
+from elsewhere import compress_all
+from pictures import Array, crop, noise, piece, ramp, woven
+
+import ridecodec
+from ridecodec import container
+from ridecodec.models import registry
+from ridecodec.models.base import Backend
+from ridecodec.models.photo.backend import Photo
+from ridecodec.tilecoder import decode_tiles, encode_tile
+
+HERE = Path(__file__).parent
+PICTURES = {
+    "gray": crop("camera", 40, 33),
+    "rgb": crop("astronaut", 29, 45),
+    "tiled": crop("chelsea", 40, 35),
+    "noise": noise((9, 12, 3), 1),
+    "woven": woven((64, 64, 3), 1),
+    "woven-gray": woven((70, 60), 2),
+    "wide": crop("rocket", 3, 200),
+}
+SIMD = " ".join(np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", []))
+MACHINES = {
+    "native": {},
+    "plain": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_CBWR": "COMPATIBLE",
+        "NPY_DISABLE_CPU_FEATURES": SIMD,
+    },
+    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "threads": {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "MKL_CBWR": "AVX2"},
+}
+
+
+def ignore(pixels: int, bits: float) -> None:
+    pass
+
+
+def decode(model: Backend, payloads: list[bytes], shape: tuple[int, ...]) -> Array:
+    return decode_tiles(model, payloads, *shape, ignore)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures, and this process's files of them."""
+    folder = tmp_path_factory.mktemp("exact")
+    for name, array in PICTURES.items():
+        np.save(folder / f"{name}.npy", array)
+    compress_all(folder, folder)
+    for name in ("woven", "woven-gray"):
+        check_experts(bytes(container.read((folder / f"{name}.photo.rdc").read_bytes()).payload(0)))
+    return folder
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_other_machines_write_the_same_files_and_read_ours(machine: str, folder: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    environment |= MACHINES[machine] | {"PYTHONPATH": str(HERE.parent)}
+    done = subprocess.run(
+        [sys.executable, HERE / "elsewhere.py", folder], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    capability, count = done.stdout.split()
+    assert int(count) == len(PICTURES) * len(MODELS)
+    if machine == "plain":
+        assert capability in ("DEFAULT", "NO AVX")
+    for ours in sorted(folder.glob("*.rdc")):
+        theirs = folder / "own" / ours.name
+        assert theirs.read_bytes() == ours.read_bytes(), ours.name
+        theirs.unlink()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("array", [crop("camera", 70, 50), crop("astronaut", 50, 70)])
+def test_threads(model: str, array: Array) -> None:
+    files = {ridecodec.compress(array, model=model, tile=17, threads=n, verify=False) for n in (1, 2, 5)}
+    assert len(files) == 1
+    for n in (1, 2, 5):
+        assert np.array_equal(ridecodec.decompress(*files, threads=n).to_numpy(), array)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("shape", [(33, 21), (33, 21, 3), (64, 64, 3)])
+def test_tiles_in_a_batch(model: str, shape: tuple[int, ...]) -> None:
+    """Eight tiles at once, or one by one; large ones have image experts of their own."""
+    coder = backend(model)
+    tiles = [coding_planes(kind(shape, i)) for kind in (piece, woven, noise, ramp) for i in (1, 2)]
+    payloads = [encode_tile(coder, tile, ignore).payload for tile in tiles]
+    if model == "photo" and shape[0] == 64:
+        check_experts(payloads[2])
+    together = decode(coder, payloads, tiles[0].shape)
+    for tile, payload, found in zip(tiles, payloads, together, strict=True):
+        assert np.array_equal(found, tile)
+        assert np.array_equal(decode(coder, [payload], tile.shape)[0], tile)
+
+
+def photo(dtype: torch.dtype) -> Photo:
+    """The shipped model in the arithmetic asked for."""
+    card = registry.current("photo")
+    assert card.file is not None
+    return Photo((registry.WEIGHTS / card.file).read_bytes(), CPU, dtype)
+
+
+@pytest.mark.parametrize("array", [crop("camera", 40, 33), woven((64, 65, 3), 1), noise((20, 9, 3), 1)])
+def test_float32_and_float64(array: Array) -> None:
+    tile = coding_planes(array)
+    single, double = photo(torch.float32), photo(torch.float64)
+    payload = encode_tile(single, tile, ignore).payload
+    assert encode_tile(double, tile, ignore).payload == payload
+    for model in (single, double):
+        assert np.array_equal(decode(model, [payload], tile.shape)[0], tile)
+
+
+def test_stepwise_tables_in_float64() -> None:
+    check_backend(photo(torch.float64), [coding_planes(kind((64, 64, 3), 1)) for kind in (woven, piece)])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("array", [crop("camera", 70, 50), woven((64, 80, 3), 1), noise((9, 12, 3), 1)])
+def test_cuda(model: str, array: Array) -> None:
+    for tile in (0, 17):
+        files = {d: ridecodec.compress(array, model=model, tile=tile, device=d, verify=False) for d in ("cpu", "cuda")}
+        assert files["cpu"] == files["cuda"]
+        for device in files:
+            assert np.array_equal(ridecodec.decompress(files["cpu"], device=device).to_numpy(), array)
+    check_backend(registry.load(registry.current(model), torch.device("cuda")), [coding_planes(array)] * 2)

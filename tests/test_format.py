@@ -1,0 +1,176 @@
+"""docs/format.md suffices: a second decoder, written from it alone, reads what the package writes."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from reference_decoder import RangeDecoder, decode
+from safetensors.numpy import load_file
+from torch import Tensor
+
+import ridecodec
+from ridecodec.coding.entropy import Encoder
+from ridecodec.models import registry
+from ridecodec.models.photo.backend import Photo
+from ridecodec.models.photo.coefficients import pack
+from ridecodec.picture import Chunk, Picture
+
+WEIGHTS = Path(ridecodec.__file__).parent / "weights"
+MODELS = ("uniform", "gradient", "photo")
+SHAPES = [(1, 1), (1, 1, 3), (1, 90), (70, 1, 3), (2, 2, 3), (3, 17), (17, 3, 3), (8, 11, 3)]
+
+
+def smooth(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.uint8]:
+    """Waves with a little noise, and an edge; uint8."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    waves = 128 + 90 * np.sin(x / 5) * np.cos(y / 7) + 40 * (x > y)
+    noise = np.random.default_rng(seed).normal(0, 3, shape)
+    return (waves.reshape(shape[:2] + (1,) * (len(shape) - 2)) + noise).clip(0, 255).astype(np.uint8)
+
+
+def compress(pixels: NDArray[np.uint8], model: str, tile: int = 0) -> bytes:
+    return ridecodec.compress(pixels, model=model, tile=tile, device="cpu", threads=1, verify=False)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_reference_decoder_reads_small_files(model: str, shape: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    for pixels in (smooth(shape), noise, np.full(shape, 255, np.uint8)):
+        assert np.array_equal(decode(compress(pixels, model), WEIGHTS), pixels)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("shape", [(13, 19), (13, 19, 3)], ids=str)
+def test_reference_decoder_reads_tiles(model: str, shape: tuple[int, ...]) -> None:
+    pixels = smooth(shape)
+    assert np.array_equal(decode(compress(pixels, model, tile=8), WEIGHTS), pixels)
+
+
+@pytest.mark.parametrize("shape", [(10, 13), (10, 13, 3)], ids=str)
+def test_reference_decoder_reads_image_experts(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coefficients of all levels: the default ones, one vector for all groups, one for each group."""
+    rng = np.random.default_rng(5)
+
+    def side_information(self: Photo, planes: Tensor) -> bytes:
+        default = self.nets[len(planes)].default
+        chosen = [vectors.copy() for vectors in default]
+        for i, (c, s) in enumerate(np.ndindex(len(planes), 2)):
+            groups = [0, 1, 4][(i + 1) % 3]
+            chosen[c][s] += rng.integers(-300, 300, (groups or 1, chosen[c].shape[2])) * (groups > 0)
+            if groups == 1:
+                chosen[c][s] = chosen[c][s, 0]
+        return pack(chosen, default)
+
+    monkeypatch.setattr(Photo, "side_information", side_information)
+    pixels = smooth(shape)
+    assert np.array_equal(decode(compress(pixels, "photo"), WEIGHTS), pixels)
+
+
+def test_reference_decoder_skips_metadata() -> None:
+    pixels = smooth((4, 5, 3))
+    picture = Picture.from_numpy(pixels)
+    picture = Picture(picture.planes, picture.colour, metadata=(Chunk(b"tEXt", b"x" * 200), Chunk(b"iCCP", b"")))
+    data = ridecodec.compress(picture, model="gradient", device="cpu", threads=1, verify=False)
+    assert np.array_equal(decode(data, WEIGHTS), pixels)
+
+
+def tensors(model: str) -> dict[str, NDArray[np.int64]]:
+    """The tensors of the current model's file that a decoder needs."""
+    file = registry.current(model).file
+    assert file is not None
+    return {k: v.astype(np.int64) for k, v in load_file(WEIGHTS / file).items() if not k.startswith("float.")}
+
+
+@pytest.mark.parametrize("model", ["gradient", "photo"])
+def test_tables_of_mixtures_are_as_described(model: str) -> None:
+    file = tensors(model)
+    logistic, inverse, exponential = (file[f"tables.{n}"] for n in ("logistic", "inverse", "exponential"))
+    assert (logistic.shape, inverse.shape, exponential.shape) == ((14337,), (219,), (512,))
+    assert (logistic[0], logistic[-1]) == (0, 64 * (2**24 - 272) // 1024)
+    assert (np.diff(logistic) >= 0).all()
+    assert 1 <= inverse.min() <= inverse.max() <= 2**19
+    assert exponential[0] == 2**15
+    assert exponential.min() >= 0
+
+
+def test_gradient_file_is_as_described() -> None:
+    file = tensors("gradient")
+    assert file.keys() == {"bins", "scales", "weight", "tables.logistic", "tables.inverse", "tables.exponential"}
+    assert (file["bins"].shape, file["scales"].shape, file["weight"].shape) == ((1021,), (5600, 2), (5600,))
+    assert 0 <= file["bins"].min() <= file["bins"].max() <= 13
+    assert 0 <= file["scales"].min() <= file["scales"].max() <= 218
+    assert 0 <= file["weight"].min() <= file["weight"].max() <= 1024
+
+
+@pytest.mark.parametrize("c", [1, 3])
+def test_photo_file_is_as_described(c: int) -> None:
+    file = {k[2:]: v for k, v in tensors("photo").items() if k.startswith(f"{c}.")}
+    n, t, learned = len(file["first.weight"]), len(file["heads.0.weight"]), len(file["linear.0.weight"])
+    shapes = {"features": (3570 * c + 1, 6), "scale_level": (1024, n), "place": (72, n)}
+    layers = {"first": (n, 45 * c), "second": (n, n)}
+    for k in range(c):
+        layers |= {f"heads.{k}": (t, n + 2 + 5 * k), f"outputs.{k}": (3 * (learned + 2), t)}
+        layers |= {f"linear.{k}": (learned, 33 * c + k)}
+        shapes |= {f"experts.{k}": (2, 4, 14 + 6 * (c - 1) + k)}
+        assert file[f"linear.{k}.exponent"].min() >= 1, "sums of means stay exact"
+    for name, shape in layers.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1], f"{name}.exponent": shape[:1]}
+        assert file[f"{name}.exponent"].min() >= 0
+    assert {name: values.shape for name, values in file.items()} == shapes
+    recip, scale32, _, scale_bin, group, weight = file["features"].T
+    assert 0 <= recip.min() <= recip.max() <= 2**24 // 512, "products with differences and errors stay exact"
+    assert 0 <= scale32.min() <= scale32.max() <= 2**24 // 1024, "products with shifts stay exact"
+    assert set(scale_bin) <= set(range(32))
+    assert set(group) == set(range(4))
+    assert 0 < weight.min() <= weight.max() <= 256
+
+
+def reference_encode(intervals: list[tuple[int, int]]) -> bytes:
+    """The range encoder as docs/format.md describes it."""
+    low, width, words = 0, 2**64 - 1, 0  # the words written so far are one large number: a carry runs by itself
+    count = 0
+    for start, size in intervals:
+        scale = width >> 24
+        low, width = low + scale * start, scale * size
+        if width < 2**32:
+            words, low = (words << 32) + (low >> 32), low % 2**32 << 32
+            width, count = width << 32, count + 1
+    for kept in range(9):
+        unit = 2 ** (64 - 8 * kept)
+        point = -(-low // unit) * unit
+        if point < low + width:
+            break
+    return ((words << 64) + point).to_bytes(4 * count + 8, "big")[: 4 * count + kept]
+
+
+def test_range_coder_is_the_one_described() -> None:
+    """Random tables, and symbols that hold a short binary fraction inside as long as they can: carries run far."""
+    rng = np.random.default_rng(7)
+    for trial in range(300):
+        sharp = rng.choice([0.02, 0.3, 3.0])
+        symbols, tables = [], []
+        target, low, width = int(rng.integers(1, 256)) << 56, 0, 2**64 - 1
+        for _ in range(int(rng.integers(1, 60))):
+            sizes = 1 + np.floor(rng.dirichlet(np.full(16, sharp)) * (2**24 - 16)).astype(int)
+            sizes[0] += 2**24 - sizes.sum()
+            edges = [0, *itertools.accumulate(map(int, sizes))]
+            scale = width >> 24
+            inside = [s for s in range(16) if trial % 2 and edges[s] <= (target - low) // scale < edges[s + 1]]
+            symbol = inside[0] if inside else int(rng.choice(16, p=sizes / 2**24))
+            low, width = low + scale * edges[symbol], scale * (edges[symbol + 1] - edges[symbol])
+            if width < 2**32:
+                low, width, target = low << 32, width << 32, target << 32
+            symbols.append(symbol)
+            tables.append(edges)
+        intervals = [(e[s], e[s + 1] - e[s]) for s, e in zip(symbols, tables, strict=True)]
+        encoder = Encoder()
+        encoder.encode(*np.array(intervals, np.int64).T)
+        code = encoder.finish()
+        assert code == reference_encode(intervals)
+        decoder = RangeDecoder(code)
+        assert [decoder.symbol(edges) for edges in tables] == symbols

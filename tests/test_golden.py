@@ -1,0 +1,38 @@
+"""Files outlive versions: what any version has written decodes for ever, and the same model writes it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from checker import MODELS
+
+import ridecodec
+from ridecodec.models import registry
+
+FOLDER = Path(__file__).parent / "golden"
+FILES = sorted(FOLDER.glob("*/*.rdc"))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(FOLDER))
+
+
+def test_golden_files_are_there() -> None:
+    """At least one of every model, gray and RGB, tiled and not."""
+    found = [ridecodec.read_info(path) for path in FILES]
+    kinds = {(info.model, info.colour, info.tile > 0) for info in found}
+    assert len(kinds) >= len(MODELS) * 4
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_golden_file(path: Path) -> None:
+    array = np.load(path.with_name(path.name.split(".")[0] + ".npy"))
+    data = path.read_bytes()
+    found = ridecodec.decompress(data).to_numpy()
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, array)
+    info = ridecodec.read_info(path)
+    if registry.current(info.model).hash == info.model_hash:
+        assert ridecodec.compress(array, model=info.model, tile=info.tile, verify=False) == data

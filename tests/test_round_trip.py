@@ -1,0 +1,150 @@
+"""What goes in comes out: any picture, any size, any tiles, every model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from checker import MODELS, backend, check_backend, check_experts, check_round_trip, coding_planes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures import KINDS, Array, arrays, constant, crop, noise, piece, woven
+
+import ridecodec
+from ridecodec import container
+from ridecodec.models.base import ContextModel
+from ridecodec.tilecoder import encode_tile, split_payload
+
+SHAPES = [(1, 1), (1, 9), (9, 1), (2, 2), (13, 10)]
+
+
+def tile_of(data: st.DataObject, array: Array) -> int:
+    """A tile size that cuts the picture into a few pieces, or not at all."""
+    side = max(array.shape[:2])
+    return data.draw(st.one_of(st.just(0), st.integers(-(-side // 3), side + 1)), label="tile")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("model", MODELS)
+def test_small_pictures(model: str, channels: tuple[int, ...], kind: Callable[..., Array]) -> None:
+    for seed, shape in enumerate(SHAPES):
+        check_round_trip(kind((*shape, *channels), seed), model)
+
+
+@given(arrays(), st.data())
+@settings(max_examples=25)
+def test_photo(array: Array, data: st.DataObject) -> None:
+    check_round_trip(array, "photo", tile_of(data, array))
+
+
+@given(arrays(), st.data())
+@settings(max_examples=40)
+def test_gradient(array: Array, data: st.DataObject) -> None:
+    check_round_trip(array, "gradient", tile_of(data, array))
+
+
+@given(arrays(), st.data())
+@settings(max_examples=50)
+def test_uniform(array: Array, data: st.DataObject) -> None:
+    check_round_trip(array, "uniform", tile_of(data, array))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tiny_tiles(model: str) -> None:
+    check_round_trip(crop("astronaut", 7, 5), model, 1)
+    check_round_trip(crop("camera", 11, 17), model, 3)
+
+
+@given(arrays(12), st.integers(0, 3))
+@settings(max_examples=15)
+def test_photo_s_tables_are_the_same_both_ways(array: Array, more: int) -> None:
+    check_backend(backend("photo"), batch(array, more))
+
+
+@given(arrays(16), st.integers(0, 3))
+@settings(max_examples=20)
+def test_gradient_s_tables_are_the_same_both_ways(array: Array, more: int) -> None:
+    check_backend(backend("gradient"), batch(array, more))
+
+
+@given(arrays(16), st.integers(0, 3))
+@settings(max_examples=20)
+def test_uniform_s_tables_are_the_same_both_ways(array: Array, more: int) -> None:
+    check_backend(backend("uniform"), batch(array, more))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("name", ["camera", "astronaut"])
+def test_tables_of_photographs_are_the_same_both_ways(model: str, name: str) -> None:
+    """Wide enough for the window of fronts to move."""
+    check_backend(backend(model), [coding_planes(crop(name, 12, 250, top, 0)) for top in (40, 200)])
+
+
+@pytest.mark.parametrize("shape", [(64, 65), (64, 65, 3)])
+def test_tables_of_image_experts_are_the_same_both_ways(shape: tuple[int, ...]) -> None:
+    """A batch of tiles with experts of their own, and one without."""
+    tiles = [coding_planes(array) for array in (woven(shape, 1), piece(shape, 1), woven(shape, 2), constant(shape, 1))]
+    check_experts(encode_tile(backend("photo"), tiles[0], ignore).payload)
+    check_backend(backend("photo"), tiles)
+
+
+def batch(array: Array, more: int) -> list[Array]:
+    """A picture and ``more`` others of its size as a batch of tiles."""
+    return [coding_planes(a) for a in [array, *(noise(array.shape, seed) for seed in range(more))]]
+
+
+@pytest.mark.parametrize("model", ["gradient", "photo"])
+@pytest.mark.parametrize("array", [crop("camera", 50, 61), woven((64, 64, 3), 1)])
+def test_the_file_does_not_depend_on_how_much_is_evaluated_at_once(
+    model: str, array: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tile = coding_planes(array)
+    wanted = encode_tile(backend(model), tile, ignore)
+    for chunk in (1, 200, 10**6):
+        monkeypatch.setattr(ContextModel, "chunk", chunk)
+        monkeypatch.setattr(type(backend(model)), "chunk", chunk)
+        found = encode_tile(backend(model), tile, ignore)
+        assert found.payload == wanted.payload
+        assert np.array_equal(found.bits, wanted.bits)
+
+
+def ignore(pixels: int, bits: float) -> None:
+    pass
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("name", ["camera", "astronaut"])
+def test_the_code_is_as_long_as_its_tables_say(model: str, name: str) -> None:
+    tile = encode_tile(backend(model), coding_planes(crop(name, 128, 128)), ignore)
+    _, code = split_payload(tile.payload)
+    ideal = float(tile.bits.sum(dtype=np.float64))
+    assert 8 * len(code) == pytest.approx(ideal, rel=1e-3, abs=64)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_small_picture_has_at_most_24_bytes_of_frame(model: str) -> None:
+    """At most, where a side is longer than 127; sizes below that take a byte less each."""
+    for shape, wanted in (((32, 32), 22), ((128, 130), 24)):
+        held = container.read(ridecodec.compress(crop("astronaut", *shape), model=model, verify=False))
+        assert held.header_bytes + held.metadata_bytes + held.index_bytes == wanted
+
+
+@pytest.mark.parametrize("name", ["camera", "astronaut"])
+def test_photographs_shrink(name: str) -> None:
+    array = crop(name, 128, 128)
+    gradient, photo = (len(ridecodec.compress(array, model=m, verify=False)) for m in ("gradient", "photo"))
+    assert photo < 0.95 * gradient < 0.8 * array.size
+
+
+@given(st.data())
+@settings(max_examples=20)
+def test_regions(data: st.DataObject) -> None:
+    array, model = data.draw(arrays(30)), data.draw(st.sampled_from(["uniform", "gradient"]))
+    file = ridecodec.compress(array, model=model, tile=data.draw(st.integers(6, 31)), verify=False)
+    height, width = array.shape[:2]
+    x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    w, h = data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y))
+    found = ridecodec.decompress(file, region=(x, y, w, h)).to_numpy()
+    assert np.array_equal(found, array[y : y + h, x : x + w])
