@@ -96,7 +96,7 @@ def test_raster_layout(offsets: list[Offset], height: int, width: int) -> None:
     planes = numbered(1, height, width)[:, 0]
     layout = RasterLayout(hood, height, width)
     extended = layout.extend(planes, INITIAL)
-    assert extended.shape == (2, layout.size)
+    assert extended.shape == (2, layout.plane)
     y0 = height // 2
     positions = torch.cat([layout.positions(0, y0), layout.positions(y0, height)])
     for plane, flat in zip(planes, extended, strict=True):

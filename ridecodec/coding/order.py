@@ -19,6 +19,8 @@ from torch import Tensor
 
 Offset = tuple[int, int]
 """(dy, dx) of a neighbour; dy <= 0."""
+Tap = tuple[int, Offset]
+"""(plane, offset): one input of a model."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,22 @@ def wavefront_order(height: int, width: int, slope: int) -> Tensor:
     return torch.argsort(t * height + y)
 
 
-class RasterLayout:
+class _Layout:
+    """Where a plane's values stand in flat memory."""
+
+    plane: int
+    """Values of a plane."""
+
+    def shift(self, offset: Offset) -> int:
+        """From a pixel's position to its neighbour's."""
+        raise NotImplementedError
+
+    def shifts(self, taps: Iterable[Tap]) -> Tensor:
+        """From a pixel's position in plane 0 to each of its taps. int64 [taps]."""
+        return torch.tensor([plane * self.plane + self.shift(offset) for plane, offset in taps], dtype=torch.int64)
+
+
+class RasterLayout(_Layout):
     """Planes of one whole tile, extended at its borders; for evaluating all pixels at once."""
 
     def __init__(self, hood: Neighbourhood, height: int, width: int) -> None:
@@ -67,7 +84,7 @@ class RasterLayout:
         # the top rows are filled from columns further left, so row 0 needs that much more of its left side
         self.left = hood.left + hood.slope * hood.top
         self.stride = self.left + width + hood.right
-        self.size = (hood.top + height) * self.stride
+        self.plane = (hood.top + height) * self.stride
 
     def shift(self, offset: Offset) -> int:
         return offset[0] * self.stride + offset[1]
@@ -78,7 +95,7 @@ class RasterLayout:
         return (first[:, None] * self.stride + torch.arange(self.width) + self.left).reshape(-1)
 
     def extend(self, planes: Tensor, initial: float) -> Tensor:
-        """[P, H, W] -> [P, size]: the tile with its border values around it."""
+        """[P, H, W] -> [P, plane]: the tile with its border values around it."""
         p, top, left, w = planes.shape[0], self.hood.top, self.left, self.width
         out = planes.new_full((p, top + self.height, self.stride), initial)
         body = out[:, top:]
@@ -88,10 +105,10 @@ class RasterLayout:
         for d in range(1, top + 1):
             lag = self.hood.slope * d
             out[:, top - d, lag:] = body[:, 0, : self.stride - lag]
-        return out.view(p, self.size)
+        return out.view(p, self.plane)
 
 
-class FrontLayout:
+class FrontLayout(_Layout):
     """Planes of a batch of equal tiles, skewed so that a front is contiguous: [plane, front, tile, row].
 
     Only a window of fronts is held: when it is full, the last ones that taps still reach move to its beginning.

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ridecodec.coding.order import FrontLayout, Neighbourhood, Offset, RasterLayout
+from ridecodec.coding.order import FrontLayout, Neighbourhood, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import DamagedError
 
@@ -82,7 +82,7 @@ class ContextModel(Backend):
     """Pixels evaluated at once when all are known: small enough for the processor's cache."""
 
     @abstractmethod
-    def taps(self, channels: int) -> list[tuple[int, Offset]]:
+    def taps(self, channels: int) -> list[Tap]:
         """(plane, offset) of each input."""
 
     def derived(self, channels: int) -> int:
@@ -123,7 +123,7 @@ class ContextModel(Backend):
         layout = RasterLayout(self.hood, height, width)
         derived = layout.extend(self.derived_planes(planes, side), 0.0)
         flat = torch.cat([layout.extend(planes, 128.0), derived]).view(-1)
-        shifts = torch.tensor([p * layout.size + layout.shift(o) for p, o in self.taps(channels)], dtype=torch.int64)
+        shifts = layout.shifts(self.taps(channels))
         opened = self.open(channels, [side])
         step = max(1, self.chunk // width)
         index = (shifts[:, None] + layout.positions(0, min(step, height))).to(self.device)
@@ -160,9 +160,7 @@ class _ContextStepper(Stepper):
         self.opened = model.open(channels, sides)
         self.derived = model.derived(channels)
         self.buffer = self.layout.blank([128.0] * channels + [0.0] * self.derived, device)
-        shifts = torch.tensor(
-            [p * self.layout.plane + self.layout.shift(o) for p, o in model.taps(channels)], dtype=torch.int64
-        )
+        shifts = self.layout.shifts(model.taps(channels))
         self.index = (shifts[:, None, None] + self.layout.positions()).to(device)  # [taps, tiles, H]
         self.values: list[Tensor] = []
         self.state: Any = None

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout
+from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
 from ridecodec.models.base import ContextModel, refuse_side_information
@@ -65,7 +65,7 @@ class Gradient(ContextModel):
         ):
             raise ModelRefusedError(f"the tables of {self.name!r} do not fit each other; install ridecodec again")
 
-    def taps(self, channels: int) -> list[tuple[int, Offset]]:
+    def taps(self, channels: int) -> list[Tap]:
         return [(plane, offset) for plane in range(2 * channels) for offset in NEAR]
 
     def derived(self, channels: int) -> int:

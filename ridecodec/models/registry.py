@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ridecodec.errors import ModelMissingError, ModelRefusedError, UsageError
 
@@ -37,10 +37,14 @@ class ModelCard:
     """Whether new files use it; older releases stay for decoding."""
 
 
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[: 2 * HASH_BYTES]
+
+
 _UNIFORM = ModelCard(
     "uniform",
     "every value equally likely; for tests",
-    hashlib.sha256(b"ridecodec uniform 1").hexdigest()[: 2 * HASH_BYTES],
+    _hash(b"ridecodec uniform 1"),
     0,
     (1, 3),
     8.0,
@@ -80,6 +84,15 @@ def find(name: str, hash4: bytes) -> ModelCard:
     )
 
 
+def write(path: Path, data: bytes, name: str, purpose: str, training: Any = None) -> ModelCard:
+    """Write a model file for gray and RGB, and its card (JSON, with how it was trained) beside it."""
+    card = ModelCard(name, purpose, _hash(data), len(data), (1, 3), None, path.name)
+    path.write_bytes(data)
+    record = asdict(card) | ({"training": training} if training else {})
+    path.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    return card
+
+
 @cache
 def load(card: ModelCard, device: torch.device) -> Backend:
     """The backend on a device; raises ModelRefusedError where its file is damaged or its bounds do not hold."""
@@ -95,7 +108,7 @@ def load(card: ModelCard, device: torch.device) -> Backend:
         data = path.read_bytes()
     except OSError as error:
         raise ModelMissingError(f"{path}: the model's weights cannot be read ({error.strerror})") from error
-    if hashlib.sha256(data).hexdigest()[: 2 * HASH_BYTES] != card.hash:
+    if _hash(data) != card.hash:
         raise ModelRefusedError(f"{path}: the model's weights are damaged; install ridecodec again")
     if card.name == "gradient":
         from ridecodec.models.gradient import Gradient

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ridecodec.coding.order import Neighbourhood, Offset
+from ridecodec.coding.order import Neighbourhood, Tap
 from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
 from ridecodec.models.base import ContextModel, refuse_side_information
 
@@ -31,7 +31,7 @@ class Uniform(ContextModel):
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def taps(self, channels: int) -> list[tuple[int, Offset]]:
+    def taps(self, channels: int) -> list[Tap]:
         return []
 
     def open(self, channels: int, sides: list[bytes]) -> int:

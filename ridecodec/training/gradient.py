@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from ridecodec.models import registry
 from ridecodec.models.gradient import (
     CONTEXTS,
     ERROR_BINS,
@@ -39,18 +38,7 @@ def train(folder: Path, out: Path) -> Path:
             counts += _histogram(model, torch.from_numpy(load(path, channels)).float())
     tensors["scales"], tensors["weight"] = _best(counts.view(KINDS * CONTEXTS, -1))
     data = safetensors.torch.save(tensors)
-    out.write_bytes(data)
-    card = {
-        "name": "gradient",
-        "purpose": "fast baseline: median edge predictor",
-        "hash": hashlib.sha256(data).hexdigest()[:8],
-        "bytes": len(data),
-        "channels": [1, 3],
-        "kodak_bpsp": None,
-        "file": out.name,
-        "current": True,
-    }
-    out.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    registry.write(out, data, "gradient", "fast baseline: median edge predictor")
     return out
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.exact import ExactLinear
-from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout
+from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
 from ridecodec.models.base import ContextModel
@@ -139,7 +139,7 @@ class Photo(ContextModel):
         planes, features = planes.cpu(), net.features.to(torch.device("cpu"))
         return pack(fit(covariances(features, planes), net.default), net.default)
 
-    def taps(self, channels: int) -> list[tuple[int, Offset]]:
+    def taps(self, channels: int) -> list[Tap]:
         pixels = [(c, o) for c in range(channels) for o in FAN]
         return pixels + [(channels + p, o) for p in range(channels * EXPERT_SETS) for o in ERROR_TAPS]
 
@@ -223,7 +223,7 @@ def _known(features: Features, planes: Tensor, coefficients: Coefficients) -> It
     errors = layout.extend((8 * planes).repeat_interleave(EXPERT_SETS, 0) - predicted, 0.0).view(-1)
 
     def shifts(count: int, offsets: tuple[Offset, ...]) -> Tensor:
-        return torch.tensor([[p * layout.size + layout.shift(o)] for p in range(count) for o in offsets])
+        return layout.shifts((p, o) for p in range(count) for o in offsets)[:, None]
 
     fan, near = shifts(channels, FAN), shifts(channels * EXPERT_SETS, ERROR_TAPS)
     rows = max(1, 8192 // width)

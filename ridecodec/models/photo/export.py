@@ -5,10 +5,7 @@ The float weights travel along for the likelihood rate alone; nothing of them re
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
@@ -16,21 +13,14 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.exact import quantise
+from ridecodec.models import registry
 from ridecodec.models.logistic import LOGIT_UNIT, MEAN_UNIT, SCALE_UNIT, LogisticTables
 from ridecodec.models.photo.backend import ACTIVATION_TOP, ACTIVATION_UNIT, DIFFERENCE_LIMIT, SHIFT_UNIT
 from ridecodec.models.photo.features import INPUT_LIMIT, INPUT_UNIT, feature_table
 from ridecodec.models.photo.network import PhotoConfig, PhotoNet
 
 
-@dataclass(frozen=True)
-class Exported:
-    """The file written and the hash that names it in .rdc files."""
-
-    path: Path
-    hash: str
-
-
-def export(checkpoints: list[Path], out: Path) -> Exported:
+def export(checkpoints: list[Path], out: Path) -> registry.ModelCard:
     """Write the model file of one gray and one RGB checkpoint, and its card (JSON) beside it."""
     tensors: dict[str, Tensor] = {f"tables.{k}": v for k, v in LogisticTables.make().items()}
     training = []
@@ -45,20 +35,7 @@ def export(checkpoints: list[Path], out: Path) -> Exported:
         training.append({"config": state["config"], "schedule": state["schedule"], "steps": state["step"],
                          "minutes": round(state["seconds"] / 60, 1)})  # fmt: skip
     data = safetensors.torch.save({k: v.contiguous() for k, v in tensors.items()})
-    out.write_bytes(data)
-    card = {
-        "name": "photo",
-        "purpose": "photographs, gray and RGB",
-        "hash": hashlib.sha256(data).hexdigest()[:8],
-        "bytes": len(data),
-        "channels": [1, 3],
-        "kodak_bpsp": None,
-        "file": out.name,
-        "current": True,
-        "training": training,
-    }
-    out.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
-    return Exported(out, str(card["hash"]))
+    return registry.write(out, data, "photo", "photographs, gray and RGB", training)
 
 
 def integers(model: PhotoNet) -> dict[str, Tensor]:

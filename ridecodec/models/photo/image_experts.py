@@ -54,8 +54,8 @@ def covariances(features: Features, planes: Tensor) -> Covariances:
     channels, height, width = planes.shape
     layout = RasterLayout(features.hood, height, width)
     flat = layout.extend(planes, 128.0).reshape(-1)
-    shifts = torch.tensor([c * layout.size + layout.shift(o) for c in range(channels) for o in FAN])
-    own = torch.arange(channels)[:, None] * layout.size
+    shifts = layout.shifts((c, o) for c in range(channels) for o in FAN)
+    own = torch.arange(channels)[:, None] * layout.plane
     sums = [np.zeros((EXPERT_SETS, GROUPS, n + 1, n + 1)) for n in map(features.expert_size, range(channels))]
     pixels = np.zeros((EXPERT_SETS, GROUPS))
     pairs = -(-height * width // _FIT_PIXELS)  # of every so many pairs of rows one is used

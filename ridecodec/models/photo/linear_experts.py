@@ -71,7 +71,7 @@ def predictions(features: Features, planes: Tensor, coefficients: Coefficients, 
     device = planes.device
     layout = RasterLayout(features.hood, height, width)
     flat = layout.extend(planes, 128.0).view(-1)
-    shifts = torch.tensor([c * layout.size + layout.shift(o) for c in range(channels) for o in FAN])
+    shifts = layout.shifts((c, o) for c in range(channels) for o in FAN)
     experts = LinearExperts(features, [coefficients])
     out = torch.empty(channels * EXPERT_SETS, height, width, dtype=torch.float32, device=device)
     rows = max(1, chunk // width)
