@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -92,8 +90,3 @@ class LogisticMixture(Distribution):
         index = torch.addcmul(self.tables.middle, offset, self.inverse).clamp_(0, _STEPS).int()
         mass = self.tables.logistic.index_select(0, index.view(-1)).view(index.shape)
         return mass.mul_(self.weights).sum(1, dtype=torch.int32)
-
-
-def scale_index(scale: float) -> int:
-    """Index of the nearest shipped scale."""
-    return min(SCALES - 1, max(0, round(SCALE_ZERO + SCALE_UNIT * math.log2(scale))))
