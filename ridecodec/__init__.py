@@ -21,7 +21,7 @@ from ridecodec.errors import (
     UsageError,
     VerificationError,
 )
-from ridecodec.info import Info, read_info
+from ridecodec.info import Info, file_bytes, read_info
 from ridecodec.picture import ColourType, Picture
 
 if TYPE_CHECKING:
@@ -66,14 +66,14 @@ def compress(
     from ridecodec import codec
 
     picture = as_picture(image)
-    data, _ = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, progress=progress)
+    data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, progress=progress)
     if verify:
         codec.verify(picture, data, device=device, threads=threads, progress=progress)
     return data
 
 
 def decompress(
-    data: bytes,
+    data: bytes | str | os.PathLike[str],
     *,
     device: str = "auto",
     threads: int = 0,
@@ -83,20 +83,21 @@ def decompress(
     """Decompress .rdc data.
 
     Args:
-        data: the whole file's bytes.
+        data: the whole file's bytes, or its path.
         device: ``auto``, ``cpu`` or ``cuda``; the pixels are the same.
         threads: workers, 0 for all cores; the pixels are the same.
         region: (x, y, width, height) in pixels; only the tiles that it touches are decoded.
         progress: called now and then with a `Progress`.
 
     Raises:
+        InputError: the file cannot be read, or its type of picture is not supported.
         DamagedError: the data is damaged or no .rdc data.
         ModelMissingError: the model that it was compressed with is not at hand.
         UsageError: an option makes no sense, or the region is not inside of the picture.
     """
     from ridecodec import codec
 
-    return codec.decode(data, device=device, threads=threads, region=region, progress=progress)
+    return codec.decode(file_bytes(data), device=device, threads=threads, region=region, progress=progress)
 
 
 def evaluate(image: ImageLike, *, model: str = "photo", device: str = "auto", threads: int = 0, tile: int = 0) -> Rates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ridecodec import container
@@ -65,16 +65,6 @@ class _StoppedError(Exception):
     """Raised in a worker whose result nobody wants any more."""
 
 
-def pick_device(name: str) -> torch.device:
-    """Device of ``auto``, ``cpu`` or ``cuda``; UsageError where it is not there."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device {name!r}; choose auto, cpu or cuda")
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise UsageError("there is no CUDA device that this PyTorch can use; choose --device cpu")
-    return torch.device("cuda" if there and name != "cpu" else "cpu")
-
-
 def encode(
     picture: Picture,
     *,
@@ -83,22 +73,26 @@ def encode(
     threads: int,
     tile: int,
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[bytes, list[EncodedTile]]:
-    """The .rdc data of a picture and its tiles, in the order of the file."""
-    channels = _coding_channels(picture.colour, picture.bit_depth, InputError)
+    look: Callable[[Box, EncodedTile], None] | None = None,
+) -> bytes:
+    """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it."""
+    channels = _coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
     tile = DEFAULT_TILE if tile == 0 else tile
     if not 1 <= tile <= MAX_TILE:
         raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {MAX_TILE}")
-    backend = registry.load(card, pick_device(device))
+    backend = registry.load(card, registry.pick_device(device))
     boxes = container.tile_boxes(picture.width, picture.height, tile)
     meter = _Meter(progress, picture.width * picture.height, len(channels))
 
-    def work(box: Box) -> EncodedTile:
-        return encode_tile(backend, coding_planes(picture, box), meter.tick)
+    def work(box: Box) -> bytes:
+        tile = encode_tile(backend, coding_planes(picture, box), meter.tick)
+        if look is not None:
+            look(box, tile)
+        return tile.payload
 
     most = max(1, _PIXELS_AT_ONCE // (boxes[0].width * boxes[0].height))
-    tiles = _spread(work, boxes, min(most, _workers(threads)), meter)
+    payloads = _spread(work, boxes, min(most, _workers(threads)), meter)
     header = Header(
         picture.width,
         picture.height,
@@ -109,7 +103,7 @@ def encode(
         picture.checksum(),
         tile if len(boxes) > 1 else 0,
     )
-    return container.write(header, picture.metadata, [t.payload for t in tiles]), tiles
+    return container.write(header, picture.metadata, payloads)
 
 
 def coding_planes(picture: Picture, box: Box) -> NDArray[np.uint8]:
@@ -127,8 +121,13 @@ def verify(
     progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Decode ``data`` and compare; VerificationError where it is not the picture."""
-    again = decode(data, device=device, threads=threads, progress=progress)
-    if not np.array_equal(again.planes, picture.planes):
+    try:
+        again = decode(data, device=device, threads=threads, progress=progress)
+    except DamagedError as error:
+        raise VerificationError(
+            f"what was compressed cannot be decoded ({error}); please report this picture"
+        ) from error
+    if again.colour is not picture.colour or not np.array_equal(again.planes, picture.planes):
         raise VerificationError("decoding what was compressed gives other pixels; please report this picture")
 
 
@@ -143,7 +142,7 @@ def decode(
     """The picture in .rdc data, or the region (x, y, width, height) of it."""
     held = container.read(data)
     header = held.header
-    channels = _coding_channels(header.colour, header.bit_depth, DamagedError)
+    channels = _coding_channels(header.colour, header.bit_depth)
     area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
     boxes = header.boxes
     if max(boxes[0].width, boxes[0].height) > MAX_TILE:
@@ -153,7 +152,7 @@ def decode(
         raise DamagedError(
             f"the header is damaged: the model {card.name!r} does not code {header.colour.name} pictures"
         )
-    backend = registry.load(card, pick_device(device))
+    backend = registry.load(card, registry.pick_device(device))
     tiles = _covering(header, area)
     meter = _Meter(progress, sum(boxes[i].width * boxes[i].height for i in tiles), len(channels))
     out = np.empty((area.height, area.width, len(channels)), np.uint8)
@@ -172,7 +171,8 @@ def decode(
     workers = _workers(threads)
     _spread(work, _batches(boxes, tiles, workers), workers, meter)
     picture = Picture(out.transpose(2, 0, 1), header.colour, header.bit_depth, metadata=held.metadata)
-    if region is None and picture.checksum() != header.samples_checksum:
+    whole = area == Box(0, 0, header.width, header.height)
+    if whole and picture.checksum() != header.samples_checksum:
         raise DamagedError("the decoded pixels do not match the file's checksum of them: the file is damaged")
     return picture
 
@@ -184,14 +184,17 @@ def _decode_batch(
     return decode_tiles(backend, payloads, channels, box.height, box.width, tick)
 
 
-def _coding_channels(colour: ColourType, depth: int, error: type[InputError] | type[DamagedError]) -> list[int]:
+def _coding_channels(colour: ColourType, depth: int) -> list[int]:
     if colour not in _CODED or depth != 8:
-        raise error(f"{depth}-bit {colour.name} pictures are not supported yet, only 8-bit gray and RGB")
+        raise InputError(f"{depth}-bit {colour.name} pictures are not supported yet, only 8-bit gray and RGB")
     return _CODED[colour]
 
 
 def _region(header: Header, region: tuple[int, int, int, int]) -> Box:
-    x, y, width, height = region
+    try:
+        x, y, width, height = map(operator.index, region)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a region is four integers (x, y, width, height), not {region!r}") from error
     inside = 0 <= x < x + width <= header.width and 0 <= y < y + height <= header.height
     if not inside:
         raise UsageError(

@@ -57,17 +57,22 @@ class Info:
         return asdict(self)
 
 
+def file_bytes(data: bytes | str | os.PathLike[str]) -> bytes:
+    """The data itself, or that of the file at a path; InputError where it cannot be read."""
+    if not isinstance(data, (str, os.PathLike)):
+        return data
+    try:
+        return Path(data).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})") from error
+
+
 def read_info(data: bytes | str | os.PathLike[str]) -> Info:
     """What .rdc data, or the file at a path, says of itself; the tiles' contents are not looked at.
 
     Raises DamagedError where it is damaged or no .rdc data, InputError where the file cannot be read.
     """
-    if isinstance(data, (str, os.PathLike)):
-        try:
-            data = Path(data).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror or error})") from error
-    held = container.read(data)
+    held = container.read(file_bytes(data))
     header = held.header
     tiles = []
     for box, length in zip(header.boxes, held.lengths.tolist(), strict=True):

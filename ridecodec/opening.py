@@ -215,6 +215,8 @@ def _read_npy(stream: BinaryIO) -> NDArray[np.uint8]:
         raise InputError(f"the .npy header is damaged: {_one_line(error)}") from error
     if dtype != np.uint8 or len(shape) not in (2, 3):
         raise InputError(f".npy arrays of {dtype} and shape {shape} are not supported, only uint8 HxW and HxWx3")
+    if min(shape) < 0:
+        raise InputError(f"the .npy header is damaged: the shape {shape} is negative")
     size = 1
     for extent in shape:
         size *= extent
@@ -226,6 +228,8 @@ def _read_npy(stream: BinaryIO) -> NDArray[np.uint8]:
     read = 0
     while read < size:
         piece = stream.read(min(size - read, _PIECE))
+        if not piece:
+            raise InputError("the .npy data is cut short")
         samples[read : read + len(piece)] = np.frombuffer(piece, np.uint8)
         read += len(piece)
     return samples.reshape(shape, order="F" if fortran_order else "C")

@@ -100,6 +100,8 @@ class Picture:
     @classmethod
     def from_numpy(cls, samples: ArrayLike) -> Picture:
         """Take an array uint8 [H, W] (gray) or [H, W, 3] (RGB) without copying it; else raise `InputError`."""
+        if isinstance(samples, np.ma.MaskedArray):
+            raise InputError("masked arrays are not supported: the mask would be lost")
         array = np.asarray(samples)
         if array.dtype != np.uint8:
             raise InputError(f"arrays of {array.dtype} are not supported, only uint8")

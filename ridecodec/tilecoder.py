@@ -55,7 +55,7 @@ def encode_tile(backend: Backend, pixels: NDArray[np.uint8], tick: Tick) -> Enco
                 size[c * _STEPS : (c + 1) * _STEPS, part] = found.width.cpu().numpy()
                 bits[rows.y0 : rows.y1] += found.bits().view(-1, width).float().cpu().numpy()
             tick((rows.y1 - rows.y0) * width, float(bits[rows.y0 : rows.y1].sum(dtype=np.float64)))
-    order = _coding_order(channels * _STEPS, height, width, backend.hood.slope)
+        order = _coding_order(channels * _STEPS, height, width, backend.hood.slope)
     encoder = Encoder()
     start, size = start.reshape(-1), size.reshape(-1)
     for first in range(0, len(order), _BATCH):
@@ -64,7 +64,7 @@ def encode_tile(backend: Backend, pixels: NDArray[np.uint8], tick: Tick) -> Enco
     return EncodedTile(write_varint(len(side)) + side + encoder.finish(), bits)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _coding_order(steps: int, height: int, width: int, slope: int) -> NDArray[np.int32]:
     """Indices into [steps, height * width] in coding order. int32 [steps * height * width]."""
     raster = wavefront_order(height, width, slope).numpy()

@@ -7,16 +7,27 @@ import tracemalloc
 import zlib
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from checker import MODELS
+from numpy.typing import NDArray
 from pictures import Array, crop, woven
 
 import ridecodec
-from ridecodec import container
+from ridecodec import codec, container
 from ridecodec.container import Header
-from ridecodec.errors import DamagedError, ModelMissingError
+from ridecodec.errors import (
+    DamagedError,
+    InputError,
+    ModelMissingError,
+    ModelRefusedError,
+    UsageError,
+    VerificationError,
+)
+from ridecodec.models import registry
 from ridecodec.picture import ColourType
 from ridecodec.tilecoder import split_payload
 from ridecodec.varint import write_varint
@@ -151,7 +162,7 @@ def test_headers_that_lie(model: str, tile: int) -> None:
     for _ in range(250):
         head = data[:_BEFORE_CHECK] + mutated(data[_BEFORE_CHECK : size - 2], rng)
         wrong = with_check(head) + data[size:]
-        with suppress(DamagedError, ModelMissingError):
+        with suppress(DamagedError, InputError, ModelMissingError):
             claimed = container.read(wrong).header
             if claimed.sub_pixels < 8 * array.size:
                 assert ridecodec.decompress(wrong).checksum() == claimed.samples_checksum
@@ -198,7 +209,7 @@ def test_a_model_that_is_not_at_hand() -> None:
 
 @pytest.mark.parametrize("colour", [c for c in ColourType if c not in (ColourType.GRAY, ColourType.RGB)])
 def test_pictures_of_a_later_version(colour: ColourType) -> None:
-    with pytest.raises(DamagedError, match=f"8-bit {colour.name} pictures are not supported"):
+    with pytest.raises(InputError, match=f"8-bit {colour.name} pictures are not supported"):
         ridecodec.decompress(container.write(replace(HEADER, colour=colour), (), [bytes(100)]))
 
 
@@ -257,3 +268,39 @@ def test_a_black_picture_is_no_false_claim(model: str) -> None:
 def test_what_is_no_rdc_file(data: bytes) -> None:
     with pytest.raises(DamagedError):
         ridecodec.decompress(data)
+
+
+def test_a_failed_verification_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder codes a pixel that the picture does not have."""
+    encode_tile = codec.encode_tile
+
+    def wrong(backend: Any, pixels: NDArray[np.uint8], tick: Any) -> Any:
+        pixels = pixels.copy()
+        pixels[0, 3, 3] ^= 1
+        return encode_tile(backend, pixels, tick)
+
+    monkeypatch.setattr(codec, "encode_tile", wrong)
+    array = crop("astronaut", 7, 9)
+    with pytest.raises(VerificationError):
+        ridecodec.compress(array, model="gradient")
+    data = ridecodec.compress(array, model="gradient", verify=False)
+    with pytest.raises(DamagedError, match="checksum"):
+        ridecodec.decompress(data, region=(0, 0, 9, 7))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": "photo"}'])
+def test_a_damaged_card(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photo-1.json").write_text(text)
+    monkeypatch.setattr(registry, "WEIGHTS", tmp_path)
+    registry.cards.cache_clear()
+    try:
+        with pytest.raises(ModelRefusedError, match="card"):
+            registry.cards()
+    finally:
+        registry.cards.cache_clear()
+
+
+@pytest.mark.parametrize("region", [(0, 0, 1), (0, 0, 1.5, 1), "0,0", (0, 0, 0, 1), (-1, 0, 2, 2), (0, 0, 99, 1)])
+def test_regions_that_are_none(region: Any) -> None:
+    with pytest.raises(UsageError):
+        ridecodec.decompress(compressed("uniform", SMALL, 0), region=region)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -15,7 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ridecodec.coding.exact import ExactLinear, exact_arithmetic, quantise
+import ridecodec
+from ridecodec.coding.exact import ExactLinear, _products, quantise
 from ridecodec.errors import ModelMissingError, ModelRefusedError
 from ridecodec.models import registry
 from ridecodec.models.gradient import Gradient
@@ -108,15 +115,86 @@ def test_quantised_layers_are_exact_in_float32(seed: int, size: float) -> None:
     assert ((made(x) - wanted).abs() <= 1 + step).all()
 
 
-def test_settings_are_put_back() -> None:
-    before = torch.get_num_threads(), torch.get_float32_matmul_precision(), torch.is_inference_mode_enabled()
+SETTINGS: dict[str, Callable[[], None]] = {
+    "none": lambda: None,
+    "medium": lambda: torch.set_float32_matmul_precision("medium"),
+    "high": lambda: torch.set_float32_matmul_precision("high"),
+    "tf32": lambda: setattr(torch.backends.cuda.matmul, "allow_tf32", True),
+    "by backend": lambda: [setattr(o, n, {"ieee": "tf32"}.get(exact, exact)) for o, n, exact in _products()][-1],
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings_are_put_back(setting: str) -> None:
+    """In a process of its own, as torch does not let all of them be undone."""
+    code = f"""
+import threading, torch
+from test_exact import SETTINGS, state
+from ridecodec.coding.exact import exact_arithmetic
+torch.set_num_threads(2)
+SETTINGS[{setting!r}]()
+before = state()
+for _ in range(2):
     with exact_arithmetic():
         with exact_arithmetic():
             pass
         assert torch.get_num_threads() == 1
-        assert torch.get_float32_matmul_precision() == "highest"
         assert torch.is_inference_mode_enabled()
-    assert before == (torch.get_num_threads(), torch.get_float32_matmul_precision(), torch.is_inference_mode_enabled())
+    assert state() == before
+entered, done = threading.Barrier(2), threading.Event()
+def other():
+    with exact_arithmetic():
+        entered.wait()
+        assert torch.get_num_threads() == 1
+        done.wait()
+thread = threading.Thread(target=other)
+thread.start()
+with exact_arithmetic():
+    entered.wait()
+assert torch.get_num_threads() == 2
+done.set()
+thread.join()
+assert state() == before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=Path(__file__).parent)
+
+
+def state() -> tuple[Any, ...]:
+    """What a caller can see of torch's settings."""
+    return torch.get_num_threads(), torch.is_inference_mode_enabled(), [getattr(o, n) for o, n, _ in _products()]
+
+
+def test_callers_settings_do_not_reach_the_code() -> None:
+    array = np.random.default_rng(3).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    plain = ridecodec.compress(array)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            assert ridecodec.compress(array) == plain
+            rates = ridecodec.evaluate(array)
+    finally:
+        torch.set_default_dtype(before)
+    assert rates.likelihood == pytest.approx(ridecodec.evaluate(array).likelihood, rel=1e-6)
+    with torch.device("meta"):
+        assert ridecodec.compress(array) == plain
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_hang() -> None:
+    """The parent has used torch's threads, the child loads the model first."""
+    code = """
+import multiprocessing, numpy, torch
+import ridecodec, ridecodec.codec
+torch.set_num_threads(2)
+torch.rand(1000, 1000) @ torch.rand(1000, 1000)
+torch.rand(1 << 20).exp()
+child = multiprocessing.get_context("fork").Process(target=ridecodec.compress, args=(numpy.zeros((9, 9), numpy.uint8),))
+child.start()
+child.join()
+assert child.exitcode == 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def photo_tensors() -> dict[str, Tensor]:

@@ -201,6 +201,7 @@ def test_pillow_images_lose_no_depth_silently() -> None:
         (np.zeros((0, 3), np.uint8), "no pixels"),
         (np.zeros((3, 0, 3), np.uint8), "no pixels"),
         (np.broadcast_to(np.uint8(0), (2, MAX_PIXELS)), "over 2147483647 pixels"),
+        (np.ma.masked_equal(np.zeros((2, 3), np.uint8), 0), "masked"),
     ],
 )
 def test_other_arrays_are_refused(array: NDArray[np.generic], message: str) -> None:
@@ -396,7 +397,7 @@ def test_mutations_of_other_formats_never_end_in_a_traceback(file_format: str) -
         (lambda data: data + b"\0", "does not match the shape"),
         (lambda data: data[:40], "header is damaged"),
         (lambda data: data.replace(b"(23, 31", b"(99999999999, 31"), "header is damaged|does not match"),
-        (lambda data: data.replace(b"(23, 31", b"(-3, -31"), "damaged"),
+        (lambda data: data.replace(b"(23, 31, 3), }  ", b"(-23, -31, 3), }"), "is negative"),
         (lambda data: data.replace(b"|u1", b"<f4"), "float32"),
         (lambda data: data.replace(b"|u1", b"|O8"), "object"),
         (lambda data: data[:6] + b"\7" + data[7:], "header is damaged"),
@@ -406,6 +407,17 @@ def test_damaged_npy(content: Callable[[bytes], bytes], message: str) -> None:
     buffer = io.BytesIO()
     np.save(buffer, RGB)
     refused(content(buffer.getvalue()), message)
+
+
+def test_npy_data_that_ends_while_it_is_read() -> None:
+    class Shrinking(io.BytesIO):
+        def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+            return super().seek(offset, whence) + (100 if whence == io.SEEK_END else 0)
+
+    buffer = io.BytesIO()
+    np.save(buffer, RGB)
+    with pytest.raises(InputError, match="cut short"):
+        Picture.open(Shrinking(buffer.getvalue()[:-100]))
 
 
 def test_npy_in_fortran_order() -> None:

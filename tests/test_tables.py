@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -21,9 +22,14 @@ from ridecodec.models.logistic import (
     WEIGHT_TOTAL,
     LogisticMixture,
     LogisticTables,
-    scale_index,
 )
 from ridecodec.models.uniform import Flat
+
+
+def scale_index(scale: float) -> int:
+    """Index of the nearest shipped scale."""
+    return min(SCALES - 1, max(0, round(SCALE_ZERO + 16 * math.log2(scale))))
+
 
 TABLES = LogisticTables(**LogisticTables.make())
 ALL = torch.arange(VALUES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -45,20 +46,15 @@ class CommandLine(click.Group):
         command: click.Command = import_module(f"ridecodec.cli.{cmd_name}").command
         return command
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the arguments; prints what --help and --version ask for."""
+        with _reported():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; every error becomes one line on standard error and an exit code."""
-        try:
+        """Run the command."""
+        with _reported():
             return super().invoke(ctx)
-        except failures.CONTROL as error:
-            if isinstance(error, BrokenPipeError):
-                _silence_stdout()
-                ctx.exit(141)
-            if isinstance(error, KeyboardInterrupt):
-                failures.say("interrupted")
-                ctx.exit(130)
-            raise
-        except BaseException as error:
-            ctx.exit(failures.report(error))
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Like click's own, but a usage error takes one line; always ends in SystemExit."""
@@ -74,6 +70,23 @@ class CommandLine(click.Group):
         except click.Abort:
             code = 130
         sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Every error becomes one line on standard error and an exit code."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        _silence_stdout()
+        raise click.exceptions.Exit(141) from error
+    except KeyboardInterrupt as error:
+        failures.say("interrupted")
+        raise click.exceptions.Exit(130) from error
+    except failures.CONTROL:
+        raise
+    except BaseException as error:
+        raise click.exceptions.Exit(failures.report(error)) from error
 
 
 def _usage(error: click.ClickException) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from ridecodec.cli import failures, options
+from ridecodec.cli import failures, files, options
 from ridecodec.cli.files import Job
 from ridecodec.errors import UsageError
 
@@ -22,8 +22,9 @@ from ridecodec.errors import UsageError
     type=click.Path(dir_okay=False, readable=False),
     multiple=True,
     metavar="FILE",
-    help="Write a report, overwriting: .html, .md, .csv or .json; repeat for several.",
+    help="Write a report: .html, .md, .csv or .json; repeat for several.",
 )
+@options.force
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N pictures.")
 @options.engine
 @options.tile
@@ -40,6 +41,7 @@ def command(
     models: tuple[str, ...],
     peers: bool,
     reports: tuple[str, ...],
+    force: bool,
     limit: int | None,
     device: str,
     threads: int,
@@ -55,10 +57,14 @@ def command(
         raise UsageError("give either pictures (or folders of them) or --corpus")
     from ridecodec.evaluation import benchmark, report
 
-    files = [Job(name) for name in reports]
-    failures.for_each(files, lambda job: report.check(job.input))
+    def check(job: Job) -> None:
+        report.check(job.input)
+        files.refuse_existing(job.input, force)
+
+    targets = [Job(name) for name in reports]
+    failures.for_each(targets, check)
     say = partial(click.echo, err=True)
     chosen = None if peers else ()
     results = benchmark.run(paths, corpus, models, chosen, limit, device, threads, tile, likelihood, say, gray)
     click.echo(report.text(results), nl=False)
-    failures.for_each(files, lambda job: report.write(results, job.input), keep_going=True)
+    failures.for_each(targets, lambda job: report.write(results, job.input), keep_going=True)

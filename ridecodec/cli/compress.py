@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from ridecodec.cli import failures, files, options, progress
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.summary import Summary
+from ridecodec.errors import UsageError
 
 if TYPE_CHECKING:
     from ridecodec.picture import Picture
@@ -23,7 +25,8 @@ SUFFIX = ".rdc"
     help="""Compress pictures to .rdc files, by default beside each and of its name.
 
     With two paths the second is the output if it ends in .rdc or is "-"; otherwise both are inputs. "-" is standard
-    input or output. Every result is decoded and compared before it is put in place.
+    input or output. Every result is decoded and compared before it is put in place. Metadata (EXIF, ICC profiles,
+    orientation) is not kept yet.
     """,
 )
 @options.inputs("INPUT... [OUTPUT]")
@@ -70,7 +73,15 @@ def command(
 
 
 def _names_output(path: str) -> bool:
-    return path == STANDARD or path.lower().endswith(SUFFIX)
+    """Whether the second of two paths is the output; raises UsageError where it is no input either."""
+    if path == STANDARD or path.lower().endswith(SUFFIX):
+        return True
+    if os.path.isdir(path) or not os.path.exists(path):
+        raise UsageError(
+            f"{files.label(path)} is no picture to read: name the output with --output or let it end in {SUFFIX}, "
+            "and a folder with --output-dir"
+        )
+    return False
 
 
 def _open(name: str) -> Picture:

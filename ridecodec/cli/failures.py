@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -57,7 +56,7 @@ def report(error: BaseException, job: Job | None = None, as_json: bool = False) 
     """Say what went wrong with ``job``, and return the exit code."""
     code, message = explain(error)
     if os.environ.get("RIDECODEC_TRACEBACK"):
-        traceback.print_exception(error, file=sys.stderr)
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     say(f"{label(job.input)}: {message}" if job else message)
     if job and as_json:
         click.echo(json.dumps({"input": job.input, "output": job.output, "error": message, "exit_code": code}))

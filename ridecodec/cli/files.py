@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,8 @@ class Job:
 
     input: str
     output: str = ""
+    makes_folder: bool = False
+    """Whether the output's folder is made where it is missing."""
 
 
 def label(name: str) -> str:
@@ -53,24 +56,21 @@ def plan(
     inputs = list(paths)
     if output is None and folder is None and len(inputs) == 2 and names_output(inputs[1]):
         output = inputs.pop()
+    if "" in (output, folder):
+        raise UsageError("the output's name is empty")
     if output is not None and len(inputs) > 1:
         raise UsageError("one output for several inputs: give --output-dir instead of --output")
     if folder is not None and (output is not None or STANDARD in inputs):
         raise UsageError("--output-dir goes neither with --output nor with standard input")
     if inputs.count(STANDARD) > 1:
         raise UsageError("standard input can be read only once")
-    jobs = [Job(name, output or _beside(name, folder, suffix)) for name in inputs]
+    jobs = [Job(name, output or _beside(name, folder, suffix), folder is not None) for name in inputs]
     seen: dict[str, str] = {}
     for job in jobs:
         place = os.path.realpath(job.output)
         if place in seen:
             raise UsageError(f"{label(seen[place])} and {label(job.input)} would both become {label(job.output)}")
         seen[place] = job.input
-    if folder is not None:
-        try:
-            os.makedirs(folder, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot make the folder {label(folder)}: {error.strerror}") from error
     return jobs
 
 
@@ -85,6 +85,8 @@ def check(job: Job, force: bool) -> None:
     """Refuse before the work what could not be written after it."""
     target = job.output
     if target == STANDARD:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed")
         if sys.stdout.isatty():
             raise UsageError("standard output is a terminal: redirect it, or name an output")
     elif os.path.isdir(target):
@@ -92,12 +94,20 @@ def check(job: Job, force: bool) -> None:
     elif os.path.exists(target) and job.input != STANDARD and _same(job.input, target):
         raise UsageError(f"the output {label(target)} is the input itself")
     elif not is_stream(target):
-        _refuse_existing(target, force)
+        refuse_existing(target, force)
         parent = os.path.dirname(os.path.realpath(target))
+        while job.makes_folder and not os.path.exists(parent):
+            parent = os.path.dirname(parent)
         if not os.path.isdir(parent):
-            raise OutputError(f"the output's folder {label(parent)} does not exist")
+            raise OutputError(f"there is no folder {label(parent)} for the output")
         if not os.access(parent, os.W_OK | os.X_OK):
             raise OutputError(f"no permission to write into {label(parent)}")
+
+
+def check_model(job: Job, force: bool) -> None:
+    """Like `check`, for a model and its card (JSON) beside it."""
+    check(job, force)
+    refuse_existing(str(Path(job.output).with_suffix(".json")), force)
 
 
 def _same(first: str, second: str) -> bool:
@@ -112,22 +122,29 @@ def is_stream(output: str) -> bool:
     return output == STANDARD or (os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output))
 
 
-def _refuse_existing(target: str, force: bool) -> None:
+def refuse_existing(target: str, force: bool) -> None:
+    """Raise OutputExistsError where something would be overwritten, unless ``force``."""
     if not force and os.path.lexists(target):
         raise OutputExistsError(f"the output {label(target)} exists already: --force overwrites it")
 
 
 @contextlib.contextmanager
 def placed(output: str, force: bool) -> Iterator[Path]:
-    """A path to write to, beside ``output``; moved there when the block ends well, removed when it does not."""
+    """A path to write to, beside ``output``; moved there when the block ends well, removed when it does not.
+
+    The folder is made if need be, and a file that is replaced passes its permissions on.
+    """
     target = Path(os.path.realpath(output))  # a link stays, and what it points to is replaced
     part = target.with_name(f".ridecodec-{os.urandom(8).hex()}.part")
     _unfinished.add(part)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield part
         with part.open("r+b") as file:
             os.fsync(file.fileno())  # a full disk or quota may show only here
-        _refuse_existing(output, force)
+        refuse_existing(output, force)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(target, part)
         part.replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {label(output)}: {error.strerror or error}") from error
@@ -149,6 +166,8 @@ def read(name: str) -> bytes:
 
 def read_standard() -> bytes:
     """All of standard input."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
     if sys.stdin.isatty():
         raise UsageError("standard input is a terminal: redirect it, or name a file")
     return sys.stdin.buffer.read()

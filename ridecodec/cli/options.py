@@ -82,13 +82,17 @@ def tile(function: Function) -> Function:
     )(function)
 
 
+def force(function: Function) -> Function:
+    return click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist.")(function)
+
+
 def output(what: str) -> Callable[[Function], Function]:
     """--output, --output-dir, --force and --keep-going."""
 
     def decorate(function: Function) -> Function:
         for option in (
             click.option("-k", "--keep-going", is_flag=True, help="Go on with the other files after a failure."),
-            click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist."),
+            force,
             click.option(
                 "-d",
                 "--output-dir",

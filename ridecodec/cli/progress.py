@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def bar(name: str, wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
     """What to hand to `compress` or `decompress` as ``progress``: pixels, rate so far, time left; None for no bar."""
-    if not wanted or not sys.stderr.isatty():
+    if not (wanted and sys.stderr and sys.stderr.isatty()):
         yield None
         return
     from tqdm import tqdm

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ridecodec.cli import files
+from ridecodec.cli import files, options
 from ridecodec.cli.files import Job
 from ridecodec.errors import InputError
 
@@ -36,9 +37,10 @@ def command() -> None:
     metavar="FILE",
     help="The model file; its card (JSON) is written beside it.",
 )
-def gradient(folder: Path, model: Path) -> None:
+@options.force
+def gradient(folder: Path, model: Path, force: bool) -> None:
     """Fill the table of the model `gradient`: takes minutes, and nothing in it is random."""
-    _check(folder, model)
+    files.check_model(_job(folder, model), force)
     from ridecodec.training.gradient import train
 
     train(folder, model)
@@ -77,19 +79,22 @@ def photo(
     device: str,
 ) -> None:
     """Train the model `photo`, for gray or for RGB pictures; `ridecodec export` makes the codec's model of both."""
-    _check(folder, checkpoint)
-    from ridecodec.codec import pick_device
+    files.check(_job(folder, checkpoint), force=True)
     from ridecodec.models.photo.network import PhotoConfig
+    from ridecodec.models.registry import pick_device
     from ridecodec.training.photo import Schedule, train
 
-    sizes = {"width": width}
-    times = {"minutes": minutes, "seed": seed, "batch": batch, "rate": rate}
-    config = PhotoConfig(channels=int(channels), **{k: v for k, v in sizes.items() if v is not None})
-    schedule = Schedule(**{k: v for k, v in times.items() if v is not None})  # type: ignore[arg-type]
+    config = PhotoConfig(channels=int(channels), **_given(width=width))
+    schedule = Schedule(**_given(minutes=minutes, seed=seed, batch=batch, rate=rate))
     train(folder, config, schedule, checkpoint, partial(click.echo, err=True), device=pick_device(device))
 
 
-def _check(folder: Path, out: Path) -> None:
+def _job(folder: Path, out: Path) -> Job:
     if not folder.is_dir():
         raise InputError(f"{folder}: not a folder of photographs")
-    files.check(Job(str(folder), str(out)), force=True)
+    return Job(str(folder), str(out))
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given; the others keep the defaults of what takes them."""
+    return {name: value for name, value in options.items() if value is not None}

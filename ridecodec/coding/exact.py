@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,9 +17,6 @@ from torch import Tensor
 from ridecodec.errors import ModelRefusedError
 
 _CAPACITY = {torch.float32: 2.0**24, torch.float64: 2.0**53}
-_guard = threading.Lock()
-_inside = 0
-_before: tuple[int, str, bool] = (1, "highest", False)
 
 
 class ExactLinear:
@@ -106,31 +104,76 @@ def check_products(device: torch.device) -> None:
             )
 
 
+class _Settings:
+    """Torch's settings of float32 products while somebody needs them exact, and what they were before."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.threads = 1
+        self.before: list[tuple[Any, str, Any]] = []
+        self.own = threading.local()
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.users == 0:
+                self.threads = torch.get_num_threads()
+                self.before = [(owner, name, getattr(owner, name)) for owner, name, _ in _products()]
+                for owner, name, exact in _products():
+                    setattr(owner, name, exact)
+            self.users += 1
+            self.own.depth = getattr(self.own, "depth", 0) + 1
+            torch.set_num_threads(1)  # OpenMP keeps a number for each thread
+
+    def leave(self) -> None:
+        with self.lock:
+            self.users -= 1
+            self.own.depth -= 1
+            if self.own.depth == 0:
+                torch.set_num_threads(self.threads)
+            if self.users == 0:
+                for owner, name, value in self.before:
+                    setattr(owner, name, value)
+
+
+def _products() -> list[tuple[Any, str, Any]]:
+    """(owner, attribute, exact value) of the settings; torch has them by backend since 2.9."""
+    owners: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
+    if all(hasattr(owner, "fp32_precision") for owner in owners):
+        return [(owner, "fp32_precision", "ieee") for owner in owners]
+    return [(_Legacy(), "precision", "highest"), (owners[0], "allow_tf32", False)]
+
+
+class _Legacy:
+    """The one setting of torch before 2.9, as an attribute."""
+
+    @property
+    def precision(self) -> str:
+        return torch.get_float32_matmul_precision()
+
+    @precision.setter
+    def precision(self, value: str) -> None:
+        torch.set_float32_matmul_precision(value)
+
+
+_settings = _Settings()
+
+
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
     """Torch as the coded path wants it: no gradients, no reduced precision, no autocast, one intra-op thread.
 
-    The settings are the process's; they are put back when the last user leaves.
+    New tensors are made on the CPU unless a device is named, whatever the caller's default device. The settings are
+    put back when the last user leaves, the number of threads when each thread does.
     """
-    global _inside, _before
-    with _guard:
-        if _inside == 0:
-            _before = (
-                torch.get_num_threads(),
-                torch.get_float32_matmul_precision(),
-                torch.backends.cuda.matmul.allow_tf32,
-            )
-            torch.set_num_threads(1)
-            torch.set_float32_matmul_precision("highest")
-            torch.backends.cuda.matmul.allow_tf32 = False
-        _inside += 1
+    _settings.enter()
     try:
-        with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            for device in ("cpu", "cuda"):
+                stack.enter_context(torch.autocast(device, enabled=False))
+            if torch.get_default_device().type != "cpu":
+                stack.enter_context(torch.device("cpu"))
             yield
     finally:
-        with _guard:
-            _inside -= 1
-            if _inside == 0:
-                torch.set_float32_matmul_precision(_before[1])
-                torch.backends.cuda.matmul.allow_tf32 = _before[2]
-                torch.set_num_threads(_before[0])
+        _settings.leave()

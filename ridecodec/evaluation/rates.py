@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ridecodec import container
-from ridecodec.codec import coding_planes, encode, pick_device
+from ridecodec.codec import coding_planes, encode
+from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.container import Box
 from ridecodec.models import registry
 from ridecodec.picture import Picture
-from ridecodec.tilecoder import split_payload
+from ridecodec.tilecoder import EncodedTile, split_payload
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,26 @@ class Rates:
 
 def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: int, likelihood: bool = True) -> Rates:
     """Code a picture and hold the file against the model; ``likelihood`` False leaves the float model out."""
-    data, tiles = encode(picture, model=model, device=device, threads=threads, tile=tile)
-    backend = registry.load(registry.current(model), pick_device(device))
+    backend = registry.load(registry.current(model), registry.pick_device(device))
     bits_map = np.empty((picture.height, picture.width), np.float32)
-    side_bits, float_bits = 0.0, 0.0 if likelihood else None
-    for box, coded in zip(container.read(data).header.boxes, tiles, strict=True):
+    sides: list[float] = []
+    floats: list[float | None] = []
+
+    def look(box: Box, coded: EncodedTile) -> None:
         bits_map[box.y : box.y + box.height, box.x : box.x + box.width] = coded.bits
         side, _ = split_payload(coded.payload)
-        side_bits += 8 * len(side)
-        if float_bits is not None:
-            with torch.no_grad():
+        sides.append(8.0 * len(side))
+        if likelihood:
+            with exact_arithmetic():  # not for exactness: the caller's autocast and the like would change the rate
                 found = backend.likelihood(torch.from_numpy(coding_planes(picture, box)).float(), side)
-            float_bits = None if found is None else float_bits + float(found.double().sum())
+            floats.append(None if found is None else float(found.double().sum()))
+
+    data = encode(picture, model=model, device=device, threads=threads, tile=tile, look=look)
+    side_bits = sum(sides)
+    known = [bits for bits in floats if bits is not None]
     count = picture.sub_pixels
     return Rates(
-        None if float_bits is None else (float_bits + side_bits) / count,
+        (sum(known) + side_bits) / count if known else None,
         (float(bits_map.sum(dtype=np.float64)) + side_bits) / count,
         8 * len(data) / count,
         count,

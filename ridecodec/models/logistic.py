@@ -34,7 +34,7 @@ class LogisticTables:
         top = CDF_TOTAL // WEIGHT_TOTAL
         ends = len(logistic) == _STEPS + 1 and logistic[0] == 0 and logistic[-1] == top
         rises = ends and (logistic.diff() >= 0).all()
-        scales = len(inverse) == SCALES and (inverse > 0).all() and (inverse <= 1 << _ARGUMENT_BITS).all()
+        scales = len(inverse) == SCALES and (inverse > 1).all() and (inverse <= 1 << _ARGUMENT_BITS).all()
         falls = len(exponential) > 1 and exponential[0] == 1 << 15 and (exponential.diff() <= 0).all()
         if not (rises and scales and falls and exponential[-1] >= 0):
             raise ModelRefusedError("the tables of the logistic mixtures are out of range; export the model again")

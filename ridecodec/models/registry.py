@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -57,10 +58,12 @@ def cards() -> list[ModelCard]:
     """All models, the default first."""
     found = []
     for path in sorted(WEIGHTS.glob("*.json")):
-        data = json.loads(path.read_text())
-        names = ModelCard.__dataclass_fields__
-        card = {k: v for k, v in data.items() if k in names}
-        found.append(ModelCard(**{**card, "channels": tuple(card["channels"])}))
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            card = {name: data[name] for name in ModelCard.__dataclass_fields__}
+            found.append(ModelCard(**{**card, "channels": tuple(card["channels"])}))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelRefusedError(f"{path}: the model's card is damaged; install ridecodec again") from error
     return [*sorted(found, key=lambda c: (c.name != "photo", not c.current, c.name)), _UNIFORM]
 
 
@@ -93,27 +96,42 @@ def write(path: Path, data: bytes, name: str, purpose: str, training: Any = None
     return card
 
 
+def pick_device(name: str) -> torch.device:
+    """Device of ``auto``, ``cpu`` or ``cuda``; UsageError where it is not there."""
+    import torch
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device {name!r}; choose auto, cpu or cuda")
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise UsageError("there is no CUDA device that this PyTorch can use; choose --device cpu")
+    return torch.device("cuda", torch.cuda.current_device()) if there and name != "cpu" else torch.device("cpu")
+
+
 @cache
 def load(card: ModelCard, device: torch.device) -> Backend:
     """The backend on a device; raises ModelRefusedError where its file is damaged or its bounds do not hold."""
-    from ridecodec.coding.exact import check_products
+    from ridecodec.coding.exact import check_products, exact_arithmetic
+    from ridecodec.models.gradient import Gradient
+    from ridecodec.models.photo.backend import Photo
+    from ridecodec.models.uniform import Uniform
 
     check_products(device)
-    if card.file is None:
-        from ridecodec.models.uniform import Uniform
+    with exact_arithmetic():
+        if card.file is None:
+            return Uniform(device)
+        backends: dict[str, Callable[[bytes, torch.device], Backend]] = {"gradient": Gradient, "photo": Photo}
+        if card.name not in backends:
+            raise ModelRefusedError(f"{card.file}: there is no backend for the model {card.name!r}")
+        return backends[card.name](_weights(card), device)
 
-        return Uniform(device)
-    path = WEIGHTS / card.file
+
+def _weights(card: ModelCard) -> bytes:
+    path = WEIGHTS / str(card.file)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ModelMissingError(f"{path}: the model's weights cannot be read ({error.strerror})") from error
     if _hash(data) != card.hash:
         raise ModelRefusedError(f"{path}: the model's weights are damaged; install ridecodec again")
-    if card.name == "gradient":
-        from ridecodec.models.gradient import Gradient
-
-        return Gradient(data, device)
-    from ridecodec.models.photo.backend import Photo
-
-    return Photo(data, device)
+    return data

@@ -61,10 +61,11 @@ def train(
     step, spent = 0, 0.0
     default: Coefficients
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=False, map_location=device)
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        step, spent, default = state["step"], state["seconds"], state["default"]
+        step, spent = state["step"], state["seconds"]
+        default = [d.cpu().numpy() for d in state["default"]]
     else:
         default = photos.default_experts(paths[:: max(1, len(paths) // 160)], config.channels, photos.workers())
     generator = torch.Generator(device).manual_seed(schedule.seed + step)
@@ -94,7 +95,7 @@ def train(
 
 
 def _decay(fraction: float) -> float:
-    """Flat for a third of the time, then a cosine down to 1 %."""
+    """Flat for 30 % of the time, then a cosine down to 1 %."""
     late = max(0.0, (fraction - 0.3) / 0.7)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, late)))
 
@@ -137,10 +138,16 @@ def _save(
     rate: float,
 ) -> None:
     part = path.with_suffix(".part")
-    torch.save(
-        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seconds": seconds,
-         "default": default, "config": asdict(config), "schedule": asdict(schedule), "rate": rate},
-        part,
-    )  # fmt: skip
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "seconds": seconds,
+        "default": [torch.from_numpy(d) for d in default],
+        "config": asdict(config),
+        "schedule": asdict(schedule),
+        "rate": rate,
+    }
+    torch.save(state, part)
     part.replace(path)
     path.with_suffix(".json").write_text(json.dumps({"step": step, "minutes": seconds / 60, "rate": rate}) + "\n")

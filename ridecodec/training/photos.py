@@ -120,7 +120,7 @@ def prepare(path: Path, seed: int, channels: int, default: Coefficients, history
     layout = RasterLayout(features.hood, *pixels.shape[1:])
     return Crop(
         layout.extend(planes, 128.0).byte().numpy(),
-        layout.extend(errors, 0.0).short().numpy(),
+        layout.extend(errors.clamp(-32768, 32767), 0.0).short().numpy(),
         pixels.shape[1],
         pixels.shape[2],
     )

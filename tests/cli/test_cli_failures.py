@@ -14,7 +14,8 @@ from PIL import Image
 
 import ridecodec
 from ridecodec import container
-from ridecodec.errors import VerificationError
+from ridecodec.cli import files, progress
+from ridecodec.errors import InputError, OutputError, VerificationError
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,11 @@ from ridecodec.errors import VerificationError
         (("compress", "in.png", "-", "--json"), "--json"),
         (("compress", "in.png", "gray.png", "-o", "x.rdc"), "--output-dir"),
         (("compress", "in.png", "-o", "x.rdc", "-d", "new"), "--output-dir"),
+        (("compress", "in.png", "out.bin"), "out.bin is no picture to read: name the output with --output"),
+        (("compress", "in.png", "."), "--output-dir"),
+        (("compress", "in.png", "-o", ""), "empty"),
+        (("compress", "in.png", "-d", ""), "empty"),
+        (("decompress", "done.rdc", ""), "empty"),
         (("compress", "-", "-d", "new"), "standard input"),
         (("compress", "-", "-", "in.png"), "standard input"),
         (("compress", "in.png", "./in.png"), "in.png and ./in.png would both become"),
@@ -90,17 +96,28 @@ def test_bad_pictures(folder: Path, kind: str) -> None:
         (("decompress", "done.rdc", "nosuch/out.png"), "nosuch"),
         (("decompress", "done.rdc", "-o", "."), "folder"),
         (("decompress", "done.rdc", "-d", "in.png"), "in.png"),
+        (("compress", "in.png", "-d", "in.png/new"), "there is no folder"),
+        (("compress", "nosuch.png", "-d", "new"), "nosuch.png: "),
         (("decompress", "done.rdc", "out.pgm"), "out.pgm: "),
         (("train", "photo", "--data", "nosuch", "--out", "x.pt"), "nosuch: "),
         (("train", "photo", "--data", ".", "--out", "nosuch/x.pt"), "nosuch"),
         (("export", "nosuch.pt", "--out", "x.safetensors"), "nosuch.pt: "),
-        (("export", "in.png", "--out", "nosuch/x.safetensors"), "in.png: the output's folder"),
+        (("export", "in.png", "--out", ""), "folder"),
+        (("export", "in.png", "--out", "nosuch/x.safetensors"), "in.png: there is no folder"),
     ],
 )
 def test_what_cannot_be_accessed(folder: Path, args: tuple[str, ...], said: str) -> None:
     before = names(folder)
     assert_fails(run(*args), 3, said)
     assert names(folder) == before
+
+
+@pytest.mark.parametrize("existing", ["x.safetensors", "x.json"])
+@pytest.mark.parametrize("command", [("export", "in.png"), ("train", "gradient", "--data", ".")])
+def test_an_existing_model_or_card_is_kept(folder: Path, command: tuple[str, ...], existing: str) -> None:
+    Path(existing).touch()
+    assert_fails(run(*command, "--out", "x.safetensors"), 5, existing)
+    assert Path(existing).read_bytes() == b""
 
 
 def test_no_permission(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,3 +216,14 @@ def test_no_space_on_a_device(folder: Path, args: tuple[str, ...]) -> None:
     more = ("--format", "png") if args[0] == "decompress" else ("-m", "uniform")
     assert_fails(run(*args, *more), 3, "/dev/full", "No space left on device")
     assert Path("/dev/full").is_char_device()
+
+
+def test_closed_standard_streams(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(f"sys.{name}", None)
+    with pytest.raises(InputError, match="standard input is closed"):
+        files.read_standard()
+    with pytest.raises(OutputError, match="standard output is closed"):
+        files.check(files.Job("in.png", "-"), force=False)
+    with progress.bar("in.png", wanted=True) as advance:
+        assert advance is None

@@ -127,6 +127,14 @@ def test_permissions_follow_the_umask(folder: Path) -> None:
         assert stat.S_IMODE(Path(name).stat().st_mode) == 0o640
 
 
+def test_a_file_that_is_replaced_passes_its_permissions_on(folder: Path) -> None:
+    Path("in.rdc").touch()
+    Path("in.rdc").chmod(0o604)
+    assert compress("in.png", "--force").exit_code == 0
+    assert Path("in.rdc").stat().st_size
+    assert stat.S_IMODE(Path("in.rdc").stat().st_mode) == 0o604
+
+
 def test_a_link_as_output_stays_a_link(folder: Path) -> None:
     Path("far").mkdir()
     Path("near.rdc").symlink_to("far/real.rdc")

@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from commands import RGB, compress, run
+from commands import RGB, assert_fails, compress, run
 from tqdm import tqdm
 
 import ridecodec
@@ -66,7 +66,11 @@ def test_models(folder: Path) -> None:
 
 
 def test_benchmark(folder: Path) -> None:
-    result = run("benchmark", "in.png", "-m", "uniform", "--no-peers", "--report", "report.json")
+    args = ("benchmark", "in.png", "-m", "uniform", "--no-peers", "--report", "report.json")
+    Path("report.json").write_text("mine")
+    assert_fails(run(*args), 5, "report.json")
+    assert Path("report.json").read_text() == "mine"
+    result = run(*args, "--force")
     assert result.exit_code == 0, result.output
     assert "in.png" in result.stdout
     json.loads(Path("report.json").read_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ os.fsync = wait
     assert names(folder) == before
 
 
-@pytest.mark.parametrize("args", [("decompress", "done.rdc", "-"), ("info", "done.rdc")])
+@pytest.mark.parametrize("args", [("decompress", "done.rdc", "-"), ("info", "done.rdc"), ("--version",)])
 def test_closed_pipe(folder: Path, args: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -88,3 +89,29 @@ def test_closed_pipe(folder: Path, args: tuple[str, ...]) -> None:
         os.close(writing)
         errors = process.communicate()[1]
     assert (process.returncode, errors) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("args", [("--version",), ("--help",), ("info", "done.rdc")])
+def test_no_space_on_standard_output(folder: Path, args: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full, program(*args, stdout=full) as process:
+        errors = process.communicate()[1]
+    assert process.returncode == 3
+    assert errors.startswith(b"ridecodec: ")
+    assert errors.endswith(b"No space left on device\n")
+    assert errors.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "args", "code"),
+    [
+        (0, ("decompress", "-", "out.png"), 3),
+        (1, ("decompress", "done.rdc", "-"), 3),
+        (2, ("decompress", "done.rdc"), 0),
+    ],
+)
+def test_a_standard_stream_that_is_closed(folder: Path, descriptor: int, args: tuple[str, ...], code: int) -> None:
+    with program(*args, preexec_fn=partial(os.close, descriptor)) as process:
+        errors = process.communicate()[1]
+    assert process.returncode == code
+    assert errors.endswith(b" is closed\n" if code else b"")

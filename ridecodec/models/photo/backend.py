@@ -204,7 +204,7 @@ class Photo(ContextModel):
         net = self.nets[channels]
         tensors = _below(self._tensors, f"float.{channels}")
         head, trunk = tensors["heads.0.weight"].shape[0], tensors["second.weight"].shape[0]
-        model = PhotoNet(PhotoConfig(channels, trunk, head, tensors["linear.0"].shape[0]))
+        model = PhotoNet(PhotoConfig(channels, trunk, head, tensors["linear.0"].shape[0])).float()
         model.load_state_dict({k: v.float() for k, v in tensors.items()})
         features = net.features.to(torch.device("cpu"))
         bits = [

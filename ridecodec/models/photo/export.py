@@ -25,11 +25,11 @@ def export(checkpoints: list[Path], out: Path) -> registry.ModelCard:
     tensors: dict[str, Tensor] = {f"tables.{k}": v for k, v in LogisticTables.make().items()}
     training = []
     for path in checkpoints:
-        state = torch.load(path, weights_only=False)
+        state = torch.load(path, weights_only=True, map_location="cpu")
         config = PhotoConfig(**state["config"])
         model = PhotoNet(config)
         model.load_state_dict(state["model"])
-        parts = integers(model) | {f"experts.{c}": torch.from_numpy(d) for c, d in enumerate(state["default"])}
+        parts = integers(model) | {f"experts.{c}": d for c, d in enumerate(state["default"])}
         tensors |= {f"{config.channels}.{k}": _compact(v) for k, v in parts.items()}
         tensors |= {f"float.{config.channels}.{k}": v for k, v in model.state_dict().items()}
         training.append({"config": state["config"], "schedule": state["schedule"], "steps": state["step"],
