@@ -11,6 +11,7 @@ pixel, and row -d repeats row 0 at the same front, that is ``slope * d`` columns
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -61,15 +62,15 @@ def wavefront_order(height: int, width: int, slope: int) -> Tensor:
     return torch.argsort(t * height + y)
 
 
-class _Layout:
+class _Layout(ABC):
     """Where a plane's values stand in flat memory."""
 
     plane: int
     """Values of a plane."""
 
+    @abstractmethod
     def shift(self, offset: Offset) -> int:
         """From a pixel's position to its neighbour's."""
-        raise NotImplementedError
 
     def shifts(self, taps: Iterable[Tap]) -> Tensor:
         """From a pixel's position in plane 0 to each of its taps. int64 [taps]."""

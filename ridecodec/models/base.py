@@ -110,8 +110,8 @@ class ContextModel(Backend):
         """Take in the true values of ``channel``, float32 [m]."""
 
     def derive(self, state: Any) -> Tensor:
-        """Values of the derived planes [derived, m], all channels observed."""
-        raise NotImplementedError
+        """Values of the derived planes [derived, m], all channels observed; asked for where there are such planes."""
+        raise RuntimeError(f"the model {self.name!r} has derived planes but does not say their values")
 
     def derived_planes(self, planes: Tensor, side: bytes) -> Tensor:
         """The derived planes of a known tile [derived, H, W]."""
