@@ -246,6 +246,34 @@ def test_a_photo_model_with_fractions_is_refused(name: str) -> None:
         Photo(safetensors.torch.save(tensors), CPU)
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("1.outputs.0.exponent", lambda t: t.zero_()),
+        ("3.outputs.1.weight", lambda t: t[:-3]),
+        ("1.features", lambda t: t * 2),
+        ("tables.logistic", lambda t: t.flip(0)),
+        ("tables.inverse", lambda t: t.zero_()),
+        ("3.experts.0", lambda t: t.long() * 100),
+    ],
+)
+def test_photo_tables_out_of_range_are_refused(name: str, change: Callable[[Tensor], Tensor]) -> None:
+    tensors = photo_tensors()
+    tensors[name] = change(tensors[name]).contiguous()
+    with pytest.raises(ModelRefusedError):
+        Photo(safetensors.torch.save(tensors), CPU)
+
+
+@pytest.mark.parametrize("name", ["bins", "scales", "weight"])
+@pytest.mark.parametrize("value", [-1, 1 << 20])
+def test_gradient_tables_out_of_range_are_refused(name: str, value: int) -> None:
+    tensors = safetensors.torch.load(weights("gradient"))
+    tensors[name] = tensors[name].int()
+    tensors[name].view(-1)[7] = value
+    with pytest.raises(ModelRefusedError, match="out of range"):
+        Gradient(safetensors.torch.save(tensors), CPU)
+
+
 @pytest.mark.parametrize("made", [Photo, Gradient])
 def test_a_model_file_that_is_none_is_refused(made: type[Photo] | type[Gradient]) -> None:
     data = weights("photo" if made is Photo else "gradient")

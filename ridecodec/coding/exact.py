@@ -45,7 +45,10 @@ class ExactLinear:
         if (exponent < 0).any() or (exponent > 52).any():
             raise ModelRefusedError(f"layer {name} has exponents out of range; export the model again")
         limits = torch.as_tensor(limit, dtype=torch.float64).expand(weight.shape[1])
-        self.bound = float((weight.abs() @ limits + bias.abs() + plus).max())
+        sums = weight.abs() @ limits + bias.abs() + plus
+        self.bound = float(sums.max())
+        self.reach = float((sums / torch.exp2(exponent)).max()) + 1
+        """No output is larger than this."""
         fitting = [d for d, capacity in _CAPACITY.items() if self.bound < capacity]
         if not fitting or (dtype is not None and dtype not in fitting):
             wanted = dtype or torch.float64

@@ -56,14 +56,11 @@ class Gradient(ContextModel):
             self.weight = tensors["weight"].int().to(device)  # [KINDS * CONTEXTS] of the narrow component
         except (safetensors.SafetensorError, KeyError, RuntimeError) as error:
             raise ModelRefusedError(f"the model file of {self.name!r} is damaged ({error})") from error
-        fits = self.scales.shape == (KINDS * CONTEXTS, 2) and self.weight.shape == (KINDS * CONTEXTS,)
-        if (
-            not fits
-            or self.bins.shape != (_TOP + 1,)
-            or self.scales.max() >= SCALES
-            or self.weight.max() > WEIGHT_TOTAL
-        ):
-            raise ModelRefusedError(f"the tables of {self.name!r} do not fit each other; install ridecodec again")
+        shapes = (self.bins.shape, self.scales.shape, self.weight.shape)
+        fits = shapes == ((_TOP + 1,), (KINDS * CONTEXTS, 2), (KINDS * CONTEXTS,))
+        tops = ((self.bins, ERROR_BINS - 1), (self.scales, SCALES - 1), (self.weight, WEIGHT_TOTAL))
+        if not fits or any(table.min() < 0 or table.max() > top for table, top in tops):
+            raise ModelRefusedError(f"the tables of {self.name!r} are out of range; install ridecodec again")
 
     def taps(self, channels: int) -> list[Tap]:
         return [(plane, offset) for plane in range(2 * channels) for offset in NEAR]

@@ -10,6 +10,8 @@ from ridecodec.errors import ModelRefusedError
 
 WEIGHT_TOTAL = 1024
 """What the weights of a mixture sum to."""
+MAX_COMPONENTS = 32
+"""Components of a mixture: keeps the gate's int32 from overflowing."""
 MEAN_UNIT = 32
 """Means are in 1/32 of a value."""
 MEAN_LIMIT = 1 << 14

@@ -17,7 +17,7 @@ from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
 from ridecodec.models.base import ContextModel
-from ridecodec.models.logistic import MEAN_LIMIT, MEAN_UNIT, SCALE_ZERO, LogisticMixture, LogisticTables
+from ridecodec.models.logistic import MAX_COMPONENTS, MEAN_LIMIT, MEAN_UNIT, SCALE_ZERO, LogisticMixture, LogisticTables
 from ridecodec.models.photo.coefficients import pack, unpack
 from ridecodec.models.photo.features import (
     ERROR_TAPS,
@@ -87,6 +87,13 @@ class _Net:
             self.heads.append(layer(f"heads.{c}", limit))
             self.outputs.append(layer(f"outputs.{c}", ACTIVATION_TOP))
             self.linear.append(layer(f"linear.{c}", DIFFERENCE_LIMIT))
+            for last in (self.outputs[c], self.linear[c]):
+                if last.reach >= 2**23:  # what follows is float32
+                    raise ModelRefusedError(f"layer {last.name} has outputs out of range; export the model again")
+            if len(self.outputs[c].weight) != 3 * (EXPERT_SETS + len(self.linear[c].weight)):
+                raise ModelRefusedError(f"layer outputs.{c} does not fit the number of experts; export the model again")
+            if len(self.outputs[c].weight) > 3 * MAX_COMPONENTS:
+                raise ModelRefusedError(f"layer outputs.{c} has more than {MAX_COMPONENTS} components")
         # the heads' sums are split: what they take from the trunk is one product for all channels
         self.from_trunk = torch.cat([h.weight[:, :width] for h in self.heads])
         self.from_coded = [h.weight[:, width:].to(self.from_trunk.dtype) for h in self.heads]
