@@ -168,8 +168,7 @@ def decode(
             for plane, c in zip(part, channels, strict=True):
                 out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = plane
 
-    workers = _workers(threads)
-    _spread(work, _batches(boxes, tiles, workers), workers, meter)
+    _spread(work, _batches(boxes, tiles), _workers(threads), meter)
     picture = Picture(out.transpose(2, 0, 1), header.colour, header.bit_depth, metadata=held.metadata)
     whole = area == Box(0, 0, header.width, header.height)
     if whole and picture.checksum() != header.samples_checksum:
@@ -213,14 +212,14 @@ def _covering(header: Header, area: Box) -> list[int]:
     return [row * columns + column for row in down for column in across]
 
 
-def _batches(boxes: Sequence[Box], tiles: list[int], workers: int) -> list[list[int]]:
-    """Tiles of equal size together, as many as fill a front but not so few batches that a thread has none."""
+def _batches(boxes: Sequence[Box], tiles: list[int]) -> list[list[int]]:
+    """Tiles of equal size together, as many as fill a front: threads with less in each hold each other up."""
     by_size: dict[tuple[int, int], list[int]] = {}
     for i in tiles:
         by_size.setdefault((boxes[i].height, boxes[i].width), []).append(i)
     result = []
     for (height, _), same in by_size.items():
-        size = max(1, min(_FRONT_ROWS // height, -(-len(same) // workers)))
+        size = max(1, _FRONT_ROWS // height)
         result += [same[i : i + size] for i in range(0, len(same), size)]
     return result
 
