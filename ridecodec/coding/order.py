@@ -12,7 +12,7 @@ pixel, and row -d repeats row 0 at the same front, that is ``slope * d`` columns
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -107,6 +107,22 @@ class RasterLayout(_Layout):
             lag = self.hood.slope * d
             out[:, top - d, lag:] = body[:, 0, : self.stride - lag]
         return out.view(p, self.plane)
+
+    def gather(
+        self, flat: Tensor, taps: Iterable[Tap], pixels: int
+    ) -> Iterator[tuple[int, int, Tensor, Tensor, Tensor]]:
+        """The taps of all pixels, in chunks of rows of about ``pixels`` pixels from the top.
+
+        ``flat``: extended planes, one behind the other. Yields (y0, y1, y, x, values): rows [y0, y1), the pixels'
+        places int64 [m], and their taps [taps, m].
+        """
+        step = max(1, pixels // self.width)
+        index = (self.shifts(taps)[:, None] + self.positions(0, min(step, self.height))).to(flat.device)
+        for y0 in range(0, self.height, step):
+            y1 = min(self.height, y0 + step)
+            y = torch.arange(y0, y1, device=flat.device).repeat_interleave(self.width)
+            x = torch.arange(self.width, device=flat.device).repeat(y1 - y0)
+            yield y0, y1, y, x, flat[y0 * self.stride :].take(index[:, : len(y)])
 
 
 class FrontLayout(_Layout):

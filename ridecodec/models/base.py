@@ -123,15 +123,8 @@ class ContextModel(Backend):
         layout = RasterLayout(self.hood, height, width)
         derived = layout.extend(self.derived_planes(planes, side), 0.0)
         flat = torch.cat([layout.extend(planes, 128.0), derived]).view(-1)
-        shifts = layout.shifts(self.taps(channels))
         opened = self.open(channels, [side])
-        step = max(1, self.chunk // width)
-        index = (shifts[:, None] + layout.positions(0, min(step, height))).to(self.device)
-        for y0 in range(0, height, step):
-            y1 = min(height, y0 + step)
-            taps = flat[y0 * layout.stride :].take(index[:, : (y1 - y0) * width])
-            y = torch.arange(y0, y1, device=self.device).repeat_interleave(width)
-            x = torch.arange(width, device=self.device).repeat(y1 - y0)
+        for y0, y1, y, x, taps in layout.gather(flat, self.taps(channels), self.chunk):
             yield y0, y1, self.context(opened, taps, self.locate(y, x, width))
 
     def rows(self, planes: Tensor, side: bytes) -> Iterator[Rows]:

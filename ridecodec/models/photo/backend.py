@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -13,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.exact import ExactLinear
-from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout, Tap
+from ridecodec.coding.order import Neighbourhood, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
 from ridecodec.models.base import ContextModel
@@ -214,40 +212,19 @@ class Photo(ContextModel):
         model = PhotoNet(PhotoConfig(channels, trunk, head, tensors["linear.0"].shape[0])).float()
         model.load_state_dict({k: v.float() for k, v in tensors.items()})
         features = net.features.to(torch.device("cpu"))
-        bits = [
-            model.bits(inputs, values).sum(1)
-            for inputs, values in _known(features, planes.cpu(), unpack(side, net.default))
-        ]
+        planes = planes.cpu()
+        predicted = predictions(features, planes, unpack(side, net.default))
+        errors = (8 * planes).repeat_interleave(EXPERT_SETS, 0) - predicted
+        layout = RasterLayout(features.hood, height, width)
+        flat = torch.cat([layout.extend(planes, 128.0), layout.extend(errors, 0.0)]).view(-1)
+        bits = []
+        for y0, y1, y, x, taps in layout.gather(flat, self.taps(channels), self.chunk):
+            pixels, around = taps.split([channels * len(FAN), len(taps) - channels * len(FAN)])
+            values = planes[:, y0:y1].reshape(channels, -1)
+            own = predicted[:, y0:y1].reshape(channels * EXPERT_SETS, -1)
+            inputs = assemble(features, pixels, around, place(y, x, width), values, own)
+            bits.append(model.bits(inputs, values.T).sum(1))
         return torch.cat(bits).view(height, width)
-
-
-def _known(features: Features, planes: Tensor, coefficients: Coefficients) -> Iterator[Any]:
-    """Inputs and values [m, C] of all pixels of a tile, in chunks of rows."""
-    channels, height, width = planes.shape
-    predicted = predictions(features, planes, coefficients)
-    layout = RasterLayout(features.hood, height, width)
-    pixels = layout.extend(planes, 128.0).view(-1)
-    errors = layout.extend((8 * planes).repeat_interleave(EXPERT_SETS, 0) - predicted, 0.0).view(-1)
-
-    def shifts(count: int, offsets: tuple[Offset, ...]) -> Tensor:
-        return layout.shifts((p, o) for p in range(count) for o in offsets)[:, None]
-
-    fan, near = shifts(channels, FAN), shifts(channels * EXPERT_SETS, ERROR_TAPS)
-    rows = max(1, 8192 // width)
-    for y0 in range(0, height, rows):
-        y1 = min(height, y0 + rows)
-        at = layout.positions(y0, y1)
-        y = torch.arange(y0, y1).repeat_interleave(width)
-        values = planes[:, y0:y1].reshape(channels, -1)
-        inputs = assemble(
-            features,
-            pixels.take(fan + at),
-            errors.take(near + at),
-            place(y, torch.arange(width).repeat(y1 - y0), width),
-            values,
-            predicted[:, y0:y1].reshape(channels * EXPERT_SETS, -1),
-        )
-        yield inputs, values.T
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -68,20 +68,14 @@ class LinearExperts:
 def predictions(features: Features, planes: Tensor, coefficients: Coefficients, chunk: int = 8192) -> Tensor:
     """Image experts at every pixel of a tile [C, H, W] -> [C * sets, H, W], eighths of a pixel, exact integers."""
     channels, height, width = planes.shape
-    device = planes.device
     layout = RasterLayout(features.hood, height, width)
     flat = layout.extend(planes, 128.0).view(-1)
-    shifts = layout.shifts((c, o) for c in range(channels) for o in FAN)
     experts = LinearExperts(features, [coefficients])
-    out = torch.empty(channels * EXPERT_SETS, height, width, dtype=torch.float32, device=device)
-    rows = max(1, chunk // width)
-    index = (shifts[:, None] + layout.positions(0, min(rows, height))).to(device)
-    for y0 in range(0, height, rows):
-        y1 = min(height, y0 + rows)
-        local = features.local(flat[y0 * layout.stride :].take(index[:, : (y1 - y0) * width]))
+    out = torch.empty(channels * EXPERT_SETS, height, width, dtype=torch.float32, device=planes.device)
+    for y0, y1, y, x, taps in layout.gather(flat, [(c, o) for c in range(channels) for o in FAN], chunk):
+        local = features.local(taps)
         u = 2 * planes[:, y0:y1].reshape(channels, -1) - local.b2
-        y = torch.arange(y0, y1, device=device).repeat_interleave(width)
-        groups = torch.stack([phase(y, torch.arange(width, device=device).repeat(y1 - y0)), local.activity])
+        groups = torch.stack([phase(y, x), local.activity])
         begun = experts.begin(local.d2)
         for c in range(channels):
             own, _ = experts.finish(begun, c, u[:c], groups)
