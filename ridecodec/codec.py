@@ -78,6 +78,8 @@ def encode(
     """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it."""
     channels = _coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
+    if len(channels) not in card.channels:
+        raise UsageError(f"the model {model!r} codes {card.pictures} pictures only, this one is {picture.colour.name}")
     tile = DEFAULT_TILE if tile == 0 else tile
     if not 1 <= tile <= MAX_TILE:
         raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {MAX_TILE}")
@@ -148,6 +150,8 @@ def decode(
     if max(boxes[0].width, boxes[0].height) > MAX_TILE:
         raise DamagedError(f"the header is damaged: its tiles have more than {MAX_TILE} pixels a side")
     card = registry.find(header.model, header.model_hash)
+    if len(channels) not in card.channels:
+        raise DamagedError(f"the header is damaged: the model {card.name!r} codes {card.pictures} pictures only")
     if len(channels) not in card.channels:
         raise DamagedError(
             f"the header is damaged: the model {card.name!r} does not code {header.colour.name} pictures"

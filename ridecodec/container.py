@@ -20,7 +20,16 @@ from ridecodec.varint import read_varint, write_varint
 
 MAGIC = b"\x92RD"
 VERSION = 1
-MODEL_IDS = {1: "photo", 2: "gradient", 3: "uniform"}
+MODEL_IDS = {
+    1: "photo",
+    2: "gradient",
+    3: "uniform",
+    4: "mcgsm-gray",
+    5: "ride-gray",
+    6: "ride-rgb",
+    7: "eomcgsm-gray",
+    8: "eoride-gray",
+}
 """The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
 
 MIN_BITS = 2 * math.log2(2**24 / (2**24 - 15))

@@ -2,6 +2,10 @@
 
 A payload is the side information's length (varint), the side information, and the code. Sub-pixels are coded front by
 front; in a front channel by channel, first all high nibbles, then all low ones, pixels by row.
+
+An ensemble (RIDE paper, section 3.1) codes a tile in the best of its eight orientations: the side information begins
+with a byte that says which. As the mixture over the orientations is never above the best of them, the code is at most
+log2 8 = 3 bits longer than the mixture's own, and what is left of the byte.
 """
 
 from __future__ import annotations
@@ -13,10 +17,12 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.coding.order import wavefront_order
+from ridecodec.coding.orientation import WAYS, inverse, transform
 from ridecodec.coding.tables import SYMBOLS, high_table, intervals, low_table
 from ridecodec.errors import DamagedError
 from ridecodec.models.base import Backend
@@ -37,31 +43,69 @@ class EncodedTile:
     bits: NDArray[np.float32]  # [H, W], all channels together
 
 
+@dataclass(frozen=True)
+class _Coded:
+    """A tile's intervals in raster order, before they go to the coder."""
+
+    side: bytes
+    start: NDArray[np.int32]  # [C * steps, H * W]
+    size: NDArray[np.int32]
+    bits: NDArray[np.float32]  # [H, W]
+
+
 def encode_tile(backend: Backend, pixels: NDArray[np.uint8], tick: Tick) -> EncodedTile:
     """Code a tile [C, H, W], channels in coding order."""
-    channels, height, width = pixels.shape
     with exact_arithmetic():
         planes = torch.from_numpy(pixels).to(backend.device).float()
-        side = backend.side_information(planes)
-        start = np.empty((channels * _STEPS, height * width), np.int32)
-        size = np.empty_like(start)
-        bits = np.zeros((height, width), np.float32)
-        for rows in backend.rows(planes, side):
-            part = slice(rows.y0 * width, rows.y1 * width)
-            for c, distribution in enumerate(rows.channels):
-                values = planes[c, rows.y0 : rows.y1].reshape(-1).int()
-                found = intervals(distribution, values)
-                start[c * _STEPS : (c + 1) * _STEPS, part] = found.start.cpu().numpy()
-                size[c * _STEPS : (c + 1) * _STEPS, part] = found.width.cpu().numpy()
-                bits[rows.y0 : rows.y1] += found.bits().view(-1, width).float().cpu().numpy()
-            tick((rows.y1 - rows.y0) * width, float(bits[rows.y0 : rows.y1].sum(dtype=np.float64)))
-        order = _coding_order(channels * _STEPS, height, width, backend.hood.slope)
+        coded = _intervals(backend, planes, tick if not backend.ensemble else _quiet(tick))
+        way = 0
+        if backend.ensemble:
+            for other in range(1, WAYS):
+                found = _intervals(backend, transform(planes, other).contiguous(), _quiet(tick))
+                if found.bits.sum(dtype=np.float64) < coded.bits.sum(dtype=np.float64):
+                    coded, way = found, other
+            tick(planes[0].numel(), float(coded.bits.sum(dtype=np.float64)))
+    height, width = coded.bits.shape
+    order = _coding_order(len(coded.start), height, width, backend.hood.slope)
     encoder = Encoder()
-    start, size = start.reshape(-1), size.reshape(-1)
+    start, size = coded.start.reshape(-1), coded.size.reshape(-1)
     for first in range(0, len(order), _BATCH):
         chosen = order[first : first + _BATCH]
         encoder.encode(start[chosen].astype(np.int64), size[chosen].astype(np.int64))
+    side = bytes([way]) + coded.side if backend.ensemble else coded.side
+    bits = np.ascontiguousarray(inverse(torch.from_numpy(coded.bits), way).numpy())
     return EncodedTile(write_varint(len(side)) + side + encoder.finish(), bits)
+
+
+def _quiet(tick: Tick) -> Tick:
+    """A tick that can stop the work but does not count it."""
+    return lambda pixels, bits: tick(0, 0.0)
+
+
+def _intervals(backend: Backend, planes: Tensor, tick: Tick) -> _Coded:
+    channels, height, width = planes.shape
+    side = backend.side_information(planes)
+    start = np.empty((channels * _STEPS, height * width), np.int32)
+    size = np.empty_like(start)
+    bits = np.zeros((height, width), np.float32)
+    for rows in backend.rows(planes, side):
+        part = slice(rows.y0 * width, rows.y1 * width)
+        for c, distribution in enumerate(rows.channels):
+            values = planes[c, rows.y0 : rows.y1].reshape(-1).int()
+            found = intervals(distribution, values)
+            start[c * _STEPS : (c + 1) * _STEPS, part] = found.start.cpu().numpy()
+            size[c * _STEPS : (c + 1) * _STEPS, part] = found.width.cpu().numpy()
+            bits[rows.y0 : rows.y1] += found.bits().view(-1, width).float().cpu().numpy()
+        tick((rows.y1 - rows.y0) * width, float(bits[rows.y0 : rows.y1].sum(dtype=np.float64)))
+    return _Coded(side, start, size, bits)
+
+
+def likelihood(backend: Backend, planes: Tensor, side: bytes) -> Tensor | None:
+    """Float code length of every pixel of a tile [C, H, W], bits [H, W], given its payload's side information."""
+    if not backend.ensemble:
+        return backend.likelihood(planes, side)
+    found = backend.likelihood(transform(planes, side[0]).contiguous(), side[1:])
+    return None if found is None else inverse(found, side[0])
 
 
 @lru_cache(maxsize=1)
@@ -92,9 +136,32 @@ def decode_tiles(
 ) -> NDArray[np.uint8]:
     """Decode a batch of equal tiles -> uint8 [B, C, H, W], channels in coding order."""
     parts = [split_payload(p) for p in payloads]
+    if not backend.ensemble:
+        return _decode_tiles(backend, parts, channels, height, width, tick)
+    out = np.empty((len(parts), channels, height, width), np.uint8)
+    ways = [_way(side) for side, _ in parts]
+    for turned in (False, True):
+        chosen = [i for i, way in enumerate(ways) if bool(way & 4) is turned]
+        if chosen:
+            inner = [(parts[i][0][1:], parts[i][1]) for i in chosen]
+            size = (width, height) if turned else (height, width)
+            for i, planes in zip(chosen, _decode_tiles(backend, inner, channels, *size, tick), strict=True):
+                out[i] = inverse(torch.from_numpy(planes), ways[i]).numpy()
+    return out
+
+
+def _way(side: bytes) -> int:
+    if not side or side[0] >= WAYS:
+        raise DamagedError("the pixel data is damaged: it does not say how its tile is turned")
+    return side[0]
+
+
+def _decode_tiles(
+    backend: Backend, parts: list[tuple[bytes, bytes]], channels: int, height: int, width: int, tick: Tick
+) -> NDArray[np.uint8]:
     out = np.empty((len(parts), channels, height, width), np.uint8)
     coders = [Decoder(code) for _, code in parts]
-    share = 8 * sum(len(p) for p in payloads) / (height * width * len(payloads))
+    share = 8 * sum(len(code) for _, code in parts) / (height * width * len(parts))
     hood = backend.hood
     with exact_arithmetic():
         stepper = backend.stepper(channels, height, width, [side for side, _ in parts])
@@ -119,7 +186,7 @@ def decode_tiles(
     return out
 
 
-def _decode(coders: list[Decoder], table: torch.Tensor) -> torch.Tensor:
+def _decode(coders: list[Decoder], table: Tensor) -> Tensor:
     """One symbol of every row of ``table`` [tiles * rows, 16], each tile with its own coder. int64, on the CPU."""
     if len(coders) == 1:
         return torch.from_numpy(coders[0].decode(table.cpu().numpy())).long()

@@ -7,6 +7,7 @@ as slow as it is plain, and trusts its input beyond the checksums: for tests wit
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load
 
-MODELS = {1: "photo", 2: "gradient", 3: "uniform"}
+MODELS = {1: "photo", 2: "gradient", 3: "uniform", 4: "mcgsm-gray", 5: "ride-gray", 6: "ride-rgb"}
+MODELS |= {7: "eomcgsm-gray", 8: "eoride-gray"}
+ENSEMBLES = ("eomcgsm-gray", "eoride-gray")
 TOTAL = 2**24 - 16  # of a table of 16 symbols, whose floor is 1 / 2^24 each
 CUMULATIVE = 64 * (TOTAL - 256)  # what a model's distribution reaches
 
@@ -76,7 +79,8 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
         payload = file.take(length)
         assert zlib.crc32(payload) == check
         part = picture[y : y + side, x : x + side]
-        part[:, :, order] = decode_tile(model, slope, payload, *part.shape).transpose(1, 2, 0)
+        planes = decode_tile(model, slope, payload, *part.shape, ensemble=name in ENSEMBLES)
+        part[:, :, order] = planes.transpose(1, 2, 0)
     assert file.at == len(data)
     assert zlib.crc32(picture.tobytes()) == samples
     return picture if len(order) > 1 else picture[:, :, 0]
@@ -132,9 +136,16 @@ Model = Callable[[Tile, int, int], Iterator[Any]]
 """For a pixel: gives the cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
 
 
-def decode_tile(model: Model, slope: int, payload: bytes, height: int, width: int, channels: int) -> np.ndarray:
+def decode_tile(
+    model: Model, slope: int, payload: bytes, height: int, width: int, channels: int, ensemble: bool = False
+) -> np.ndarray:
     reader = Bytes(payload)
-    tile = Tile(slope, channels, height, width, reader.take(reader.varint()))
+    side = reader.take(reader.varint())
+    way = 0
+    if ensemble:
+        way, side = side[0], side[1:]
+        height, width = (width, height) if way & 4 else (height, width)
+    tile = Tile(slope, channels, height, width, side)
     coder = RangeDecoder(payload[reader.at :])
     for t in range(width + slope * (height - 1)):
         places = [(y, t - slope * y) for y in range(height) if 0 <= t - slope * y < width]
@@ -147,7 +158,10 @@ def decode_tile(model: Model, slope: int, payload: bytes, height: int, width: in
                 tile.planes[c, y, x] = 16 * high[i] + low[i]
         for pixel in pixels:
             next(pixel, None)
-    return tile.planes[:channels]
+    planes = tile.planes[:channels]
+    planes = planes[:, :, ::-1] if way & 1 else planes
+    planes = planes[:, ::-1] if way & 2 else planes
+    return planes.transpose(0, 2, 1) if way & 4 else planes
 
 
 def floored(cumulative: np.ndarray) -> list[int]:
@@ -173,6 +187,10 @@ def make_model(name: str, model_hash: bytes, weights: Path) -> tuple[Model, int]
     files = [path.read_bytes() for path in weights.glob("*.safetensors")]
     data = next(file for file in files if hashlib.sha256(file).digest()[:4] == model_hash)
     tensors = {k: v.astype(np.int64) for k, v in load(data).items() if not k.startswith("float.")}
+    if "configs" in tensors:
+        configs = json.loads(bytes(tensors["configs"].astype(np.uint8)))
+        width = configs[0]["width"]
+        return lambda tile, y, x: ride(tile, y, x, tensors, configs), width // 2 + 1
     function = {"gradient": gradient, "photo": photo}[name]
     return lambda tile, y, x: function(tile, y, x, tensors), 2
 
@@ -310,3 +328,47 @@ def image_experts(side: bytes, default: list[np.ndarray]) -> list[np.ndarray]:
                     previous = chosen[s, g] = previous + vector(size)
         result.append(chosen)
     return result
+
+
+def ride(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray], configs: list[dict[str, Any]]) -> Iterator[Any]:
+    half = configs[0]["width"] // 2
+    rows = configs[0]["height"] or half + 1
+    near = [(dy, dx) for dy in range(1 - rows, 1) for dx in range(-half, half + 1) if dy < 0 or dx < 0]
+    around = np.concatenate([tile.around(c, y, x, near) for c in range(tile.channels)])
+    if tile.memory is None:
+        tile.memory = {}
+    for c, config in enumerate(configs):
+        own = np.array([tile.planes[k, y, x] for k in range(c)], int)
+        pixels = 2 * np.concatenate([around, own]) - 255
+        below = state = pixels
+        for k in range(config["layers"]):
+            zero = (np.zeros(config["hidden"], int), np.zeros(config["hidden"], int))
+            left, up = (tile.memory.get((c, k, *place), zero) for place in ((y, x - 1), (y - 1, x)))
+            inputs = [below, left[0], up[0], *((left[1], up[1]) if config["extended"] else ())]
+            steps = (linear(tensors, f"{c}.lstm.{k}", np.concatenate(inputs)) + 8192).clip(0, 16383)
+            g = tensors["tables.gates"][steps[: config["hidden"]]]
+            o, i, above, beside = tensors["tables.gates"][16384 + steps[config["hidden"] :]].reshape(4, -1)
+            cell = ((512 + g * i + left[1] * beside + up[1] * above) >> 10).clip(-4096, 4096)
+            below = state = tensors["tables.output"][(cell * o >> 10) + 8192]
+            tile.memory[c, k, y, x] = (state, cell)
+        features = linear(tensors, f"{c}.features", state).clip(-(2**20), 2**20)
+        logits = linear(tensors, f"{c}.gate", features**2)
+        means = linear(tensors, f"{c}.means", np.concatenate([state, pixels]) if config["layers"] else pixels)
+        yield gaussians(tensors, logits, means.clip(-(2**14), 2**14), tensors[f"{c}.inverse"])
+
+
+def linear(tensors: dict[str, np.ndarray], name: str, inputs: np.ndarray) -> np.ndarray:
+    weight, bias, exponent = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent"))
+    return (weight @ inputs + bias) >> exponent
+
+
+def gaussians(tensors: dict[str, np.ndarray], logits: np.ndarray, means: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Cumulative of C x S Gaussians at edges 0 .. 256."""
+    total = np.cumsum(tensors["tables.exponential"][(logits.max() - logits).clip(0, 1023)])
+    share = total * (2**38 // total[-1]) >> 24
+    share[-1] = 2**14
+    weights = np.diff(share, prepend=0).reshape(inverse.shape)
+    offsets = 32 * np.arange(257)[:, None, None] - means[:, None]
+    index = ((offsets * inverse >> 10) + 6144).clip(0, 12288)
+    below = (weights * tensors["tables.normal"][index]).sum((1, 2))
+    return below - ((below >> 10) * 17 >> 10)

@@ -292,12 +292,12 @@ def test_a_failed_verification_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_damaged_card(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "photo-1.json").write_text(text)
     monkeypatch.setattr(registry, "WEIGHTS", tmp_path)
-    registry.cards.cache_clear()
+    registry._cards.cache_clear()
     try:
         with pytest.raises(ModelRefusedError, match="card"):
             registry.cards()
     finally:
-        registry.cards.cache_clear()
+        registry._cards.cache_clear()
 
 
 @pytest.mark.parametrize("region", [(0, 0, 1), (0, 0, 1.5, 1), "0,0", (0, 0, 0, 1), (-1, 0, 2, 2), (0, 0, 99, 1)])

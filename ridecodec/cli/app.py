@@ -14,7 +14,20 @@ import click
 from ridecodec import __version__
 from ridecodec.cli import failures, files
 
-COMMANDS = ("compress", "decompress", "info", "models", "benchmark", "train", "export", "completion")
+COMMANDS = (
+    "compress",
+    "decompress",
+    "info",
+    "models",
+    "benchmark",
+    "train",
+    "export",
+    "sample",
+    "synthesize",
+    "inpaint",
+    "corpora",
+    "completion",
+)
 """In the order of the help; the module of the same name holds each as `command`."""
 
 EXIT_CODES = """\b

@@ -11,6 +11,13 @@ from ridecodec.cli.files import Job
 from ridecodec.errors import InputError
 
 
+def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"{value!r} is not KEY=TEXT", ctx, param)
+    return dict(value.split("=", 1) for value in values)
+
+
 @click.command(short_help="Make the codec's integer model of trained checkpoints.")
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(readable=False), metavar="CHECKPOINT...")
 @click.option(
@@ -21,9 +28,32 @@ from ridecodec.errors import InputError
     metavar="FILE",
     help="The model.",
 )
+@click.option("--name", metavar="NAME", help="Name of a RIDE or MCGSM model, what --model takes; by default FILE's.")
+@click.option("--purpose", default="", metavar="TEXT", help="What a RIDE or MCGSM model is for, in its card.")
+@click.option("--ensemble", is_flag=True, help="Code tiles in the best of their eight orientations (RIDE, MCGSM).")
+@click.option(
+    "--about",
+    multiple=True,
+    metavar="KEY=TEXT",
+    callback=_pairs,
+    help="What else the card of a RIDE or MCGSM model says of its training; repeat for several.",
+)
 @options.force
-def command(checkpoints: tuple[str, ...], output: Path, force: bool) -> None:
-    """Make the codec's integer model of a gray and an RGB checkpoint, with its card (JSON) beside it."""
+def command(
+    checkpoints: tuple[str, ...],
+    output: Path,
+    name: str | None,
+    purpose: str,
+    ensemble: bool,
+    about: dict[str, str],
+    force: bool,
+) -> None:
+    """Make the codec's integer model, with its card (JSON) beside it.
+
+    Of checkpoints of `train photo`, one gray and one RGB, the model `photo`. Of checkpoints of `train ride` or `train
+    mcgsm`, one a channel (gray, or green, red, blue), a model that --model finds by its name where the environment
+    variable RIDECODEC_MODELS names FILE's folder.
+    """
     jobs = [Job(path, str(output)) for path in checkpoints]
 
     def check(job: Job) -> None:
@@ -32,7 +62,13 @@ def command(checkpoints: tuple[str, ...], output: Path, force: bool) -> None:
         files.check_model(job, force)
 
     failures.for_each(jobs, check)
-    from ridecodec.models.photo.export import export
+    from ridecodec.models.photo import export as photo
+    from ridecodec.models.ride import export as ride
+    from ridecodec.training.checkpoints import read
 
-    exported = export([Path(path) for path in checkpoints], output)
+    paths = [Path(path) for path in checkpoints]
+    if "components" in read(paths[0])["config"]:
+        exported = ride.export(paths, output, name or output.stem, purpose, ensemble, about)
+    else:
+        exported = photo.export(paths, output)
     click.echo(f"{output}: {exported.hash}", err=True)

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ridecodec.cli import files, options
-from ridecodec.cli.files import Job
-from ridecodec.errors import InputError
-
-_data = click.option(
-    "--data",
-    "folder",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder of photographs; NAME-0.png and NAME-1.png count as crops of one.",
-)
+from ridecodec.cli import files, options, train_ride, training
 
 
 @click.group(name="train", short_help="Train models.")
@@ -27,8 +15,12 @@ def command() -> None:
     """Train models."""
 
 
+command.add_command(train_ride.ride)
+command.add_command(train_ride.mcgsm)
+
+
 @command.command(short_help="Fill the baseline's table from photographs.")
-@_data
+@training.data
 @click.option(
     "--out",
     "model",
@@ -40,22 +32,15 @@ def command() -> None:
 @options.force
 def gradient(folder: Path, model: Path, force: bool) -> None:
     """Fill the table of the model `gradient`: takes minutes, and nothing in it is random."""
-    files.check_model(_job(folder, model), force)
+    files.check_model(training.job(folder, model), force)
     from ridecodec.training.gradient import train
 
     train(folder, model)
 
 
 @command.command(short_help="Train the default model on photographs.")
-@_data
-@click.option(
-    "--out",
-    "checkpoint",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="The checkpoint; one that exists is trained on.",
-)
+@training.data
+@training.checkpoint
 @click.option("--channels", type=click.Choice(["1", "3"]), default="3", show_default=True, help="Gray, or RGB.")
 @click.option(
     "--minutes",
@@ -66,7 +51,7 @@ def gradient(folder: Path, model: Path, force: bool) -> None:
 @click.option("--width", type=click.IntRange(min=1), help="Width of the network's trunk.")
 @click.option("--batch", type=click.IntRange(min=1), help="Pixels a step.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Highest learning rate.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@training.device
 def photo(
     folder: Path,
     checkpoint: Path,
@@ -79,22 +64,11 @@ def photo(
     device: str,
 ) -> None:
     """Train the model `photo`, for gray or for RGB pictures; `ridecodec export` makes the codec's model of both."""
-    files.check(_job(folder, checkpoint), force=True)
+    files.check(training.job(folder, checkpoint), force=True)
     from ridecodec.models.photo.network import PhotoConfig
     from ridecodec.models.registry import pick_device
     from ridecodec.training.photo import Schedule, train
 
-    config = PhotoConfig(channels=int(channels), **_given(width=width))
-    schedule = Schedule(**_given(minutes=minutes, seed=seed, batch=batch, rate=rate))
+    config = PhotoConfig(channels=int(channels), **training.given(width=width))
+    schedule = Schedule(**training.given(minutes=minutes, seed=seed, batch=batch, rate=rate))
     train(folder, config, schedule, checkpoint, partial(click.echo, err=True), device=pick_device(device))
-
-
-def _job(folder: Path, out: Path) -> Job:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: not a folder of photographs")
-    return Job(str(folder), str(out))
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """The options that were given; the others keep the defaults of what takes them."""
-    return {name: value for name, value in options.items() if value is not None}

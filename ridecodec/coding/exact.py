@@ -72,21 +72,33 @@ class ExactLinear:
         return torch.addmm(start, self.weight, x.to(self.dtype)).mul_(self.scale).floor_()
 
 
-def quantise(weight: Tensor, bias: Tensor, limit: Tensor | float, plus: Tensor | float = 0.0) -> dict[str, Tensor]:
-    """Integers for an `ExactLinear` in float32 that computes ``round(weight @ x + bias)`` as well as it can.
+def quantise(
+    weight: Tensor,
+    bias: Tensor,
+    limit: Tensor | float,
+    plus: Tensor | float = 0.0,
+    capacity: float = _CAPACITY[torch.float32],
+    half: bool = True,
+) -> dict[str, Tensor]:
+    """Integers for an `ExactLinear` that computes ``weight @ x + bias`` as well as it can, rounded; without ``half``
+    rounded down.
 
     ``weight`` [out, in] takes integer inputs within ``limit`` to the output's integer units; ``plus`` bounds what is
-    added to each output. Each row gets the largest exponent whose bound holds. Returns weight, bias, exponent.
+    added to each output. Each row gets the largest exponent whose sums stay below ``capacity`` and, beyond
+    float32's, whose weights fit 24 bits. Returns weight, bias, exponent.
     """
     weight, bias = weight.detach().double(), bias.detach().double()
     limits = torch.as_tensor(limit, dtype=torch.float64).expand(weight.shape[1])
     reach = weight.abs() @ limits + bias.abs() + plus + 1
-    exponent = torch.floor(torch.log2(2.0**24 * 0.99 / reach)).clamp(0, 16)
+    exponent = torch.floor(torch.log2(capacity * 0.99 / reach)).clamp(0, 16)
+    if capacity > _CAPACITY[torch.float32]:
+        room = torch.floor(24 - torch.log2(weight.abs().amax(1).clamp(min=1e-300)))
+        exponent = torch.floor(torch.log2(capacity * 0.99 / reach)).minimum(room).clamp(0, 52)
     unit = torch.exp2(exponent)
-    half = torch.where(exponent > 0, unit / 2, 0.0)
+    up = torch.where(exponent > 0, unit / 2, 0.0) if half else torch.zeros_like(unit)
     return {
         "weight": torch.round(weight * unit[:, None]),
-        "bias": torch.round(bias * unit + half),
+        "bias": torch.round(bias * unit + up),
         "exponent": exponent,
     }
 

@@ -67,7 +67,9 @@ def _ends(edges: Tensor) -> Tensor:
 def high_table(distribution: Distribution, device: torch.device) -> Tensor:
     """Table of the high nibble of every sub-pixel. float32 [m, 16]."""
     constants = _Edges.on(device)
-    below = distribution.cumulative(constants.high) + constants.high_floor  # [17, m]
+    inner = distribution.cumulative(constants.high[1:-1])  # [15, m]
+    ends = torch.tensor([0, CDF_TOTAL], dtype=torch.int32, device=device)[:, None].expand(2, inner.shape[1])
+    below = torch.cat([ends[:1], inner, ends[1:]]) + constants.high_floor  # [17, m]
     return _table(below >> _GAIN_BITS)
 
 

@@ -152,7 +152,7 @@ def _measure_model(model: str, pixels: Pixels, options: _Options) -> tuple[Measu
         device=device,
         threads=threads,
         tile=tile,
-        likelihood=options.likelihood,
+        floats=options.likelihood,
     )
     if found.data != data:
         raise VerificationError(f"model {model}: the rates belong to a file other than the one compressed")

@@ -18,7 +18,7 @@ from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.container import Box
 from ridecodec.models import registry
 from ridecodec.picture import Picture
-from ridecodec.tilecoder import EncodedTile, split_payload
+from ridecodec.tilecoder import EncodedTile, likelihood, split_payload
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,25 @@ class Rates:
     """The file."""
 
 
-def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: int, likelihood: bool = True) -> Rates:
-    """Code a picture and hold the file against the model; ``likelihood`` False leaves the float model out."""
+def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: int, floats: bool = True) -> Rates:
+    """Code a picture and hold the file against the model; ``floats`` False leaves the float model out."""
     backend = registry.load(registry.current(model), registry.pick_device(device))
     bits_map = np.empty((picture.height, picture.width), np.float32)
     sides: list[float] = []
-    floats: list[float | None] = []
+    promised: list[float | None] = []
 
     def look(box: Box, coded: EncodedTile) -> None:
         bits_map[box.y : box.y + box.height, box.x : box.x + box.width] = coded.bits
         side, _ = split_payload(coded.payload)
         sides.append(8.0 * len(side))
-        if likelihood:
+        if floats:
             with exact_arithmetic():  # not for exactness: the caller's autocast and the like would change the rate
-                found = backend.likelihood(torch.from_numpy(coding_planes(picture, box)).float(), side)
-            floats.append(None if found is None else float(found.double().sum()))
+                found = likelihood(backend, torch.from_numpy(coding_planes(picture, box)).float(), side)
+            promised.append(None if found is None else float(found.double().sum()))
 
     data = encode(picture, model=model, device=device, threads=threads, tile=tile, look=look)
     side_bits = sum(sides)
-    known = [bits for bits in floats if bits is not None]
+    known = [bits for bits in promised if bits is not None]
     count = picture.sub_pixels
     return Rates(
         (sum(known) + side_bits) / count if known else None,

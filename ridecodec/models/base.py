@@ -53,6 +53,8 @@ class Backend(ABC):
     name: str
     hood: Neighbourhood
     device: torch.device
+    ensemble: bool = False
+    """Whether a tile is coded in the best of its eight orientations (RIDE paper, section 3.1)."""
 
     def side_information(self, planes: Tensor) -> bytes:
         """What the encoder tells the decoder about a tile beforehand. ``planes``: float32 integers [C, H, W]."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -33,14 +34,25 @@ class ModelCard:
     channels: tuple[int, ...]
     kodak_bpsp: float | None
     file: str | None
-    """Name in the weights folder; None for a model without weights."""
+    """Path of the weights, in the card itself relative to it; None for a model without weights."""
     current: bool = True
     """Whether new files use it; older releases stay for decoding."""
+    family: str = ""
+    """What kind of backend it is; by default the one of its name."""
+    ensemble: bool = False
+    """Whether tiles are coded in the best of their eight orientations."""
+
+    @property
+    def pictures(self) -> str:
+        """What it codes, in words."""
+        return " and ".join({1: "gray", 3: "RGB"}.get(c, f"{c}-channel") for c in self.channels)
 
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[: 2 * HASH_BYTES]
 
+
+_OPTIONAL = ("family", "ensemble")
 
 _UNIFORM = ModelCard(
     "uniform",
@@ -53,18 +65,32 @@ _UNIFORM = ModelCard(
 )
 
 
-@cache
 def cards() -> list[ModelCard]:
-    """All models, the default first."""
-    found = []
-    for path in sorted(WEIGHTS.glob("*.json")):
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            card = {name: data[name] for name in ModelCard.__dataclass_fields__}
-            found.append(ModelCard(**{**card, "channels": tuple(card["channels"])}))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelRefusedError(f"{path}: the model's card is damaged; install ridecodec again") from error
+    """All models, the default first: the shipped ones, and those in the folder that ``$RIDECODEC_MODELS`` names."""
+    return _cards(os.environ.get("RIDECODEC_MODELS", ""))
+
+
+@cache
+def _cards(own: str) -> list[ModelCard]:
+    found = [_card(path, path.parent) for path in sorted(WEIGHTS.glob("*.json"))]
+    shipped = {card.name for card in found} | {_UNIFORM.name}
+    if own:
+        for path in sorted(Path(own).glob("*.json")):
+            card = _card(path, path.parent)
+            if card.name in shipped:
+                raise UsageError(f"{path}: a model named {card.name!r} comes with ridecodec; export yours with another")
+            found.append(card)
     return [*sorted(found, key=lambda c: (c.name != "photo", not c.current, c.name)), _UNIFORM]
+
+
+def _card(path: Path, folder: Path) -> ModelCard:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        kept = {name: data[name] for name in ModelCard.__dataclass_fields__ if name not in _OPTIONAL or name in data}
+        file = None if kept["file"] is None else str(folder / kept["file"])
+        return ModelCard(**{**kept, "channels": tuple(kept["channels"]), "file": file})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelRefusedError(f"{path}: the model's card is damaged; install ridecodec again") from error
 
 
 def current(name: str) -> ModelCard:
@@ -87,9 +113,18 @@ def find(name: str, hash4: bytes) -> ModelCard:
     )
 
 
-def write(path: Path, data: bytes, name: str, purpose: str, training: Any = None) -> ModelCard:
-    """Write a model file for gray and RGB, and its card (JSON, with how it was trained) beside it."""
-    card = ModelCard(name, purpose, _hash(data), len(data), (1, 3), None, path.name)
+def write(
+    path: Path,
+    data: bytes,
+    name: str,
+    purpose: str,
+    training: Any = None,
+    channels: tuple[int, ...] = (1, 3),
+    family: str = "",
+    ensemble: bool = False,
+) -> ModelCard:
+    """Write a model file and its card (JSON, with how it was trained) beside it."""
+    card = ModelCard(name, purpose, _hash(data), len(data), channels, None, path.name, True, family, ensemble)
     path.write_bytes(data)
     record = asdict(card) | ({"training": training} if training else {})
     path.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
@@ -114,20 +149,28 @@ def load(card: ModelCard, device: torch.device) -> Backend:
     from ridecodec.coding.exact import check_products, exact_arithmetic
     from ridecodec.models.gradient import Gradient
     from ridecodec.models.photo.backend import Photo
+    from ridecodec.models.ride.backend import RideBackend
     from ridecodec.models.uniform import Uniform
 
     check_products(device)
     with exact_arithmetic():
         if card.file is None:
             return Uniform(device)
-        backends: dict[str, Callable[[bytes, torch.device], Backend]] = {"gradient": Gradient, "photo": Photo}
-        if card.name not in backends:
+        backends: dict[str, Callable[[bytes, torch.device], Backend]] = {
+            "gradient": Gradient,
+            "photo": Photo,
+            "ride": RideBackend,
+        }
+        family = card.family or card.name
+        if family not in backends:
             raise ModelRefusedError(f"{card.file}: there is no backend for the model {card.name!r}")
-        return backends[card.name](_weights(card), device)
+        backend = backends[family](_weights(card), device)
+        backend.name, backend.ensemble = card.name, card.ensemble
+        return backend
 
 
 def _weights(card: ModelCard) -> bytes:
-    path = WEIGHTS / str(card.file)
+    path = Path(str(card.file))
     try:
         data = path.read_bytes()
     except OSError as error:

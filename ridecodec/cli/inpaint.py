@@ -1,0 +1,105 @@
+"""ridecodec inpaint"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ridecodec.cli import options, pictures
+from ridecodec.errors import UsageError
+
+if TYPE_CHECKING:
+    from ridecodec.generation.inpainting import Report
+    from ridecodec.models.ride.network import Ride
+
+DEFAULTS = {1: "ride-gray", 3: "ride-rgb"}
+"""Models by the picture's channels."""
+
+
+@click.command(short_help="Fill a hole in a picture.")
+@click.argument("picture", type=pictures.PATH)
+@click.argument("mask", type=pictures.PATH)
+@click.argument("output", type=pictures.PATH)
+@click.option("-m", "--model", metavar="NAME", help="A model of RIDE or the MCGSM.  [default: ride-gray or ride-rgb]")
+@click.option("--fills", type=click.IntRange(min=1), default=5, show_default=True, help="First fills to choose from.")
+@click.option("--sweeps", type=click.IntRange(min=0), default=100, show_default=True, help="Sweeps over the hole.")
+@click.option(
+    "--flips/--no-flips", default=True, show_default=True, help="Flip the picture at random between the sweeps."
+)
+@pictures.seed
+@options.force
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def command(
+    picture: str,
+    mask: str,
+    output: str,
+    model: str | None,
+    fills: int,
+    sweeps: int,
+    flips: bool,
+    seed: int,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Fill a hole in a picture with a sample of what a model expects there.
+
+    MASK is a picture of the same size, white (128 or more) where PICTURE is to be filled. The hole is filled several
+    times pixel after pixel, the densest fill is kept, and sweeps of Metropolis steps then fit it to what lies around.
+    """
+    pictures.check([picture, mask], output, force)
+    from ridecodec.generation.inpainting import Settings, inpaint
+    from ridecodec.generation.sampling import to_picture_order
+    from ridecodec.training.memory import keep_memory
+    from ridecodec.training.patches import load
+
+    keep_memory()
+    planes = to_picture_order(pictures.read(picture))
+    missing = load(Path(mask), 1)[0] >= 128
+    nets = _networks(model or DEFAULTS[len(planes)])
+    settings = Settings(fills, sweeps, flips, seed)
+    for report in _shown(inpaint(nets, planes, missing, settings), sweeps, quiet):
+        planes = report.planes
+    pictures.write(to_picture_order(planes), output, force)
+
+
+def _networks(model: str) -> list[Ride]:
+    """The float networks of a model; UsageError where it has none."""
+    from ridecodec.models import registry
+    from ridecodec.models.ride.backend import RideBackend
+
+    backend = registry.load(registry.current(model), registry.pick_device("cpu"))
+    if not isinstance(backend, RideBackend):
+        raise UsageError(f"the model {model!r} cannot fill holes; choose one of RIDE or the MCGSM")
+    return backend.networks()
+
+
+def _shown(reports: Iterator[Report], sweeps: int, quiet: bool) -> Iterator[Report]:
+    """Pass the reports on: a bar where standard error is a terminal, else a line for each."""
+    if quiet or sys.stderr is None:
+        yield from reports
+        return
+    if not sys.stderr.isatty():
+        for report in reports:
+            click.echo(_line(report, sweeps), err=True)
+            yield report
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc="sweeps", file=sys.stderr, total=sweeps, leave=False, dynamic_ncols=True) as bar:
+        for report in reports:
+            bar.set_postfix_str(_state(report), refresh=False)
+            bar.update(report.sweep - bar.n)
+            yield report
+
+
+def _line(report: Report, sweeps: int) -> str:
+    return f"{f'sweep {report.sweep} of {sweeps}' if report.sweep else 'densest fill'}: {_state(report)}"
+
+
+def _state(report: Report) -> str:
+    accepted = f", {report.acceptance:.0%} accepted" if report.sweep else ""
+    return f"log-density {report.log_density:,.1f} bits{accepted}"

@@ -1,0 +1,86 @@
+"""Pictures that commands make: their names checked before the work, their files written after it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from ridecodec.cli import files
+from ridecodec.cli.files import STANDARD, Job
+from ridecodec.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PATH = click.Path(readable=False)
+_SIDE = 1 << 14
+
+
+def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    """WxH as (width, height)."""
+    parts = value.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) <= _SIDE for part in parts):
+        raise click.BadParameter(f"{value!r} is not WxH, a width and a height of up to {_SIDE} pixels", ctx, param)
+    return int(parts[0]), int(parts[1])
+
+
+size = click.option(
+    "--size", callback=_size, default="256x256", show_default=True, metavar="WxH", help="Of the picture, in pixels."
+)
+seed = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed makes the same picture."
+)
+
+
+def check(inputs: list[str], output: str, force: bool) -> None:
+    """Refuse before the work what could not be done after it: no such input, no such format, an output that exists."""
+    for name in inputs:
+        if not os.path.exists(name):
+            raise InputError(f"{files.label(name)}: there is no such file")
+        files.check(Job(name, output), force)
+    if not inputs:
+        files.check(Job(STANDARD, output), force)
+    from ridecodec.picture import target_format
+
+    target_format(output)
+
+
+def read(name: str) -> NDArray[np.uint8]:
+    """Planes of a gray or RGB picture file [C, H, W], channels as in the file; InputError names it."""
+    from ridecodec.picture import Picture
+
+    try:
+        return Picture.open(name).planes
+    except InputError as error:
+        raise InputError(f"{files.label(name)}: {error}") from error
+
+
+def write(planes: NDArray[np.uint8], output: str, force: bool) -> None:
+    """Write planes [C, H, W] as a picture, in the format of the output's extension."""
+    from ridecodec.picture import Picture, target_format
+
+    picture = Picture.from_numpy(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
+    with files.placed(output, force) as path:
+        picture.save(path, target_format(output))
+
+
+@contextlib.contextmanager
+def bar(name: str, total: int) -> Iterator[Callable[[int], None] | None]:
+    """What to tell the pixels that are finished, of ``total``; None where standard error is no terminal."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=files.label(name), file=sys.stderr, total=total, unit="px", unit_scale=True, leave=False) as shown:
+
+        def advance(pixels: int) -> None:
+            shown.update(pixels)
+
+        yield advance

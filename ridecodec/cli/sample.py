@@ -1,0 +1,38 @@
+"""ridecodec sample"""
+
+from __future__ import annotations
+
+import math
+
+import click
+
+from ridecodec.cli import options, pictures
+from ridecodec.errors import UsageError
+
+
+@click.command(short_help="Draw a picture from a model.")
+@click.argument("output", type=pictures.PATH)
+@options.model()
+@pictures.size
+@pictures.seed
+@click.option("--gray", is_flag=True, help="A gray picture, where the model does both.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@options.force
+def command(output: str, model: str, size: tuple[int, int], seed: int, gray: bool, device: str, force: bool) -> None:
+    """Draw a picture from a model: pixel after pixel, from a margin of noise, with the codec's own probabilities.
+
+    A seed makes the same picture on every machine.
+    """
+    pictures.check([], output, force)
+    from ridecodec.generation.sampling import sample_in_margin, to_picture_order, with_margin
+    from ridecodec.models import registry
+
+    card = registry.current(model)
+    channels = 1 if gray else max(card.channels)
+    if channels not in card.channels:
+        raise UsageError(f"the model {model!r} makes no gray pictures; leave out --gray")
+    backend = registry.load(card, registry.pick_device(device))
+    width, height = size
+    with pictures.bar(output, math.prod(with_margin(height, width))) as tick:
+        planes = sample_in_margin(backend, channels, height, width, seed, tick=tick)
+    pictures.write(to_picture_order(planes), output, force)

@@ -1,0 +1,96 @@
+"""ridecodec synthesize"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import click
+
+from ridecodec.cli import files, options, pictures, training
+from ridecodec.cli.files import Job
+
+
+@click.command(short_help="Learn a texture from a picture and draw more of it.")
+@click.argument("texture", type=pictures.PATH)
+@click.argument("output", type=pictures.PATH)
+@click.option(
+    "--model",
+    type=click.Choice(["ride", "mcgsm"]),
+    default="ride",
+    show_default=True,
+    help="What learns it: spatial LSTMs under a mixture, or the mixture alone.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="How long to train, all channels together.",
+)
+@click.option("--layers", type=click.IntRange(min=1), help="Spatial LSTMs, one on top of another.  [default: 1]")
+@click.option("--hidden", type=click.IntRange(min=1), help="Hidden units of a spatial LSTM.  [default: 64]")
+@click.option("--components", type=click.IntRange(min=1), help="Of the mixture.  [default: 32]")
+@pictures.size
+@pictures.seed
+@click.option(
+    "--keep-model",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep the trained model, with its card (JSON) beside it, as --model NAME of FILE's name.",
+)
+@training.device
+@options.force
+@options.as_json
+def command(
+    texture: str,
+    output: str,
+    model: str,
+    minutes: float,
+    layers: int | None,
+    hidden: int | None,
+    components: int | None,
+    size: tuple[int, int],
+    seed: int,
+    keep_model: Path | None,
+    device: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Learn a texture from a picture of it and draw more of it.
+
+    The picture is cut into sixteen regions. Fifteen train the model; the rates of the sixteenth are reported. A kept
+    model is found by other commands when $RIDECODEC_MODELS names its folder.
+    """
+    network = training.given(layers=layers, hidden=hidden, components=components)
+    if model == "mcgsm" and (layers or hidden):
+        raise click.UsageError("the MCGSM has no spatial LSTMs: leave out --layers and --hidden")
+    pictures.check([texture], output, force)
+    if keep_model is not None:
+        files.check_model(Job(texture, str(keep_model)), force)
+    from ridecodec.generation.sampling import to_picture_order, with_margin
+    from ridecodec.generation.synthesis import learn
+    from ridecodec.models import registry
+    from ridecodec.training.memory import keep_memory
+
+    keep_memory()
+    planes = to_picture_order(pictures.read(texture))
+    with training.bar(files.label(texture)) as (say, progress):
+        learnt = learn(planes, model, minutes, seed, say, progress, registry.pick_device(device), **network)
+    rates = {"held_out_density_rate": learnt.rates.density, "held_out_likelihood": learnt.rates.likelihood}
+    if keep_model is not None:
+        purpose = f"{'RIDE' if model == 'ride' else 'MCGSM'} of the texture {Path(texture).name}"
+        made = {"minutes": minutes, "seed": seed, **rates}
+        registry.write(
+            keep_model, learnt.pack(), keep_model.stem, purpose, made, channels=(len(planes),), family="ride"
+        )
+    width, height = size
+    with pictures.bar(output, math.prod(with_margin(height, width))) as tick:
+        drawn = learnt.sample(height, width, seed, tick)
+    pictures.write(to_picture_order(drawn), output, force)
+    if as_json:
+        click.echo(json.dumps({"input": texture, "output": output, **rates}))
+    else:
+        density, likelihood = rates.values()
+        click.echo(f"held-out region: density {density:.4f} bit/px, code length {likelihood:.4f} bits a sub-pixel")

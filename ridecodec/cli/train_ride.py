@@ -1,0 +1,212 @@
+"""ridecodec train ride, ridecodec train mcgsm"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+
+import click
+
+from ridecodec.cli import files, training
+from ridecodec.errors import UsageError
+from ridecodec.training.presets import PRESETS, Schedule
+
+if TYPE_CHECKING:
+    from ridecodec.models.ride.network import Ride, RideConfig
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Values = dict[str, Any]
+
+DEFAULTS: dict[str, Values] = {"ride": {"layers": 1}, "mcgsm": {"layers": 0, "width": 9, "features": 48}}
+"""Of the network, by command; the rest are `RideConfig`'s."""
+_LENGTHS = ("steps", "minutes", "epochs")
+
+
+def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None], tuple[Any, ...] | None]:
+    """Callback of an option: numbers with commas between them."""
+
+    def convert(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[Any, ...] | None:
+        try:
+            return None if value is None else tuple(kind(part) for part in value.split(","))
+        except ValueError as error:
+            text = f"{value!r} is no list of numbers with commas between them"
+            raise click.BadParameter(text, ctx, param) from error
+
+    return convert
+
+
+_COUNT = click.IntRange(min=1)
+_NETWORK: dict[str, tuple[Any, str]] = {
+    "channels": (click.Choice(["1", "3"]), "Gray, or RGB (each of its channels is a network of its own)."),
+    "channel": (click.IntRange(0, 2), "Which channel it predicts: 0 green (or gray), 1 red, 2 blue."),
+    "layers": (click.IntRange(min=0), "Spatial LSTMs, one on top of another."),
+    "hidden": (_COUNT, "Hidden units of a spatial LSTM."),
+    "extended": (None, "The memory cells before are inputs of the gates too."),
+    "width": (click.IntRange(min=3), "Of the neighbourhood, in pixels; odd."),
+    "height": (_COUNT, "Of the neighbourhood; otherwise half its width, rounded up."),
+    "components": (_COUNT, "Of the mixture."),
+    "scales": (_COUNT, "Of a component."),
+    "features": (_COUNT, "Quadratic features that the components share."),
+    "full": (None, "A matrix a component in place of shared features."),
+}
+
+
+def _network(*without: str) -> Callable[[Function], Function]:
+    """The options of the network."""
+
+    def decorate(function: Function) -> Function:
+        for name, (kind, text) in reversed(_NETWORK.items()):
+            if name not in without:
+                extra: Values = {"is_flag": True, "default": None} if kind is None else {"type": kind}
+                function = click.option(f"--{name}", help=text, **extra)(function)
+        return function
+
+    return decorate
+
+
+def _schedule(function: Function) -> Function:
+    """An option for every field of `Schedule`."""
+    hints = get_type_hints(Schedule)
+    for each in reversed(fields(Schedule)):
+        hint, choices = hints[each.name], each.metadata["choices"]
+        kind = next(part for part in (*get_args(hint), hint) if part not in (type(None), Ellipsis))
+        extra: Values = {"type": kind}
+        if isinstance(each.default, tuple):
+            extra = {"callback": _numbers(kind), "metavar": "N,N,..."}
+        elif kind is bool:
+            extra = {"is_flag": True, "default": None}
+        elif kind is str:
+            extra = {"type": click.Choice(choices)}
+        name = f"--{each.name.replace('_', '-')}"
+        function = click.option(name, each.name, help=each.metadata["help"], **extra)(function)
+    return function
+
+
+def _shared(function: Function) -> Function:
+    """The options that name files and presets."""
+    for option in (
+        click.option("-f", "--force", is_flag=True, help="Begin afresh where the checkpoint exists."),
+        training.device,
+        click.option(
+            "--config",
+            "settings_file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Settings in TOML or JSON, by the options' names with _ for -; options given here outrank it.",
+        ),
+        click.option("--preset", type=click.Choice(["modern", "paper"]), help="[default: modern]"),
+        training.checkpoint,
+        training.data,
+    ):
+        function = option(function)
+    return function
+
+
+def _start(text: str) -> Callable[[Function], Function]:
+    return click.option("--start", type=click.Path(path_type=Path), metavar="CHECKPOINT", help=text)
+
+
+@click.command(short_help="Train RIDE: spatial LSTMs under an MCGSM.")
+@_shared
+@_start("Keep this network's layers; one more goes on top of them, unless --layers says otherwise.")
+@_network()
+@_schedule
+def ride(**given: Any) -> None:
+    """Train RIDE, the recurrent image density estimator: spatial LSTMs with an MCGSM on top.
+
+    A checkpoint that exists is trained on with the settings it was begun with, but for those given here. Interrupted
+    once, training saves it first. Several processes: torchrun --no-python --nproc-per-node N ridecodec train ride ...
+    """
+    _train("ride", **given)
+
+
+@click.command(short_help="Train an MCGSM, the mixture alone.")
+@_shared
+@_start("Begin with this MCGSM's weights.")
+@_network("layers", "hidden", "extended")
+@_schedule
+def mcgsm(**given: Any) -> None:
+    """Train an MCGSM, a mixture of conditional Gaussian scale mixtures, on whitened neighbourhoods of 9x5 pixels.
+
+    A checkpoint that exists is trained on with the settings it was begun with, but for those given here.
+    """
+    _train("mcgsm", **given)
+
+
+def _train(
+    kind: str,
+    folder: Path,
+    checkpoint: Path,
+    preset: str | None,
+    settings_file: Path | None,
+    device: str,
+    force: bool,
+    start: Path | None,
+    **flags: Any,
+) -> None:
+    files.check(training.job(folder, checkpoint), force=True)
+    from ridecodec.models.registry import pick_device
+    from ridecodec.training import checkpoints
+    from ridecodec.training.memory import keep_memory
+    from ridecodec.training.patches import hold_out, load, pictures
+    from ridecodec.training.ride import load as load_network
+    from ridecodec.training.ride import train
+
+    where = pick_device(device)
+    stored = None if force or not checkpoint.exists() else checkpoints.read(checkpoint)
+    begun = None if start is None else load_network(start)
+    given = training.given(**flags)
+    if "channels" in given:
+        given["channels"] = int(given["channels"])
+    if given.pop("full", False):
+        given["features"] = 0
+    config, schedule = _settings(kind, preset, settings_file, stored, begun, given)
+    paths, held = hold_out(pictures(folder), schedule.validation)
+    keep_memory()
+    arrays, validation = ([load(path, config.channels) for path in part] for part in (paths, held))
+    with training.bar(checkpoint.name) as (say, progress):
+        if stored is None:
+            say(f"{len(paths)} pictures to train on, {len(held)} held out, on {where}")
+        train(arrays, config, schedule, checkpoint, say, begun, validation, where, progress, force)
+
+
+def _settings(
+    kind: str, preset: str | None, file: Path | None, stored: Values | None, begun: Ride | None, flags: Values
+) -> tuple[RideConfig, Schedule]:
+    """What is stored or preset, then the file's settings, then the command's."""
+    from dataclasses import asdict
+
+    from ridecodec.models.ride.network import RideConfig
+    from ridecodec.training import settings
+
+    said = {} if file is None else settings.read(file)
+    source = "the command" if file is None else str(file)
+    settings.known(said, RideConfig, Schedule, others=("preset",), source=source)
+    preset = preset or said.pop("preset", None)
+    if preset is not None and preset not in PRESETS[kind]:
+        raise UsageError(f"{source}: there is no preset {preset!r}; choose modern or paper")
+    network = DEFAULTS[kind]
+    times: Values = PRESETS[kind][preset or "modern"]
+    if stored is not None:
+        network = stored["config"]
+        times = times if preset else stored["schedule"]
+    elif begun is not None:
+        network = asdict(begun.config) | ({"layers": begun.config.layers + 1} if kind == "ride" else {})
+    for layer in (said, flags):
+        if sum(name in layer for name in _LENGTHS) > 1:
+            raise UsageError("steps, minutes and epochs exclude one another; give one of them")
+    ranked = [times, *(_longest(layer) | layer for layer in (said, flags))]
+    config = settings.build(RideConfig, network, said, flags, source=source)
+    if kind == "mcgsm" and config.layers:
+        raise UsageError(f"an MCGSM has no layers, and these settings have {config.layers}; use 'ridecodec train ride'")
+    return config, settings.build(Schedule, *ranked, source=source)
+
+
+def _longest(layer: Values) -> Values:
+    """What else must be unset for the length that a layer gives to decide."""
+    for number, name in enumerate(_LENGTHS):
+        if name in layer:
+            return dict.fromkeys(_LENGTHS[:number])
+    return {}

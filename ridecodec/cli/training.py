@@ -1,0 +1,83 @@
+"""What the commands that train share: options, checks, and a progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ridecodec.cli.files import Job
+from ridecodec.errors import InputError
+
+if TYPE_CHECKING:
+    from ridecodec.training.task import Report
+
+data = click.option(
+    "--data",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder of photographs; NAME-0.png and NAME-1.png count as crops of one.",
+)
+checkpoint = click.option(
+    "--out",
+    "checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The checkpoint; one that exists is trained on.",
+)
+device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+
+
+def job(folder: Path, out: Path) -> Job:
+    """The paths of a training; InputError where there is no such folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: not a folder of photographs")
+    return Job(str(folder), str(out))
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given; the others keep the defaults of what takes them."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+Shown = tuple[Callable[[str], None], "Callable[[Report], None] | None"]
+
+
+@contextlib.contextmanager
+def bar(name: str) -> Iterator[Shown]:
+    """What to hand to a trainer as ``say`` and ``progress``: lines on standard error, and a bar where it is a terminal:
+    rate, pixels a second, time left. Of several processes that torchrun started, only the first speaks."""
+    if os.environ.get("RANK", "0") != "0":
+        yield lambda line: None, None
+        return
+    if not (sys.stderr and sys.stderr.isatty()):
+        yield lambda line: click.echo(line, err=True), None
+        return
+    from tqdm import tqdm
+
+    style = "{desc}: {percentage:5.1f}%|{bar}| "
+    with tqdm(desc=name, file=sys.stderr, total=1.0, leave=False, dynamic_ncols=True, bar_format=style) as shown:
+
+        def advance(report: Report) -> None:
+            parts = [report.doing] if report.doing != "training" else []
+            if math.isfinite(report.rate):
+                parts.append(f"{report.rate:.3f} bit/px")
+            if report.held is not None:
+                parts.append(f"held out {report.held:.3f}")
+            parts.append(f"{tqdm.format_sizeof(report.pixels_per_second)}px/s")
+            if math.isfinite(report.seconds_left):
+                parts.append(f"{tqdm.format_interval(report.seconds_left)} left")
+            shown.bar_format = style + ", ".join(parts)  # tqdm's own postfix begins with a comma
+            shown.n = report.fraction
+            shown.refresh()
+
+        yield lambda line: tqdm.write(line, file=sys.stderr), advance

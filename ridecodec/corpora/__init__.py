@@ -1,0 +1,1 @@
+"""The papers' sets of pictures: where to get them, fetching them, and making those that can be made."""

@@ -1,0 +1,1 @@
+"""What the models can make up: samples, textures, and the missing parts of pictures."""

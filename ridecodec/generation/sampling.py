@@ -1,0 +1,139 @@
+"""Ancestral sampling from any exact backend, along the wavefront, with the very integers that the codec uses.
+
+A value is drawn as the decoder would decode it: high nibble, then low, each from its table of 2^24. The random
+numbers are the raw output of PCG64, so a seed gives the same picture on every machine and with every NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.coding.tables import SYMBOLS, VALUES, high_table, low_table
+from ridecodec.models.base import Backend
+
+MARGIN = 8
+"""Pixels of marginal noise above a sample and on its left and right."""
+CODING_ORDER = {1: [0], 3: [1, 0, 2]}
+"""Channels of a picture in the order they are coded, by how many there are; this order undoes itself."""
+_DRAW_BITS = 24
+_NOISE = (128.0, 45.0)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Pixels that are not drawn but given."""
+
+    values: NDArray[np.uint8]
+    """[C, H, W], channels in coding order."""
+    mask: NDArray[np.bool_]
+    """[H, W], true where the values count."""
+
+
+class Numbers:
+    """A stream of whole numbers that depends on nothing but its seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.source = np.random.PCG64(seed)
+
+    def below(self, limit: int, count: int) -> NDArray[np.int64]:
+        """``count`` numbers of [0, limit), limit at most 2^24."""
+        bits = self.source.random_raw(count) >> np.uint64(64 - _DRAW_BITS)
+        scaled: NDArray[np.int64] = (bits.astype(np.int64) * limit) >> _DRAW_BITS
+        return scaled
+
+
+def sample(
+    backend: Backend,
+    channels: int,
+    height: int,
+    width: int,
+    seed: int,
+    known: Known | None = None,
+    limits: tuple[int, int] = (0, VALUES - 1),
+    tick: Callable[[int], None] | None = None,
+) -> NDArray[np.uint8]:
+    """Draw a tile, uint8 [C, H, W], channels in coding order.
+
+    What is drawn is clamped to ``limits``; ``tick`` is told the pixels of every front that is finished. A model that
+    fits itself to pictures takes part with its defaults: its side information is empty.
+    """
+    numbers = Numbers(seed)
+    out = np.empty((channels, height, width), np.uint8)
+    hood = backend.hood
+    with exact_arithmetic():
+        stepper = backend.stepper(channels, height, width, [b""])
+        for t in range(hood.fronts(height, width)):
+            y0, y1 = hood.rows(t, height, width)
+            if y0 >= y1:
+                continue
+            rows = np.arange(y0, y1)
+            columns = t - hood.slope * rows
+            stepper.begin(t)
+            for c in range(channels):
+                distribution = stepper.distribution(c)
+                high = _draw(high_table(distribution, backend.device), numbers)
+                low = _draw(low_table(distribution, high.to(backend.device)), numbers)
+                values = (SYMBOLS * high + low).numpy().clip(*limits)
+                if known is not None:
+                    values = np.where(known.mask[rows, columns], known.values[c, rows, columns], values)
+                out[c, rows, columns] = values
+                stepper.observe(c, torch.from_numpy(values).to(backend.device).float())
+            if tick is not None:
+                tick(len(rows))
+    return out
+
+
+def _draw(table: Tensor, numbers: Numbers) -> Tensor:
+    """One symbol of every row of ``table`` [m, 16], with the coder's probabilities ``(w + 1) / 2^24``. int64 [m]."""
+    above = (table.cpu().long() + 1).cumsum(1)  # [m, 16], the last column 2^24
+    drawn = torch.from_numpy(numbers.below(1 << _DRAW_BITS, len(table)))
+    return (above <= drawn[:, None]).sum(1)
+
+
+def noise_pool(channels: int) -> NDArray[np.uint8]:
+    """Values that stand for photographs' marginal: gray ones, normal around the middle. uint8 [C, 256]."""
+    normal = NormalDist(*_NOISE)
+    values = [min(255, max(0, round(normal.inv_cdf((i + 0.5) / VALUES)))) for i in range(VALUES)]
+    return np.tile(np.array(values, np.uint8), (channels, 1))
+
+
+def with_margin(height: int, width: int) -> tuple[int, int]:
+    """Height and width of what is drawn for a sample of this size."""
+    return height + MARGIN, width + 2 * MARGIN
+
+
+def sample_in_margin(
+    backend: Backend,
+    channels: int,
+    height: int,
+    width: int,
+    seed: int,
+    pool: NDArray[np.uint8] | None = None,
+    limits: tuple[int, int] = (0, VALUES - 1),
+    tick: Callable[[int], None] | None = None,
+) -> NDArray[np.uint8]:
+    """Like `sample`, from a margin of marginal noise, which is cut off: uint8 [C, H, W].
+
+    ``pool`` uint8 [C, n]: pixels that the noise is picked from, all equally likely; `noise_pool` by default.
+    """
+    pool = noise_pool(channels) if pool is None else pool
+    outer = with_margin(height, width)
+    picks = Numbers(seed ^ (1 << 63)).below(pool.shape[1], outer[0] * outer[1]).reshape(outer)
+    mask = np.ones(outer, np.bool_)
+    mask[MARGIN:, MARGIN:-MARGIN] = False
+    known = Known(pool[:, picks].clip(*limits), mask)
+    drawn = sample(backend, channels, *outer, seed, known, limits, tick)
+    return np.ascontiguousarray(drawn[:, MARGIN:, MARGIN:-MARGIN])
+
+
+def to_picture_order(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Channels between coding order and a picture's own, either way: [C, H, W]."""
+    return planes[CODING_ORDER[len(planes)]]

@@ -1,0 +1,105 @@
+"""Mixtures of Gaussians on the bins [v, v + 1), in integers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ridecodec.coding.tables import CDF_TOTAL, Distribution
+from ridecodec.errors import ModelRefusedError
+
+WEIGHT_BITS = 14
+"""The weights of a mixture sum to 2^14."""
+MAX_COMPONENTS = 1024
+MEAN_UNIT = 32
+"""Means are in 1/32 of a value."""
+MEAN_LIMIT = 1 << 14
+LOGIT_UNIT = 64
+"""Logits are in 1/64 nat."""
+_LOGIT_RANGE = 16
+_MASS_BITS = 30 - WEIGHT_BITS
+_RANGE = 6
+_TABLE_BITS = 10
+_STEPS = 2 * _RANGE << _TABLE_BITS
+_INVERSE_TOP = 1 << 15
+_LOST = 2**30 - CDF_TOTAL
+"""What a cumulative of 2^30 has to lose to end at CDF_TOTAL."""
+
+
+class GaussianTables:
+    """The functions that mixtures need, made once at export and shipped with the model."""
+
+    def __init__(self, normal: Tensor, exponential: Tensor) -> None:
+        """Raises ModelRefusedError for tables that this version's arithmetic cannot use."""
+        ends = len(normal) == _STEPS + 1 and normal[0] == 0 and normal[-1] == 1 << _MASS_BITS
+        rises = ends and (normal.diff() >= 0).all()
+        falls = len(exponential) > 1 and exponential[0] == 1 << 15 and (exponential.diff() <= 0).all()
+        if not (rises and falls and exponential[-1] >= 0):
+            raise ModelRefusedError("the tables of the Gaussian mixtures are out of range; export the model again")
+        self.normal, self.exponential = normal.int(), exponential.double()
+
+    @staticmethod
+    def make() -> dict[str, Tensor]:
+        """The tables as int32 tensors."""
+        position = (torch.arange(_STEPS, dtype=torch.float64) - _STEPS // 2 + 0.5) / 2**_TABLE_BITS
+        inner = torch.round(2**_MASS_BITS * torch.special.ndtr(position))
+        inner[0] = 0
+        fall = torch.exp(-torch.arange(_LOGIT_RANGE * LOGIT_UNIT, dtype=torch.float64) / LOGIT_UNIT)
+        return {
+            "normal": torch.cat([inner, torch.tensor([2.0**_MASS_BITS])]).int(),
+            "exponential": torch.round(2**15 * fall).int(),
+        }
+
+    def to(self, device: torch.device) -> GaussianTables:
+        """Move the tables."""
+        for name in ("normal", "exponential"):
+            setattr(self, name, getattr(self, name).to(device))
+        return self
+
+    def weights(self, logits: Tensor) -> Tensor:
+        """Gate: integer logits float64 [K, m], LOGIT_UNIT to the nat, -> int32 [K, m] that sum to 2^WEIGHT_BITS."""
+        behind = (logits.amax(0) - logits).clamp_(max=len(self.exponential) - 1).int()
+        mass = self.exponential.index_select(0, behind.view(-1)).view(behind.shape).cumsum(0)
+        # at most 2^25 times 2^23: exact
+        reciprocal = torch.div(1 << (WEIGHT_BITS + 24), mass[-1].long(), rounding_mode="floor").double()
+        share = mass.mul_(reciprocal).mul_(2.0**-24).floor_().int()
+        share[-1] = 1 << WEIGHT_BITS
+        return torch.cat([share[:1], share[1:] - share[:-1]])
+
+
+def inverse(deviations: Tensor) -> Tensor:
+    """Steps of the table in 1/32 for each value of the axis, from standard deviations in values; int32."""
+    return torch.round((1 << _TABLE_BITS) * MEAN_UNIT / deviations.double()).clamp(1, _INVERSE_TOP * MEAN_UNIT).int()
+
+
+class GaussianMixture(Distribution):
+    """C x S Gaussians for each of m sub-pixels: the S of a component share its mean, all deviations are fixed."""
+
+    def __init__(self, tables: GaussianTables, weights: Tensor, means: Tensor, inverses: Tensor) -> None:
+        """``weights`` int32 [C * S, m] summing to 2^WEIGHT_BITS; ``means`` integers in a float tensor [C, m], within
+        +-MEAN_LIMIT; ``inverses`` float32 [C, S, 1], table steps a value."""
+        self.tables, self.weights = tables, weights
+        self.inverses = inverses.expand(-1, -1, means.shape[-1]).contiguous()  # [C, S, m]: fast to multiply with
+        self.means = means.float().mul_(1 / MEAN_UNIT)[:, None]  # [C, 1, m]
+
+    def cumulative(self, edges: Tensor) -> Tensor:
+        offset = edges[:, None, None] - self.means  # [E, C, 1, m]
+        # exact wherever it is not clamped: 14 bits before the point and 10 behind it
+        index = (offset * self.inverses).add_(_STEPS // 2).clamp_(0, _STEPS).int()  # [E, C, S, m]
+        mass = self.tables.normal.index_select(0, index.view(-1)).view(len(index), -1, index.shape[-1])
+        below = mass.mul_(self.weights).sum(1, dtype=torch.int32)
+        return below - ((below >> 10) * (_LOST >> 10) >> 10)
+
+
+def check_inverses(values: Tensor) -> Tensor:
+    """``values`` int [C, S] of a model file as float32 [C, S, 1]; ModelRefusedError where they are out of range."""
+    values = values.long()
+    if values.numel() > MAX_COMPONENTS or (values < 1).any() or (values > _INVERSE_TOP * MEAN_UNIT).any():
+        raise ModelRefusedError("the deviations of the Gaussian mixtures are out of range; export the model again")
+    return values.float().mul(1 / MEAN_UNIT)[..., None]
+
+
+assert _LOST % 1024 == 0
+assert math.log2(MAX_COMPONENTS) + 15 + 14 <= 39

@@ -1,0 +1,193 @@
+"""RIDE in integers: spatial LSTMs and the MCGSM on top, teacher-forced or front by front.
+
+Each channel has a network of its own, which sees the channels coded before at the pixel itself. Whitening is part of
+the layers; the LSTM's state is part of the front.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ridecodec.coding.exact import ExactLinear
+from ridecodec.coding.order import FrontLayout, RasterLayout, Tap
+from ridecodec.coding.tables import Distribution
+from ridecodec.errors import ModelRefusedError
+from ridecodec.models.base import Backend, Rows, Stepper, refuse_side_information
+from ridecodec.models.gaussian import MEAN_LIMIT, GaussianMixture, GaussianTables, check_inverses
+from ridecodec.models.ride.memory import MEMORY_TOP, OUTPUT_BITS, LSTMTables, Memory
+from ridecodec.models.ride.network import Ride, RideConfig
+
+INPUT_LIMIT = 255
+"""Inputs are 2 v - 255."""
+FEATURE_UNIT = 1 << 12
+FEATURE_LIMIT = 1 << 20
+_INITIAL = 128.0
+_MODEL_FILE = (safetensors.SafetensorError, KeyError, IndexError, TypeError, ValueError, RuntimeError)
+
+
+class _Net:
+    """The integer network of one channel."""
+
+    def __init__(self, tensors: dict[str, Tensor], config: RideConfig, lstm: LSTMTables, device: torch.device) -> None:
+        self.config = config
+        self.lstm = lstm
+        taps, hidden = len(config.taps), config.hidden
+
+        def layer(name: str, limit: Tensor | float, dtype: torch.dtype | None = None) -> ExactLinear:
+            weight, bias, exponent = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent"))
+            return ExactLinear(name, weight, bias, exponent, limit, dtype=dtype).to(device)
+
+        pixels = torch.full((taps,), float(INPUT_LIMIT))
+        units = torch.full((hidden,), float(1 << OUTPUT_BITS))
+        cells = torch.full((2 * hidden if config.extended else 0,), float(MEMORY_TOP))
+        self.layers = []
+        for k in range(config.layers):
+            self.layers.append(layer(f"lstm.{k}", torch.cat([units if k else pixels, units, units, cells])))
+        state = units if config.layers else pixels
+        self.features = layer("features", state)
+        self.gate = layer("gate", float(FEATURE_LIMIT**2), torch.float64)
+        self.means = layer("means", torch.cat([state, pixels]) if config.layers else state)
+        self.inverses = check_inverses(tensors["inverse"]).to(device)  # [C, S, 1]
+        components, scales = self.inverses.shape[:2]
+        fits = len(self.gate.weight) == components * scales and len(self.means.weight) == components
+        if not fits or any(len(x.weight) != 5 * hidden for x in self.layers) or self.means.reach >= 2**53:
+            raise ModelRefusedError("the model's layers do not fit each other; export the model again")
+
+    def distribution(self, tables: GaussianTables, pixels: Tensor, state: Tensor | None) -> Distribution:
+        """From inputs [taps, m] and the last layer's hidden units [hidden, m]."""
+        seen = pixels if state is None else state
+        features = self.features(seen).clamp_(-FEATURE_LIMIT, FEATURE_LIMIT).double()
+        weights = tables.weights(self.gate(features.square_()))
+        means = self.means(pixels if state is None else torch.cat([state, pixels.to(state.dtype)]))
+        return GaussianMixture(tables, weights, means.clamp_(-MEAN_LIMIT, MEAN_LIMIT), self.inverses)
+
+
+class RideBackend(Backend):
+    """Backend of the family `ride`: RIDE and, without layers, the MCGSM."""
+
+    chunk = 512
+    """Pixels whose mixtures are evaluated at once."""
+
+    def __init__(self, data: bytes, device: torch.device, name: str = "ride") -> None:
+        """``data``: a model file written by `ridecodec.models.ride.export`."""
+        self.name, self.device, self._data = name, device, data
+        try:
+            tensors = safetensors.torch.load(data)
+            configs = [RideConfig(**c) for c in json.loads(bytes(tensors["configs"].numpy()))]
+            self.tables = GaussianTables(tensors["tables.normal"], tensors["tables.exponential"]).to(device)
+            lstm = LSTMTables(tensors["tables.gates"], tensors["tables.output"]).to(device)
+            self.nets = [_Net(_below(tensors, str(c)), config, lstm, device) for c, config in enumerate(configs)]
+        except _MODEL_FILE as error:
+            raise ModelRefusedError(f"the model file of {name!r} is damaged ({error})") from error
+        if not configs or any((c.channels, c.channel) != (len(configs), i) for i, c in enumerate(configs)):
+            raise ModelRefusedError(f"the model file of {name!r} does not have one network a channel")
+        self.hood = configs[0].hood
+        self.around = [tap for tap in configs[0].taps if tap[1] != (0, 0)]
+
+    def rows(self, planes: Tensor, side: bytes) -> Iterator[Rows]:
+        refuse_side_information([side])
+        height, width = planes.shape[1:]
+        layout = RasterLayout(self.hood, height, width)
+        flat = layout.extend(planes, _INITIAL).view(-1)
+        states = [self._states(net, layout, flat) for net in self.nets]
+        taps = self._taps(self.nets[-1])
+        for y0, y1, _, _, values in layout.gather(flat, taps, self.chunk):
+            pixels = _inputs(values)
+            chosen = slice(y0 * width, y1 * width)
+            found = []
+            for net, state in zip(self.nets, states, strict=True):
+                own = None if state is None else state[chosen].T.float()
+                found.append(net.distribution(self.tables, pixels[: len(net.config.taps)], own))
+            yield Rows(y0, y1, found)
+
+    def _taps(self, net: _Net) -> list[Tap]:
+        return self.around + [(c, (0, 0)) for c in range(net.config.channel)]
+
+    def _states(self, net: _Net, layout: RasterLayout, flat: Tensor) -> Tensor | None:
+        """Hidden units of the last layer for all pixels, int16 [H * W, hidden], by anti-diagonals."""
+        if not net.layers:
+            return None
+        height, width = layout.height, layout.width
+        out = torch.empty(height * width, net.config.hidden, dtype=torch.int16, device=self.device)
+        memory = Memory(net.layers, net.lstm, net.config, 1, 1, height, self.device)
+        shifts = layout.shifts(self._taps(net)).to(self.device)
+        first = layout.positions(0, 1)[0] + torch.arange(height) * layout.stride  # of each row
+        rows = torch.arange(height)
+        for t in range(height + width - 1):
+            y0, y1 = max(0, t - width + 1), min(height, t + 1)
+            x = t - rows[y0:y1]
+            taps = flat.take(shifts[:, None] + (first[y0:y1] + x).to(self.device))
+            state = memory.step(t, y0, y1, _inputs(taps))
+            out[(rows[y0:y1] * width + x).to(self.device)] = state.T.to(torch.int16)
+        return out
+
+    def stepper(self, channels: int, height: int, width: int, sides: list[bytes]) -> Stepper:
+        refuse_side_information(sides)
+        return _RideStepper(self, height, width, len(sides))
+
+    def networks(self) -> list[Ride]:
+        """The float networks behind this export, one a channel."""
+        from ridecodec.models.ride.export import networks
+
+        return networks(self._data)
+
+    def likelihood(self, planes: Tensor, side: bytes) -> Tensor | None:
+        """Float code length of every pixel, bits [H, W]."""
+        layout = RasterLayout(self.hood, *planes.shape[1:])
+        hood, lead = self.hood, layout.left
+        reach = max(hood.left, hood.right)
+        extended = layout.extend(planes, _INITIAL).view(len(planes), -1, layout.stride)
+        extended = torch.cat([extended, extended[:, :, -1:].expand(-1, -1, reach - hood.right)], 2)
+        seen = extended[:, :, lead - reach :][None].cpu()
+        return torch.stack([net.bits(seen)[:, :, 0] for net in self.networks()]).sum(0)
+
+
+class _RideStepper(Stepper):
+    def __init__(self, model: RideBackend, height: int, width: int, tiles: int) -> None:
+        self.model, self.height, self.width = model, height, width
+        self.layout = FrontLayout(model.hood, height, width, tiles)
+        self.buffer = self.layout.blank([_INITIAL] * len(model.nets), model.device)
+        shifts = self.layout.shifts(model.around)
+        self.index = (shifts[:, None, None] + self.layout.positions()).to(model.device)  # [taps, tiles, H]
+        self.memories = [
+            Memory(net.layers, net.lstm, net.config, model.hood.slope, tiles, height, model.device)
+            for net in model.nets
+        ]
+        self.t = self.y0 = self.y1 = 0
+        self.pixels = torch.empty(0)
+        self.values: list[Tensor] = []
+
+    def begin(self, t: int) -> None:
+        self.t, self.values = t, []
+        self.y0, self.y1 = self.model.hood.rows(t, self.height, self.width)
+        flat = self.buffer.view(-1)[self.layout.enter(self.buffer, t) :]
+        self.pixels = _inputs(flat.take(self.index[:, :, self.y0 : self.y1]).flatten(1))
+
+    def distribution(self, channel: int) -> Distribution:
+        net = self.model.nets[channel]
+        state = self.memories[channel].step(self.t, self.y0, self.y1, self.pixels) if net.layers else None
+        return net.distribution(self.model.tables, self.pixels, state)
+
+    def observe(self, channel: int, values: Tensor) -> None:
+        self.values.append(values)
+        if channel + 1 < len(self.model.nets):
+            self.pixels = torch.cat([self.pixels, _inputs(values[None])])
+        else:
+            front = torch.stack(self.values).view(len(self.values), self.layout.tiles, -1)
+            self.layout.write(self.buffer, self.t, front)
+
+
+def _inputs(values: Tensor) -> Tensor:
+    """Inputs of the networks from pixels, integers in float32."""
+    return 2 * values - INPUT_LIMIT
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    start = prefix + "."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}

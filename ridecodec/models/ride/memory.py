@@ -1,0 +1,103 @@
+"""The spatial LSTM in integers, one front at a time: the state of the front and its step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ridecodec.coding.exact import ExactLinear
+from ridecodec.errors import ModelRefusedError
+from ridecodec.models.ride.lstm import GATES, MEMORY_LIMIT
+from ridecodec.models.ride.network import RideConfig
+
+PRE_UNIT = 1 << 10
+"""Steps of the activation tables for each unit of their argument."""
+GATE_BITS = 10
+"""Gates and memory cells are in 1/2^10: the sum of three products of theirs is exact in float32."""
+OUTPUT_BITS = 9
+"""Hidden units are in 1/2^9."""
+_RANGE = 8
+_MIDDLE = _RANGE * PRE_UNIT
+_ENTRIES = 2 * _MIDDLE
+_HALF = float(1 << (GATE_BITS - 1))
+MEMORY_TOP = int(MEMORY_LIMIT * (1 << GATE_BITS))
+
+
+class LSTMTables:
+    """tanh and sigmoid for the gates, and tanh for the hidden units; made once at export."""
+
+    def __init__(self, gates: Tensor, output: Tensor) -> None:
+        """``gates`` [2 * entries], tanh before sigmoid; ``output`` [entries]. ModelRefusedError for other tables."""
+        top = 1 << GATE_BITS
+        fits = gates.shape == (2 * _ENTRIES,) and output.shape == (_ENTRIES,)
+        if (
+            not fits
+            or int(gates.abs().max()) > top
+            or int(gates[_ENTRIES:].min()) < 0
+            or int(output.abs().max()) > 1 << OUTPUT_BITS
+        ):
+            raise ModelRefusedError("the tables of the LSTM are out of range; export the model again")
+        self.gates, self.output = gates.float(), output.float()
+
+    @staticmethod
+    def make() -> dict[str, Tensor]:
+        """The tables as int32 tensors."""
+        argument = (torch.arange(_ENTRIES, dtype=torch.float64) - _MIDDLE + 0.5) / PRE_UNIT
+        gates = torch.cat([torch.tanh(argument), torch.sigmoid(argument)]) * (1 << GATE_BITS)
+        return {
+            "gates": torch.round(gates).int(),
+            "output": torch.round(torch.tanh(argument) * (1 << OUTPUT_BITS)).int(),
+        }
+
+    def to(self, device: torch.device) -> LSTMTables:
+        """Move the tables."""
+        self.gates, self.output = self.gates.to(device), self.output.to(device)
+        return self
+
+
+class Memory:
+    """State of a batch of equal maps along fronts ``t = x + slope * y``: what the next ``slope`` fronts still see.
+
+    Rows that have not begun, and the row above the first, hold zeros: states off the grid are 0.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[ExactLinear],
+        tables: LSTMTables,
+        config: RideConfig,
+        slope: int,
+        tiles: int,
+        height: int,
+        device: torch.device,
+    ) -> None:
+        self.layers, self.tables, self.hidden, self.extended = layers, tables, config.hidden, config.extended
+        self.slope = slope
+        # of each layer the hidden units, then the memory cells
+        self.ring = torch.zeros(slope, len(layers), 2 * config.hidden, tiles, height + 1, device=device)
+        start = torch.full((GATES * config.hidden, 1), float(_MIDDLE + _ENTRIES))
+        start[: config.hidden] = _MIDDLE
+        self.start = start.to(device)
+
+    def step(self, t: int, y0: int, y1: int, inputs: Tensor) -> Tensor:
+        """Front ``t``, rows [y0, y1) of every tile: inputs [n, m] -> the last layer's hidden units [hidden, m]."""
+        slot, hidden = self.ring[t % self.slope], self.hidden
+        before = self.ring[(t - 1) % self.slope]
+        left, up = before[..., y0 + 1 : y1 + 1].flatten(2), slot[..., y0:y1].flatten(2)  # [layers, 2 hidden, m]
+        below, fresh = inputs, []
+        for k, layer in enumerate(self.layers):
+            seen = [below, left[k, :hidden], up[k, :hidden]]
+            if self.extended:
+                seen += [left[k, hidden:], up[k, hidden:]]
+            argument = layer(torch.cat(seen)).clamp_(-_MIDDLE, _MIDDLE - 1).add_(self.start).int()
+            gates = self.tables.gates.index_select(0, argument.view(-1)).view(argument.shape)
+            g, o, i, above, beside = gates.split(hidden)
+            c = torch.addcmul(torch.addcmul(_HALF + g * i, left[k, hidden:], beside), up[k, hidden:], above)
+            c = c.mul_(2.0**-GATE_BITS).floor_().clamp_(-MEMORY_TOP, MEMORY_TOP)
+            argument = (c * o).mul_(PRE_UNIT * 2.0 ** (-2 * GATE_BITS)).floor_().add_(_MIDDLE).int()
+            below = self.tables.output.index_select(0, argument.view(-1)).view(argument.shape)
+            fresh.append(torch.cat([below, c]))
+        slot[..., y0 + 1 : y1 + 1] = torch.stack(fresh).view(*slot.shape[:3], -1)
+        return below

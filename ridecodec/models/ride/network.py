@@ -1,0 +1,126 @@
+"""RIDE in floating point: conditional whitening, spatial LSTMs, and a factorised MCGSM on the last one's hidden units.
+
+Without layers it is the MCGSM of the whitened neighbourhood. One network predicts one channel; it sees the causal
+neighbourhood in all channels and, at the pixel itself, the channels that are coded before.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ridecodec.coding.order import Neighbourhood, Offset, Tap
+from ridecodec.errors import UsageError
+from ridecodec.models.ride.lstm import SpatialLSTM, packing
+from ridecodec.models.ride.mcgsm import MCGSM
+from ridecodec.models.ride.whitening import Whitening
+
+
+def causal(width: int, height: int) -> list[Offset]:
+    """The paper's neighbourhood: ``height`` rows of ``width`` pixels, the last one only its left half."""
+    if width < 3 or width % 2 == 0 or height < 1:
+        raise UsageError(
+            f"a neighbourhood of {width}x{height} pixels; its width is odd, 3 or more, its height 1 or more"
+        )
+    half = width // 2
+    return [(dy, dx) for dy in range(1 - height, 1) for dx in range(-half, half + 1) if dy < 0 or dx < 0]
+
+
+@dataclass(frozen=True)
+class RideConfig:
+    """What a network is made of."""
+
+    channels: int = 1
+    channel: int = 0
+    """Which of the channels it predicts, in coding order."""
+    layers: int = 0
+    hidden: int = 64
+    extended: bool = False
+    width: int = 5
+    """Of the neighbourhood; odd."""
+    height: int | None = None
+    """Of the neighbourhood; None: (width + 1) / 2."""
+    components: int = 32
+    scales: int = 4
+    features: int | None = 32
+    """None: a full MCGSM."""
+    indicators: bool = False
+    """Inputs that say which neighbours are padding (patches)."""
+
+    @property
+    def offsets(self) -> list[Offset]:
+        return causal(self.width, (self.width + 1) // 2 if self.height is None else self.height)
+
+    @property
+    def taps(self) -> list[Tap]:
+        """(channel, offset) of the inputs, those at the pixel itself last."""
+        around = [(c, offset) for c in range(self.channels) for offset in self.offsets]
+        return around + [(c, (0, 0)) for c in range(self.channel)]
+
+    @property
+    def hood(self) -> Neighbourhood:
+        return Neighbourhood.of(self.offsets)
+
+
+class Ride(nn.Module):
+    """One channel's density. Pixels are real numbers: value v owns [v, v + 1)."""
+
+    def __init__(self, config: RideConfig) -> None:
+        super().__init__()
+        self.config = config
+        taps = len(config.taps)
+        self.whitening = Whitening(taps)
+        inputs = [taps * (1 + config.indicators)] + [config.hidden] * config.layers
+        self.layers = nn.ModuleList(
+            SpatialLSTM(size, config.hidden, config.extended) for size in inputs[: config.layers]
+        )
+        self.mcgsm = MCGSM(inputs[-1], config.components, config.scales, config.features)
+
+    def gather(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Neighbourhoods and pixels of what has all its neighbours: ``planes`` [B, C, H + top, W + 2 side], ->
+        x [H, W, B, taps], y [H, W, B]."""
+        hood = self.config.hood
+        top, side = hood.top, max(hood.left, hood.right)
+        height, width = planes.shape[2] - top, planes.shape[3] - 2 * side
+        parts = planes.permute(2, 3, 0, 1)  # [H + top, W + 2 side, B, C]
+        views = [
+            parts[top + dy : top + dy + height, side + dx : side + dx + width, :, c] for c, (dy, dx) in self.config.taps
+        ]
+        return torch.stack(views, 3), parts[top:, side : side + width, :, self.config.channel]
+
+    def states(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """From x [H, W, B, taps]: what the MCGSM sees [H * W * B, inputs], and each pixel's expectation [H, W, B]."""
+        height, width, batch, taps = x.shape
+        state, expected = self.whitening(x.reshape(-1, taps))
+        if len(self.layers):
+            order, back = (index.to(x.device) for index in packing(height, width))
+            state = state.view(height * width, batch, -1)[order].flatten(0, 1)
+            for layer in self.layers:
+                state = layer(state, height, width)
+            state = state.view(height * width, batch, -1)[back].flatten(0, 1)
+        return state, expected.view(height, width, batch)
+
+    def log_density(self, planes: Tensor) -> Tensor:
+        """Natural logarithm of the density of every pixel that has all its neighbours; [H, W, B]."""
+        x, y = self.gather(planes)
+        state, expected = self.states(x)
+        rest = ((y - expected) / self.whitening.deviation).reshape(-1)
+        density: Tensor = self.mcgsm.log_density(state, rest) - self.whitening.deviation.log()
+        return density.view(y.shape)
+
+    def density_rate(self, planes: Tensor) -> Tensor:
+        """Rate as the paper prints it, bit/px of values divided by 256 with noise in [0, 1) added; [H, W, B]."""
+        return 8 + self.log_density(planes) / math.log(2)
+
+    def bits(self, planes: Tensor) -> Tensor:
+        """Code length of integer pixels, bits [H, W, B]; neighbours count as the middles of their bins."""
+        x, y = self.gather(planes + 0.5)
+        state, expected = self.states(x)
+        low = torch.where(y < 1, -math.inf, y - 0.5)
+        high = torch.where(y > 255, math.inf, y + 0.5)
+        edges = (((edge - expected) / self.whitening.deviation).reshape(-1) for edge in (low, high))
+        masses: Tensor = self.mcgsm.log_mass(state, *edges)
+        return masses.view(y.shape) / -math.log(2)

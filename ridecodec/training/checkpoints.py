@@ -1,0 +1,60 @@
+"""Checkpoints: what a training saves so that it can go on, bit for bit, and what others load of it.
+
+Keys that every checkpoint has: `model` (state_dict, the best on validation so far), `config` and `schedule` (the
+dataclasses' fields), `step`, `seconds`. The others are the trainer's own.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ridecodec.errors import InputError, OutputError
+
+KEYS = ("model", "config", "schedule", "step", "seconds")
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write beside ``path``, then rename: what stands there is always whole."""
+    part = path.with_name(path.name + ".part")
+    try:
+        torch.save(state, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: the checkpoint cannot be written ({error})") from error
+
+
+def read(path: Path) -> dict[str, Any]:
+    """All tensors on the CPU; InputError where the file is no checkpoint. Nothing in it is executed."""
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such checkpoint") from error
+    except (OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path}: not a checkpoint, or a damaged one") from error
+    if not isinstance(state, dict) or any(key not in state for key in KEYS):
+        raise InputError(f"{path}: not a checkpoint of a training")
+    return state
+
+
+def random_state(generator: torch.Generator) -> dict[str, Tensor]:
+    """Of a training's generator, and of torch's own."""
+    state = {"generator": generator.get_state(), "torch": torch.get_rng_state()}
+    if generator.device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(generator.device)
+    return state
+
+
+def set_random_state(generator: torch.Generator, state: dict[str, Tensor]) -> None:
+    """As `random_state` gave it; InputError where it is another device's."""
+    if ("cuda" in state) != (generator.device.type == "cuda"):
+        raise InputError("the checkpoint was trained on another kind of device; resume it there, or start from it")
+    generator.set_state(state["generator"])
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], generator.device)

@@ -1,0 +1,150 @@
+"""How RIDE and the MCGSM are trained: every setting, and the presets. Needs no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ridecodec.errors import UsageError
+from ridecodec.training.plan import Plan
+
+
+def _setting(default: Any, text: str, least: float | None = None, choices: tuple[Any, ...] | None = None) -> Any:
+    """A field with its line in the command's help and the values it takes."""
+    return field(default=default, metadata={"help": text, "least": least, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train, on what, and what for. The defaults are RIDE's modern preset.
+
+    `steps` decides the length where it is given, else `minutes`, else `epochs`; `epochs` 0 leaves L-BFGS alone. Every
+    size of `sizes` is a stage.
+    """
+
+    minutes: float | None = _setting(30.0, "How long in all, earlier runs of the checkpoint included.", 0.001)
+    steps: int | None = _setting(None, "Gradient steps in all; the clock then plays no part.", 1)
+    epochs: float | None = _setting(None, "Passes through the pictures in each stage.", 0)
+    objective: str = _setting(
+        "density",
+        "Noisy pixels' density, or the likelihood of integer pixels.",
+        choices=("density", "likelihood"),
+    )
+    optimizer: str = _setting("adam", "What takes the gradient steps.", choices=("adam", "sgd"))
+    sizes: tuple[int, ...] = _setting((14, 20, 28, 36), "Sides of the square patches, stage by stage.", 1)
+    pixels: int = _setting(10_000, "Pixels a step, all processes together.", 1)
+    patches: int | None = _setting(None, "Patches a step, whatever their size, in place of --pixels.", 1)
+    rate: float = _setting(1.5e-2, "Highest learning rate of the spatial LSTMs.", 0)
+    mcgsm_rate: float = _setting(1e-2, "Highest learning rate of the MCGSM.", 0)
+    rates: tuple[float, ...] = _setting((), "Learning rates, one a stage, in place of the falling ones.", 0)
+    warmup: int = _setting(200, "Steps over which the learning rate rises.", 0)
+    momentum: float = _setting(0.9, "Of the gradient (Adam's first beta).", 0)
+    clip: float = _setting(1.0, "Longest gradient; 0: any.", 0)
+    flips: int = _setting(
+        8, "Ways a patch may lie: 1, 2 (mirrored), 4 (upside down too), 8 (turned too).", choices=(1, 2, 4, 8)
+    )
+    lbfgs: int = _setting(0, "Iterations of L-BFGS on the MCGSM after each stage.", 0)
+    lbfgs_pixels: int = _setting(100_000, "Pixels whose hidden units L-BFGS works on.", 1)
+    validation: float = _setting(0.1, "Share of the pictures that is held out for validation.", 0)
+    evaluations: int = _setting(30, "Validations in all, evenly spread; 0: after each stage only.", 0)
+    patience: int | None = _setting(None, "Validations without gain after which training ends.", 1)
+    tf32: bool = _setting(False, "Products in TF32, on GPUs that have it.")
+    threads: int = _setting(1, "Processor threads; the products are small.", 1)
+    seed: int = _setting(1, "Seed of everything random.", 0)
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value, least, choices = getattr(self, each.name), each.metadata["least"], each.metadata["choices"]
+            if choices and value not in choices:
+                raise UsageError(f"{each.name} is {value!r}; choose one of: {', '.join(map(str, choices))}")
+            for part in value if isinstance(value, tuple) else (value,):
+                if least is not None and part is not None and not part >= least:
+                    raise UsageError(f"{each.name} is {part}; the least is {least}")
+        if not self.sizes:
+            raise UsageError("sizes is empty; name at least one size of patches")
+        if self.rates and len(self.rates) != len(self.sizes):
+            raise UsageError(f"{len(self.rates)} rates for {len(self.sizes)} sizes of patches; give one rate a size")
+        if self.validation >= 1:
+            raise UsageError(f"validation is {self.validation}; the share held out is less than 1")
+        if self.momentum >= 1:
+            raise UsageError(f"momentum is {self.momentum}; it is less than 1")
+        if self.steps is None and self.minutes is None and self.epochs is None:
+            raise UsageError("nothing says how long to train; give steps, minutes or epochs")
+        if self.epochs == 0 and (self.steps or not self.lbfgs):
+            raise UsageError("without epochs there is L-BFGS alone; give its iterations (lbfgs) and no steps")
+
+    def drawn(self, stage: int) -> int:
+        """Patches a step in a stage."""
+        return self.patches or max(1, self.pixels // self.sizes[stage] ** 2)
+
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "ride": {
+        "modern": {},
+        "paper": {
+            "minutes": None,
+            "epochs": 1.0,
+            "optimizer": "sgd",
+            "sizes": (8, 10, 12, 14, 16, 18, 20, 22),
+            "patches": 50,
+            "rates": (1.0, 0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0005),
+            "warmup": 0,
+            "clip": 0.0,
+            "flips": 2,
+            "lbfgs": 500,
+            "evaluations": 0,
+            "patience": 1,
+        },
+    },
+    "mcgsm": {
+        "modern": {"sizes": (8,), "pixels": 16_384, "mcgsm_rate": 0.02},
+        "paper": {
+            "minutes": None,
+            "epochs": 0.0,  # L-BFGS alone
+            "sizes": (8,),
+            "flips": 1,
+            "lbfgs": 3000,
+            "lbfgs_pixels": 1_000_000,
+            "evaluations": 0,
+        },
+    },
+}
+"""Of each command the presets: what differs from `Schedule`'s defaults."""
+
+_LBFGS_SHARE = 0.3
+"""Of a stage, where the clock decides."""
+
+
+def plan(schedule: Schedule, pixels: int) -> Plan:
+    """For a training set of so many pixels."""
+    count = len(schedule.sizes)
+    if schedule.steps is None and schedule.minutes is not None:
+        share = 1.0 if not schedule.lbfgs else 0.0 if schedule.epochs == 0 else 1 - _LBFGS_SHARE
+        ends = tuple(((k + share) / count, (k + 1) / count) for k in range(count))
+        return Plan(None, 60 * schedule.minutes, ends)
+    if schedule.epochs == 0:
+        return Plan(0, math.inf, ((0.0, 1.0),) * count)
+    passes = schedule.epochs or 1.0
+    lengths = [
+        math.ceil(passes * pixels / (schedule.drawn(stage) * size**2)) for stage, size in enumerate(schedule.sizes)
+    ]
+    ends = tuple((sum(lengths[: k + 1]) / sum(lengths),) * 2 for k in range(count))
+    return Plan(sum(lengths) if schedule.steps is None else schedule.steps, math.inf, ends)
+
+
+def learning_rates(schedule: Schedule, step: int, fraction: float, stage: int) -> tuple[float, float]:
+    """Of the spatial LSTMs and of the MCGSM, for gradients of bits a pixel."""
+    if schedule.rates:
+        # the paper's are for nats; Adam does not mind
+        rate = schedule.rates[stage] * (math.log(2) if schedule.optimizer == "sgd" else 1.0)
+        return rate, rate
+    warmup = schedule.warmup if schedule.steps is None else min(schedule.warmup, schedule.steps // 10)
+    rise = min(1.0, (step + 1) / max(1, warmup))
+    return schedule.rate * rise * _decay(fraction), schedule.mcgsm_rate * rise * _decay(fraction)
+
+
+def _decay(fraction: float) -> float:
+    """Flat for 20 % of the time, then a cosine down to 1 %."""
+    late = max(0.0, (fraction - 0.2) / 0.8)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, late)))
