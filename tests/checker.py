@@ -16,13 +16,23 @@ from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.tilecoder import split_payload
 
-MODELS = ("uniform", "gradient", "photo")
+EITHER = ("uniform", "gradient", "photo")
+"""The models that code gray and RGB alike."""
+MODELS = (*EITHER, "mcgsm-gray", "eomcgsm-gray", "ride-gray", "eoride-gray", "ride-rgb")
 CPU = torch.device("cpu")
 
 
 def backend(name: str) -> Backend:
     """The current model of this name, on the CPU."""
     return registry.load(registry.current(name), CPU)
+
+
+def fit(model: str, array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture [H, W] or [H, W, 3] in the colours that the model codes: its green, or three times its gray."""
+    channels = registry.current(model).channels
+    if (1 if array.ndim == 2 else 3) in channels:
+        return array
+    return np.ascontiguousarray(array[:, :, 1]) if 1 in channels else np.repeat(array[:, :, None], 3, 2)
 
 
 def coding_planes(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -119,7 +129,8 @@ def check_experts(payload: bytes) -> None:
 
 
 def check_round_trip(array: NDArray[np.uint8], model: str, tile: int = 0) -> bytes:
-    """Compress and decompress a picture [H, W] or [H, W, 3]; gives the file."""
+    """Compress and decompress a picture [H, W] or [H, W, 3], in colours that the model codes; gives the file."""
+    array = fit(model, array)
     data = ridecodec.compress(array, model=model, tile=tile, verify=False)
     again = ridecodec.decompress(data).to_numpy()
     assert again.dtype == np.uint8

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from checker import MODELS
+from checker import MODELS, fit
 
 import ridecodec
 
@@ -25,7 +25,9 @@ def compress_all(folder: Path, out: Path) -> None:
     """Every picture with every model."""
     for path in sorted(folder.glob("*.npy")):
         for model in MODELS:
-            data = ridecodec.compress(np.load(path), model=model, tile=TILES.get(path.stem, 0), verify=False)
+            data = ridecodec.compress(
+                fit(model, np.load(path)), model=model, tile=TILES.get(path.stem, 0), verify=False
+            )
             (out / f"{path.stem}.{model}.rdc").write_bytes(data)
 
 
@@ -33,7 +35,8 @@ def decode_all(folder: Path) -> int:
     """Number of files, all of which decode to their pictures."""
     paths = sorted(folder.glob("*.rdc"))
     for path in paths:
-        picture = np.load(folder / f"{path.name.split('.')[0]}.npy")
+        name, model, _ = path.name.split(".")
+        picture = fit(model, np.load(folder / f"{name}.npy"))
         if not np.array_equal(ridecodec.decompress(path.read_bytes()).to_numpy(), picture):
             raise SystemExit(f"{path.name} decodes to other pixels")
     return len(paths)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checker import MODELS
+from checker import EITHER, MODELS, fit
 from numpy.typing import NDArray
 from pictures import Array, crop, woven
 
@@ -73,7 +73,7 @@ def decodes(data: bytes, array: Array) -> bool:
     return True
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EITHER)
 def test_truncated_at_every_byte(model: str) -> None:
     for data in (compressed(model, SMALL), compressed(model, crop("camera", 9, 12), 5)):
         for length in range(len(data)):
@@ -83,7 +83,7 @@ def test_truncated_at_every_byte(model: str) -> None:
             ridecodec.decompress(data + b"\0")
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EITHER)
 @pytest.mark.parametrize("tile", [0, 2])
 def test_every_bit_flipped(model: str, tile: int) -> None:
     data = compressed(model, SMALL, tile)
@@ -94,7 +94,7 @@ def test_every_bit_flipped(model: str, tile: int) -> None:
             ridecodec.decompress(bytes(wrong))
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EITHER)
 @pytest.mark.parametrize("tile", [0, 16])
 def test_random_damage(model: str, tile: int) -> None:
     data = compressed(model, LARGE, tile)
@@ -104,12 +104,14 @@ def test_random_damage(model: str, tile: int) -> None:
         assert decodes(wrong, LARGE) == (wrong == data)
 
 
-@pytest.mark.parametrize(("model", "times"), [("uniform", 100), ("gradient", 60), ("photo", 30)])
+@pytest.mark.parametrize(
+    ("model", "times"), [("uniform", 100), ("gradient", 60), ("photo", 30), ("eoride-gray", 30), ("ride-rgb", 20)]
+)
 @pytest.mark.parametrize("tile", [0, 8])
 @pytest.mark.parametrize("name", ["camera", "astronaut"])
 def test_damage_that_no_checksum_shows(model: str, times: int, tile: int, name: str) -> None:
     """Payloads are damaged and get new checksums: the decoder itself meets garbage."""
-    array = crop(name, 14, 16)
+    array = fit(model, crop(name, 14, 16))
     held = container.read(compressed(model, array, tile))
     payloads = [bytes(held.payload(i)) for i in range(len(held.lengths))]
     rng = random.Random(f"{model} {tile} {name}")
@@ -137,7 +139,7 @@ def test_damaged_image_experts(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_payloads_of_garbage(model: str) -> None:
-    array = crop("astronaut", 4, 3)
+    array = fit(model, crop("astronaut", 4, 3))
     header = container.read(compressed(model, array)).header
     rng = random.Random(model)
     tails = [b"", b"\0", b"\xff", b"\xff" * 50, b"\0" * 50, *(rng.randbytes(40) for _ in range(20))]
@@ -151,7 +153,7 @@ def with_check(head: bytes) -> bytes:
     return head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little")
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EITHER)
 @pytest.mark.parametrize("tile", [0, 4])
 def test_headers_that_lie(model: str, tile: int) -> None:
     """Headers are damaged and get a new check. Decoding takes as long as they claim, so large claims are left out."""
@@ -227,7 +229,7 @@ TOP = 2**31 - 1
         replace(HEADER, width=40000, height=40000, tile=10000),
     ],
 )
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EITHER)
 def test_claims_take_no_memory(header: Header, model: str) -> None:
     own = container.read(compressed(model, SMALL)).header  # and the model is loaded
     header = replace(header, model=own.model, model_hash=own.model_hash)
@@ -240,6 +242,17 @@ def test_claims_take_no_memory(header: Header, model: str) -> None:
         assert tracemalloc.get_traced_memory()[1] - began < 2**20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("model", "name", "fits"), [("ride-gray", "astronaut", "gray"), ("ride-rgb", "camera", "RGB")])
+def test_colours_that_a_model_does_not_code(model: str, name: str, fits: str) -> None:
+    with pytest.raises(UsageError, match=f"codes {fits} pictures only"):
+        ridecodec.compress(crop(name, 4, 5), model=model)
+    held = container.read(compressed("uniform", crop(name, 4, 5)))
+    card = registry.current(model)
+    header = replace(held.header, model=card.name, model_hash=bytes.fromhex(card.hash))
+    with pytest.raises(DamagedError, match=f"codes {fits} pictures only"):
+        ridecodec.decompress(container.write(header, (), [bytes(held.payload(0))]))
 
 
 def test_a_billion_tiles() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checker import CPU, MODELS, backend, check_backend, check_experts, coding_planes
+from checker import CPU, MODELS, backend, check_backend, check_experts, coding_planes, fit
 from elsewhere import compress_all
 from pictures import Array, crop, noise, piece, ramp, woven
 
@@ -86,6 +86,7 @@ def test_other_machines_write_the_same_files_and_read_ours(machine: str, folder:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("array", [crop("camera", 70, 50), crop("astronaut", 50, 70)])
 def test_threads(model: str, array: Array) -> None:
+    array = fit(model, array)
     files = {ridecodec.compress(array, model=model, tile=17, threads=n, verify=False) for n in (1, 2, 5)}
     assert len(files) == 1
     for n in (1, 2, 5):
@@ -97,7 +98,7 @@ def test_threads(model: str, array: Array) -> None:
 def test_tiles_in_a_batch(model: str, shape: tuple[int, ...]) -> None:
     """Eight tiles at once, or one by one; large ones have image experts of their own."""
     coder = backend(model)
-    tiles = [coding_planes(kind(shape, i)) for kind in (piece, woven, noise, ramp) for i in (1, 2)]
+    tiles = [coding_planes(fit(model, kind(shape, i))) for kind in (piece, woven, noise, ramp) for i in (1, 2)]
     payloads = [encode_tile(coder, tile, ignore).payload for tile in tiles]
     if model == "photo" and shape[0] == 64:
         check_experts(payloads[2])
@@ -132,6 +133,7 @@ def test_stepwise_tables_in_float64() -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("array", [crop("camera", 70, 50), woven((64, 80, 3), 1), noise((9, 12, 3), 1)])
 def test_cuda(model: str, array: Array) -> None:
+    array = fit(model, array)
     for tile in (0, 17):
         files = {d: ridecodec.compress(array, model=model, tile=tile, device=d, verify=False) for d in ("cpu", "cuda")}
         assert files["cpu"] == files["cuda"]

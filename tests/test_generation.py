@@ -17,7 +17,7 @@ from ridecodec.generation import inpainting
 from ridecodec.generation.ancestral import code_lengths, draw, reach
 from ridecodec.generation.inpainting import BEFORE, BLOCK, WINDOW, Chain, Settings, inpaint, log_acceptance
 from ridecodec.generation.sampling import MARGIN, Known, Numbers, sample, sample_in_margin
-from ridecodec.generation.synthesis import PERCENTILES, learn, split
+from ridecodec.generation.synthesis import PERCENTILES, Length, learn, split
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.models.ride.backend import RideBackend
@@ -285,7 +285,7 @@ def test_texture_is_learnt_and_sampled(channels: int) -> None:
     stripes = np.where(np.arange(160) // 2 % 2, 60, 180)[:, None] + noise(channels, 160, 160, top=8)
     stripes = stripes.astype(np.uint8)
     options = {"components": 2, "features": 4, "width": 5}
-    learnt = learn(stripes, "mcgsm", 0.01 * channels, 1, lambda line: None, **options)
+    learnt = learn(stripes, "mcgsm", Length(steps=10), 1, lambda line: None, **options)
     assert len(learnt.nets) == channels
     assert learnt.rates.likelihood < 6
     assert learnt.rates.density == pytest.approx(8 - learnt.rates.likelihood, abs=0.2)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from checker import MODELS, backend, check_backend, check_experts, check_round_trip, coding_planes
+from checker import MODELS, backend, check_backend, check_experts, check_round_trip, coding_planes, fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import KINDS, Array, arrays, constant, crop, noise, piece, woven
@@ -79,7 +79,7 @@ def test_uniform_s_tables_are_the_same_both_ways(array: Array, more: int) -> Non
 @pytest.mark.parametrize("name", ["camera", "astronaut"])
 def test_tables_of_photographs_are_the_same_both_ways(model: str, name: str) -> None:
     """Wide enough for the window of fronts to move."""
-    check_backend(backend(model), [coding_planes(crop(name, 12, 250, top, 0)) for top in (40, 200)])
+    check_backend(backend(model), [coding_planes(fit(model, crop(name, 12, 250, top, 0))) for top in (40, 200)])
 
 
 @pytest.mark.parametrize("shape", [(64, 65), (64, 65, 3)])
@@ -117,7 +117,7 @@ def ignore(pixels: int, bits: float) -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", ["camera", "astronaut"])
 def test_the_code_is_as_long_as_its_tables_say(model: str, name: str) -> None:
-    tile = encode_tile(backend(model), coding_planes(crop(name, 128, 128)), ignore)
+    tile = encode_tile(backend(model), coding_planes(fit(model, crop(name, 128, 128))), ignore)
     _, code = split_payload(tile.payload)
     ideal = float(tile.bits.sum(dtype=np.float64))
     assert 8 * len(code) == pytest.approx(ideal, rel=1e-3, abs=64)
@@ -127,7 +127,7 @@ def test_the_code_is_as_long_as_its_tables_say(model: str, name: str) -> None:
 def test_a_small_picture_has_at_most_24_bytes_of_frame(model: str) -> None:
     """At most, where a side is longer than 127; sizes below that take a byte less each."""
     for shape, wanted in (((32, 32), 22), ((128, 130), 24)):
-        held = container.read(ridecodec.compress(crop("astronaut", *shape), model=model, verify=False))
+        held = container.read(ridecodec.compress(fit(model, crop("astronaut", *shape)), model=model, verify=False))
         assert held.header_bytes + held.metadata_bytes + held.index_bytes == wanted
 
 

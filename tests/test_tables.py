@@ -13,6 +13,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ridecodec.coding.tables import CDF_TOTAL, FAR, SYMBOLS, VALUES, Distribution, high_table, intervals, low_table
+from ridecodec.models.gaussian import (
+    INVERSE_LEAST,
+    INVERSE_TOP,
+    GaussianMixture,
+    GaussianTables,
+    check_inverses,
+    inverse,
+)
 from ridecodec.models.logistic import (
     LOGIT_UNIT,
     MEAN_LIMIT,
@@ -32,6 +40,7 @@ def scale_index(scale: float) -> int:
 
 
 TABLES = LogisticTables(**LogisticTables.make())
+GAUSSIANS = GaussianTables(**GaussianTables.make())
 ALL = torch.arange(VALUES)
 EDGES = torch.tensor([-FAR, *range(1, VALUES), FAR])[:, None]
 
@@ -126,6 +135,37 @@ def test_tables_of_mixtures(distribution: LogisticMixture) -> None:
     assert (below[0], below[-1]) == (0, CDF_TOTAL)
     assert (below[1:] >= below[:-1]).all()
     check(Repeated(distribution))
+
+
+@st.composite
+def gaussians(draw: st.DrawFn) -> GaussianMixture:
+    """A mixture of Gaussians of one pixel, its parameters anywhere within their limits, extremes included."""
+    c, s = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    logits = draw(st.lists(st.integers(-(10**6), 10**6) | st.integers(-99, 99), min_size=c * s, max_size=c * s))
+    means = draw(st.lists(st.integers(-32, 8224) | st.integers(-(2**14), 2**14), min_size=c, max_size=c))
+    steps = st.integers(INVERSE_LEAST, INVERSE_TOP) | st.integers(INVERSE_LEAST, 2**14)
+    inverses = torch.tensor(draw(st.lists(steps, min_size=c * s, max_size=c * s))).view(c, s)
+    weights = GAUSSIANS.weights(torch.tensor(logits, dtype=torch.float64)[:, None])
+    assert int(weights.sum()) == 2**14
+    assert int(weights.min()) >= 0
+    return GaussianMixture(GAUSSIANS, weights, torch.tensor(means)[:, None], check_inverses(inverses))
+
+
+@given(gaussians())
+def test_tables_of_gaussians(distribution: GaussianMixture) -> None:
+    below = distribution.cumulative(EDGES)[:, 0]
+    assert below.dtype == torch.int32
+    assert (below[0], below[-1]) == (0, CDF_TOTAL)
+    assert (below[1:] >= below[:-1]).all()
+    check(Repeated(distribution))
+
+
+def test_a_gaussian_has_the_mass_that_it_should() -> None:
+    weights = GAUSSIANS.weights(torch.zeros(1, 1, dtype=torch.float64))
+    steps = inverse(torch.tensor([[7.0]]))
+    found = GaussianMixture(GAUSSIANS, weights, torch.tensor([[3210]]), check_inverses(steps)).cumulative(EDGES)
+    wanted = torch.special.ndtr((torch.arange(1, 256) - 3210 / 32) / 7.0)
+    assert torch.allclose(found[1:-1, 0] / CDF_TOTAL, wanted, atol=3e-4)
 
 
 def test_tables_of_the_flat_distribution() -> None:

@@ -30,7 +30,11 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 )
 @click.option("--name", metavar="NAME", help="Name of a RIDE or MCGSM model, what --model takes; by default FILE's.")
 @click.option("--purpose", default="", metavar="TEXT", help="What a RIDE or MCGSM model is for, in its card.")
-@click.option("--ensemble", is_flag=True, help="Code tiles in the best of their eight orientations (RIDE, MCGSM).")
+@click.option(
+    "--ensemble",
+    metavar="NAME",
+    help="Also write the card of an ensemble of this name: RIDE or MCGSM in the best of eight orientations a tile.",
+)
 @click.option(
     "--about",
     multiple=True,
@@ -44,7 +48,7 @@ def command(
     output: Path,
     name: str | None,
     purpose: str,
-    ensemble: bool,
+    ensemble: str | None,
     about: dict[str, str],
     force: bool,
 ) -> None:

@@ -29,6 +29,9 @@ from ridecodec.cli.files import Job
     show_default=True,
     help="How long to train, all channels together.",
 )
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Gradient steps for each channel, in place of --minutes: repeatable."
+)
 @click.option("--layers", type=click.IntRange(min=1), help="Spatial LSTMs, one on top of another.  [default: 1]")
 @click.option("--hidden", type=click.IntRange(min=1), help="Hidden units of a spatial LSTM.  [default: 64]")
 @click.option("--components", type=click.IntRange(min=1), help="Of the mixture.  [default: 32]")
@@ -48,6 +51,7 @@ def command(
     output: str,
     model: str,
     minutes: float,
+    steps: int | None,
     layers: int | None,
     hidden: int | None,
     components: int | None,
@@ -70,18 +74,19 @@ def command(
     if keep_model is not None:
         files.check_model(Job(texture, str(keep_model)), force)
     from ridecodec.generation.sampling import to_picture_order, with_margin
-    from ridecodec.generation.synthesis import learn
+    from ridecodec.generation.synthesis import Length, learn
     from ridecodec.models import registry
     from ridecodec.training.memory import keep_memory
 
     keep_memory()
+    length = Length(minutes, steps)
     planes = to_picture_order(pictures.read(texture))
     with training.bar(files.label(texture)) as (say, progress):
-        learnt = learn(planes, model, minutes, seed, say, progress, registry.pick_device(device), **network)
+        learnt = learn(planes, model, length, seed, say, progress, registry.pick_device(device), **network)
     rates = {"held_out_density_rate": learnt.rates.density, "held_out_likelihood": learnt.rates.likelihood}
     if keep_model is not None:
         purpose = f"{'RIDE' if model == 'ride' else 'MCGSM'} of the texture {Path(texture).name}"
-        made = {"minutes": minutes, "seed": seed, **rates}
+        made = {**({"steps": steps} if steps else {"minutes": minutes}), "seed": seed, **rates}
         registry.write(
             keep_model, learnt.pack(), keep_model.stem, purpose, made, channels=(len(planes),), family="ride"
         )

@@ -7,7 +7,7 @@ its directions, so its patches are neither flipped nor turned.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +33,18 @@ NETWORKS: dict[str, dict[str, Any]] = {"ride": {"layers": 1}, "mcgsm": {"layers"
 """What the networks are; the rest is `RideConfig`'s."""
 PERCENTILES = (0.1, 99.8)
 """Of the training pixels: what samples are clamped to."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long to train: gradient steps for each channel, or else minutes for all of them."""
+
+    minutes: float = 3.0
+    steps: int | None = None
+
+    def share(self, channels: int) -> Length:
+        """One channel's."""
+        return Length(self.minutes / channels, self.steps)
 
 
 @dataclass(frozen=True)
@@ -107,7 +119,7 @@ def split(texture: NDArray[np.uint8], seed: int) -> tuple[list[NDArray[np.uint8]
 def learn(
     texture: NDArray[np.uint8],
     model: str,
-    minutes: float,
+    length: Length,
     seed: int,
     say: Callable[[str], None] = print,
     progress: Callable[[Report], None] | None = None,
@@ -116,14 +128,14 @@ def learn(
 ) -> Texture:
     """Train one network a channel on fifteen regions of ``texture`` uint8 [C, H, W], channels in coding order.
 
-    ``model``: "ride" or "mcgsm"; ``network``: what is to differ from its `NETWORKS`; ``minutes`` is for all channels.
+    ``model``: "ride" or "mcgsm"; ``network``: what is to differ from its `NETWORKS`.
     """
     regions, held = split(texture, seed)
     channels = len(texture)
     nets = []
     for channel in range(channels):
         config = RideConfig(**(NETWORKS[model] | network), channels=channels, channel=channel)
-        nets.append(_fit(regions, config, model, minutes / channels, seed, say, progress, device))
+        nets.append(_fit(regions, config, model, length.share(channels), seed, say, progress, device))
     return Texture(nets, regions, rates(nets, held, seed))
 
 
@@ -131,14 +143,15 @@ def _fit(
     regions: list[NDArray[np.uint8]],
     config: RideConfig,
     model: str,
-    minutes: float,
+    length: Length,
     seed: int,
     say: Callable[[str], None],
     progress: Callable[[Report], None] | None,
     device: torch.device | None,
 ) -> Ride:
     options = PRESETS[model]["modern"] | {"sizes": SIZES[model]}
-    schedule = Schedule(**options | {"minutes": minutes, "flips": 1, "validation": 0.0, "evaluations": 0, "seed": seed})
+    options |= asdict(length) | {"flips": 1, "validation": 0.0, "evaluations": 0, "seed": seed}
+    schedule = Schedule(**options)
     device = torch.device("cpu") if device is None else device
     return train(regions, config, schedule, None, say, progress=progress, device=device).cpu()
 

@@ -23,7 +23,8 @@ _MASS_BITS = 30 - WEIGHT_BITS
 _RANGE = 6
 _TABLE_BITS = 10
 _STEPS = 2 * _RANGE << _TABLE_BITS
-_INVERSE_TOP = 1 << 15
+INVERSE_LEAST, INVERSE_TOP = 2, 1 << 20
+"""Steps of the table a value, in 1/32: the ends of the axis (FAR) must lie outside of the table."""
 _LOST = 2**30 - CDF_TOTAL
 """What a cumulative of 2^30 has to lose to end at CDF_TOTAL."""
 
@@ -71,7 +72,7 @@ class GaussianTables:
 
 def inverse(deviations: Tensor) -> Tensor:
     """Steps of the table in 1/32 for each value of the axis, from standard deviations in values; int32."""
-    return torch.round((1 << _TABLE_BITS) * MEAN_UNIT / deviations.double()).clamp(1, _INVERSE_TOP * MEAN_UNIT).int()
+    return torch.round((1 << _TABLE_BITS) * MEAN_UNIT / deviations.double()).clamp(INVERSE_LEAST, INVERSE_TOP).int()
 
 
 class GaussianMixture(Distribution):
@@ -96,7 +97,7 @@ class GaussianMixture(Distribution):
 def check_inverses(values: Tensor) -> Tensor:
     """``values`` int [C, S] of a model file as float32 [C, S, 1]; ModelRefusedError where they are out of range."""
     values = values.long()
-    if values.numel() > MAX_COMPONENTS or (values < 1).any() or (values > _INVERSE_TOP * MEAN_UNIT).any():
+    if values.numel() > MAX_COMPONENTS or (values < INVERSE_LEAST).any() or (values > INVERSE_TOP).any():
         raise ModelRefusedError("the deviations of the Gaussian mixtures are out of range; export the model again")
     return values.float().mul(1 / MEAN_UNIT)[..., None]
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,13 +121,20 @@ def write(
     training: Any = None,
     channels: tuple[int, ...] = (1, 3),
     family: str = "",
-    ensemble: bool = False,
+    ensemble: str | None = None,
 ) -> ModelCard:
-    """Write a model file and its card (JSON, with how it was trained) beside it."""
-    card = ModelCard(name, purpose, _hash(data), len(data), channels, None, path.name, True, family, ensemble)
+    """Write a model file and its card (JSON, with how it was trained) beside it; ``ensemble``: the name of a second
+    card, of the same weights as an ensemble over the orientations."""
+    card = ModelCard(name, purpose, _hash(data), len(data), channels, None, path.name, True, family)
     path.write_bytes(data)
-    record = asdict(card) | ({"training": training} if training else {})
-    path.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    cards = {path.stem: card}
+    if ensemble is not None:
+        stem = path.stem.replace(name, ensemble) if name in path.stem else ensemble
+        again = f"{name} in the best of eight orientations, for each tile"
+        cards[stem] = replace(card, name=ensemble, purpose=again, ensemble=True)
+    for stem, each in cards.items():
+        record = asdict(each) | ({"training": training} if training else {})
+        path.with_name(f"{stem}.json").write_text(json.dumps(record, indent=2) + "\n")
     return card
 
 

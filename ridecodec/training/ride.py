@@ -189,7 +189,7 @@ def train(
     Under torchrun the processes share every step's patches, and all return the same weights.
     """
     check(config)
-    with _arithmetic(schedule, device), workers(device) as group:
+    with workers(device) as group, _arithmetic(schedule, group.device):
         torch.manual_seed(schedule.seed)
         data = Patches(arrays, margin(config), group.device)
         data.require(max(schedule.sizes))
@@ -233,7 +233,7 @@ def _arithmetic(schedule: Schedule, device: torch.device) -> Iterator[None]:
     """Threads, TF32 and torch's own random numbers of the training; afterwards as they were."""
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     gpu = device.type == "cuda"
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if gpu else []):
+    with torch.random.fork_rng(devices=[device] if gpu else []):
         try:
             torch.set_num_threads(schedule.threads)
             if schedule.tf32 and gpu:

@@ -28,6 +28,8 @@ SAVE_SECONDS = 120.0
 REPORT_SECONDS = 0.5
 LEAST_SECONDS = 30.0
 """Between two validations, where the clock decides."""
+WILD = 10.0
+"""A gradient so many times longer than usual says nothing: maps of an LSTM can explode."""
 _STREAM = 0x9E3779B97F4A7C15
 """Between the seeds of two processes."""
 
@@ -38,7 +40,8 @@ class Settings:
 
     evaluations: int = 30
     patience: int | None = None
-    clip: float = 1.0
+    clip: float = 2.0
+    """Longest gradient, in usual ones; 0: any."""
     seed: int = 1
     bf16: bool = False
     """Products in bfloat16, on a GPU."""
@@ -60,6 +63,8 @@ class _Counters:
     """The best at the last validation that patience counts."""
     stale: int = 0
     rate: float = math.nan
+    usual: float = math.nan
+    """Length of the gradient, on the average of the last steps."""
 
 
 class _Objective(nn.Module):
@@ -147,14 +152,25 @@ class Trainer:
             value = objective(batch.data)
         self.task.optimizer.zero_grad()
         value.backward()
-        if self.settings.clip:
-            nn.utils.clip_grad_norm_(self.task.model.parameters(), self.settings.clip)
-        self.task.optimizer.step()
+        if not self.settings.clip or self._shorten():
+            self.task.optimizer.step()
         self.at.step += 1
         self._pixels += batch.pixels * self.group.size
         last = value.detach()
         self._mean = last.clone() if self._mean is None else self._mean.lerp_(last, max(0.005, 1 / self.at.step))
         self._stepping += time.monotonic() - begun
+
+    def _shorten(self) -> bool:
+        """Cut the gradient down to ``clip`` times its usual length; False where it is too wild to take the step."""
+        gradients = [p.grad for p in self.task.model.parameters() if p.grad is not None]
+        total = nn.utils.get_total_norm(gradients)
+        length = float(total)
+        usual = length if math.isnan(self.at.usual) else self.at.usual
+        tame = math.isfinite(length) and length <= WILD * usual
+        if tame:
+            nn.utils.clip_grads_with_norm_(self.task.model.parameters(), self.settings.clip * usual, total)
+        self.at.usual = usual + 0.02 * (min(length, 3 * usual) - usual) if math.isfinite(length) else usual
+        return tame
 
     def _polish(self, limit: float) -> None:
         """Turns of the task's second optimizer; one that makes validation worse is undone and the last."""

@@ -49,7 +49,7 @@ def test_from_a_texture_to_a_filled_hole(tmp_path: Path, monkeypatch: pytest.Mon
     """A model that synthesize keeps is one for sample and inpaint."""
     source = save(tmp_path / "stripes.png", texture(160))
     kept, output = tmp_path / "stripes.safetensors", str(tmp_path / "more.png")
-    small = ("--hidden", "4", "--components", "2", "--minutes", "0.005", "--size", "32x24")
+    small = ("--hidden", "4", "--components", "2", "--steps", "2", "--size", "32x24")
     result = run("synthesize", source, output, *small, "--keep-model", str(kept), "--json")
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)

@@ -37,12 +37,13 @@ def export(
     out: Path,
     name: str,
     purpose: str,
-    ensemble: bool = False,
+    ensemble: str | None = None,
     about: dict[str, str] | None = None,
 ) -> registry.ModelCard:
     """Write the model file of one checkpoint a channel, in coding order, and its card (JSON) beside it.
 
-    ``about``: what else the card says of the training. Raises InputError for a file that is no checkpoint of RIDE, and
+    ``ensemble``: name of a second card, of the same weights as an ensemble over the eight orientations; ``about``: what
+    else the cards say of the training. Raises InputError for a file that is no checkpoint of RIDE, and
     UsageError where the networks do not fit together.
     """
     nets, training = [], []
