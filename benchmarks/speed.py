@@ -24,7 +24,7 @@ import ridecodec
 from ridecodec.errors import InputError
 from ridecodec.evaluation import corpora
 from ridecodec.evaluation.peers import PEERS, timed
-from ridecodec.picture import Picture
+from ridecodec.picture import ColourType, Picture
 
 JXL = "JPEG XL -e 9"
 JXL_PROCESS = """
@@ -53,7 +53,8 @@ def names(tile: int) -> tuple[str, str]:
 
 def whole_processes(path: Path, model: str, tiles: list[int], folder: Path) -> Times:
     """CPU seconds of one round of processes on one picture."""
-    packed, unpacked = folder / "out.rdc", folder / "out.ppm"
+    gray = Picture.open(path).colour is ColourType.GRAY
+    packed, unpacked = folder / "out.rdc", folder / ("out.pgm" if gray else "out.ppm")
     times = {JXL: children.run([sys.executable, "-c", JXL_PROCESS, path, folder / "out.jxl"]).cpu}
     for tile in tiles:
         coding = ["--model", model, "--no-verify", "--threads", "1", *(["--tile", str(tile)] if tile else [])]

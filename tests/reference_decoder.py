@@ -348,7 +348,7 @@ def ride(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray], configs: li
             steps = (linear(tensors, f"{c}.lstm.{k}", np.concatenate(inputs)) + 8192).clip(0, 16383)
             g = tensors["tables.gates"][steps[: config["hidden"]]]
             o, i, above, beside = tensors["tables.gates"][16384 + steps[config["hidden"] :]].reshape(4, -1)
-            cell = ((512 + g * i + left[1] * beside + up[1] * above) >> 10).clip(-4096, 4096)
+            cell = ((512 + g * i + left[1] * beside + up[1] * above) >> 10).clip(-1280, 1280)
             below = state = tensors["tables.output"][(cell * o >> 10) + 8192]
             tile.memory[c, k, y, x] = (state, cell)
         features = linear(tensors, f"{c}.features", state).clip(-(2**20), 2**20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -29,11 +30,12 @@ from ridecodec.errors import InputError, UsageError
 from ridecodec.models.ride.network import Ride, RideConfig
 from ridecodec.training import checkpoints, patches, settings
 from ridecodec.training.distributed import Workers
-from ridecodec.training.plan import Plan
+from ridecodec.training.interruption import Interruption
+from ridecodec.training.plan import Plan, Settings
 from ridecodec.training.presets import PRESETS, Schedule, learning_rates, plan
 from ridecodec.training.ride import load, train
 from ridecodec.training.task import Batch, Place, Report, Task
-from ridecodec.training.trainer import Settings, Trainer
+from ridecodec.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SMALL = RideConfig(layers=1, hidden=6, components=3, scales=2, features=4, width=3)
@@ -151,7 +153,7 @@ def test_pictures_are_read_in_coding_order(tmp_path: Path) -> None:
         ({"flips": 3}, "flips is 3"),
         ({"sizes": ()}, "sizes is empty"),
         ({"sizes": (8, 0)}, "sizes is 0; the least is 1"),
-        ({"rates": (0.1,)}, "1 rates for 4 sizes"),
+        ({"rates": (0.1,), "sizes": (8, 9)}, "1 rates for 2 sizes"),
         ({"validation": 1.0}, "less than 1"),
         ({"momentum": 1.0}, "less than 1"),
         ({"minutes": None}, "give steps, minutes or epochs"),
@@ -201,7 +203,7 @@ def test_plans() -> None:
     assert found.steps == sum(math.ceil(6400 / size**2) for size in paper.sizes)
     assert found.ends[0] == (100 / found.steps, 100 / found.steps)
     assert found.ends[-1] == (1.0, 1.0)
-    assert plan(Schedule(steps=70), 1).ends[0] == pytest.approx((0.25, 0.25), abs=0.01)
+    assert plan(Schedule(steps=70, sizes=(8, 16)), 10**6).ends[0] == pytest.approx((0.5, 0.5), abs=0.01)
     timed = plan(Schedule(minutes=2, sizes=(8, 9), lbfgs=5), 1)
     assert (timed.steps, timed.seconds) == (None, 120)
     assert np.allclose(timed.ends, ((0.35, 0.5), (0.85, 1.0)))
@@ -302,6 +304,34 @@ def test_a_rate_that_is_no_number_ends_training(tmp_path: Path) -> None:
         loop(task).run()
 
 
+def test_a_wild_gradient_is_left_out_and_a_long_one_cut() -> None:
+    class Wild(Toy):
+        def draw(self, place: Place, generator: torch.Generator) -> Batch:
+            self.seen.append(self.model.weight.detach().clone())
+            data, pixels = super().draw(place, generator)
+            return Batch(data * {5: 1e3, 6: 4.0}.get(place.step, 1.0), pixels)
+
+    task = Wild([])
+    task.optimizer = torch.optim.SGD(task.model.parameters(), lr=0.01)
+    task.rates = lambda _: (0.01,)  # type: ignore[method-assign, assignment]
+    trainer = loop(task, evaluations=0, clip=1.0)
+    trainer.run()
+    moved = [float((b - a).norm()) for a, b in itertools.pairwise(task.seen[:8])]
+    assert moved[5] == 0
+    assert 0 < moved[6] <= 0.01 * 1.001 * trainer.at.usual * 2
+
+
+def test_a_second_interruption_takes_effect_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Interruption() as interruption:
+        interrupt()
+        interrupt()  # at once after the first: the same
+        assert interruption.noted == signal.SIGINT
+        monkeypatch.setattr("ridecodec.training.interruption.PATIENCE", -1.0)
+        with pytest.raises(KeyboardInterrupt):
+            interrupt()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_progress_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ridecodec.training.trainer.REPORT_SECONDS", -1.0)
     seen: list[Report] = []
@@ -398,7 +428,7 @@ def same(first: Any, second: Any) -> bool:
         return len(first) == len(second) and all(map(same, first, second))
     if isinstance(first, Tensor):
         return torch.equal(first, second)
-    return bool(first == second)
+    return bool(first == second) or (first != first and second != second)
 
 
 def interrupt(*_: object) -> None:
@@ -536,7 +566,7 @@ def test_command_adds_layers(folder: Path) -> None:
         (("ride", "--sizes", "6,x"), 2, "no list of numbers"),
         (("ride", "--width", "4"), 2, "its width is odd"),
         (("ride", "--channel", "1"), 2, "channel 1 of 1"),
-        (("ride", "--rates", "0.1"), 2, "1 rates for 4 sizes"),
+        (("ride", "--rates", "0.1", "--sizes", "8,9"), 2, "1 rates for 2 sizes"),
         (("ride", "--start", "data/0.png"), 3, "data/0.png: not a checkpoint"),
         (("ride", "--config", "none.json"), 3, "none.json: cannot be read"),
         (("ride", "--sizes", "50", "--steps", "1"), 3, "50 x 50 pixels do not fit"),

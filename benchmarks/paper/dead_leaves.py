@@ -45,18 +45,18 @@ def _recurrent(minutes: float) -> Schedule:
 
 
 ROWS = (
-    Row("leaves-m12", "MCGSM, 12 comp.", 1.244, _mcgsm(12), _direct(1.5)),
-    Row("leaves-m32", "MCGSM, 32 comp.", 1.294, _mcgsm(32), _direct(2)),
-    Row("leaves-r1", "RIDE, 1 layer, 64 hid.", 1.402, RideConfig(layers=1), _recurrent(4.5)),
-    Row("leaves-ext", "RIDE, 1 layer, 64 hid., ext.", 1.416, RideConfig(layers=1, extended=True), _recurrent(4.5)),
-    Row("leaves-r2", "RIDE, 2 layers, 64 hid.", 1.438, RideConfig(layers=2), _recurrent(5), "leaves-r1"),
-    Row("leaves-r3", "RIDE, 3 layers, 64 hid.", 1.454, RideConfig(layers=3), _recurrent(5), "leaves-r2"),
+    Row("leaves-m12", "MCGSM, 12 comp.", 1.244, _mcgsm(12), _direct(0.7)),
+    Row("leaves-m32", "MCGSM, 32 comp.", 1.294, _mcgsm(32), _direct(0.9)),
+    Row("leaves-r1", "RIDE, 1 layer, 64 hid.", 1.402, RideConfig(layers=1), _recurrent(1.7)),
+    Row("leaves-ext", "RIDE, 1 layer, 64 hid., ext.", 1.416, RideConfig(layers=1, extended=True), _recurrent(1.7)),
+    Row("leaves-r2", "RIDE, 2 layers, 64 hid.", 1.438, RideConfig(layers=2), _recurrent(1.8), "leaves-r1"),
+    Row("leaves-r3", "RIDE, 3 layers, 64 hid.", 1.454, RideConfig(layers=3), _recurrent(1.8), "leaves-r2"),
     Row("leaves-eoride", "EoRIDE, 3 layers, 64 hid.", None, of="leaves-r3"),
 )
 FIGURE = (
-    *(Row(f"width-m{n}", f"MCGSM, {n} wide", None, _mcgsm(32, n), _direct(0.7)) for n in WIDTHS),
+    *(Row(f"width-m{n}", f"MCGSM, {n} wide", None, _mcgsm(32, n), _direct(0.3)) for n in WIDTHS),
     *(
-        Row(f"width-r{n}", f"RIDE, {n} wide", None, RideConfig(layers=1, hidden=32, width=n), _recurrent(1.2))
+        Row(f"width-r{n}", f"RIDE, {n} wide", None, RideConfig(layers=1, hidden=32, width=n), _recurrent(0.6))
         for n in WIDTHS
     ),
 )

@@ -1,7 +1,8 @@
-"""How long a training is, and the stages it has. Needs no torch."""
+"""What a training's loop is told, and what it counts. Needs no torch."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -14,3 +15,36 @@ class Plan:
     seconds: float
     ends: tuple[tuple[float, float], ...]
     """Of each stage: until when gradient steps are taken, and until when `Task.polish` may go on."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of the loop; `presets.Schedule` has the same names."""
+
+    evaluations: int = 30
+    patience: int | None = None
+    clip: float = 2.0
+    """Longest gradient, in usual ones; 0: any."""
+    seed: int = 1
+    bf16: bool = False
+    """Products in bfloat16, on a GPU."""
+
+
+@dataclass
+class Counters:
+    """All of the trainer's own state; what is saved of it."""
+
+    step: int = 0
+    stage: int = 0
+    turn: int = 0
+    seconds: float = 0.0
+    evaluated: int = 0
+    evaluated_at: int = -1
+    held: float = math.inf
+    best: float = math.inf
+    mark: float = math.inf
+    """The best at the last validation that patience counts."""
+    stale: int = 0
+    rate: float = math.nan
+    usual: float = math.nan
+    """Length of the gradient, on the average of the last steps."""

@@ -19,9 +19,10 @@ from ridecodec.models.ride.network import Ride, RideConfig
 from ridecodec.training import checkpoints, polish
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.patches import Patches
+from ridecodec.training.plan import Settings
 from ridecodec.training.presets import Schedule, learning_rates, plan
 from ridecodec.training.task import Batch, Place, Report, Task
-from ridecodec.training.trainer import Settings, Trainer
+from ridecodec.training.trainer import Trainer
 
 __all__ = ["RideTask", "Schedule", "check", "fit_whitening", "grow", "load", "margin", "train", "trim"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ridecodec.errors import InputError, UsageError
 from ridecodec.training import checkpoints
 from ridecodec.training.distributed import Workers
 from ridecodec.training.interruption import Interruption
-from ridecodec.training.plan import Plan
+from ridecodec.training.plan import Counters, Plan, Settings
 from ridecodec.training.task import Place, Report, Task
 
 SAVE_SECONDS = 120.0
@@ -32,39 +32,6 @@ WILD = 10.0
 """A gradient so many times longer than usual says nothing: maps of an LSTM can explode."""
 _STREAM = 0x9E3779B97F4A7C15
 """Between the seeds of two processes."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Of the loop; `presets.Schedule` has the same names."""
-
-    evaluations: int = 30
-    patience: int | None = None
-    clip: float = 2.0
-    """Longest gradient, in usual ones; 0: any."""
-    seed: int = 1
-    bf16: bool = False
-    """Products in bfloat16, on a GPU."""
-
-
-@dataclass
-class _Counters:
-    """All of the trainer's own state; what is saved of it."""
-
-    step: int = 0
-    stage: int = 0
-    turn: int = 0
-    seconds: float = 0.0
-    evaluated: int = 0
-    evaluated_at: int = -1
-    held: float = math.inf
-    best: float = math.inf
-    mark: float = math.inf
-    """The best at the last validation that patience counts."""
-    stale: int = 0
-    rate: float = math.nan
-    usual: float = math.nan
-    """Length of the gradient, on the average of the last steps."""
 
 
 class _Objective(nn.Module):
@@ -100,7 +67,7 @@ class Trainer:
         self.progress = progress if group.first else None
         self.generator = torch.Generator(group.device)
         self.generator.manual_seed((settings.seed + group.rank * _STREAM) % 2**63)
-        self.at = _Counters()
+        self.at = Counters()
         # a short clock is not to be spent on validation
         seldom = math.inf if plan.steps is not None else plan.seconds / LEAST_SECONDS
         self._evaluations = int(min(settings.evaluations, seldom))
@@ -298,7 +265,7 @@ class Trainer:
         self.task.model.load_state_dict(state["current"])
         self.task.optimizer.load_state_dict(state["optimizer"])
         checkpoints.set_random_state(self.generator, state["random"][self.group.rank])
-        self.at = _Counters(**state["counters"])
+        self.at = Counters(**state["counters"])
         if math.isfinite(self.at.rate):
             self._mean = torch.tensor(self.at.rate, device=self.group.device)
         if math.isfinite(self.at.best):

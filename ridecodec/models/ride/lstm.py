@@ -7,14 +7,17 @@ the left and upper neighbours of its rows; H + W - 1 steps evaluate a batch of a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-MEMORY_LIMIT = 4.0
+T = TypeVar("T")
+
+MEMORY_LIMIT = 1.25
 """Memory cells stop here: both forget gates open would let them grow without end over a large picture."""
 EXPLOSION = 30.0
 """A memory cell's gradient stops at this many times the root mean square of what comes from above."""
@@ -65,81 +68,97 @@ def packing(height: int, width: int) -> tuple[Tensor, Tensor]:
     return order, back
 
 
+def _edges(step: _Step | None, batch: int, left: T, up: T, start: int) -> Iterator[tuple[T, slice, slice]]:
+    """Of a diagonal its rows that are neighbours of the next one's, and those, counted from row ``start``; with what is
+    given for the side on which they stand. Nothing before the first diagonal."""
+    if step is None:
+        return
+    for given, own, following in ((left, step.own_left, step.next_left), (up, step.own_up, step.next_up)):
+        target = slice(following[0] * batch - start, following[1] * batch - start)
+        yield given, slice(own[0] * batch, own[1] * batch), target
+
+
 class _Recurrence(torch.autograd.Function):
-    """The recurrence over a packed map, with its gradient written out: no graph of H + W steps is kept."""
+    """The layer over a packed map, with its gradient written out: no graph of H + W steps is kept."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, height: int, width: int) -> Tensor:
-        """``inputs`` [H * W * B, 5 F], ``weight`` [2 F or 4 F, 5 F] -> h [H * W * B, F]."""
-        batch, hidden, inner = len(inputs) // (height * width), inputs.shape[1] // GATES, len(weight)
-        gates = inputs.clone()
-        # [h left, h above, c left, c above] of every position
-        before = inputs.new_zeros(len(inputs), 4 * hidden)
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, height: int, width: int) -> Tensor:
+        """``inputs`` [H * W * B, n], ``weight`` [n + 2 F or n + 4 F, 5 F], ``bias`` [5 F] -> h [H * W * B, F]."""
+        size, hidden = inputs.shape[1], len(bias) // GATES
+        batch = len(inputs) // (height * width)
+        # [inputs, h left, h above; where they are inputs too c left, c above] of every position
+        past = inputs.new_zeros(len(inputs), len(weight))
+        past[:, :size] = inputs
+        gates = inputs.new_empty(len(inputs), GATES * hidden)
         memory, output = inputs.new_empty(2, len(inputs), hidden).unbind()
         product = inputs.new_empty(min(height, width) * batch, hidden)
+        before: _Step | None = None
         for step in _steps(height, width):
             own = slice(step.begin * batch, step.end * batch)
-            past = before[own]
-            now = gates[own].addmm_(past[:, :inner], weight)
+            now = torch.addmm(bias, past[own], weight, out=gates[own])
             g, o, i, up, left = now.split(hidden, 1)
             g.tanh_()
             now[:, hidden:].sigmoid_()
             c = torch.mul(g, i, out=memory[own])
-            c.addcmul_(past[:, 2 * hidden : 3 * hidden], left).addcmul_(past[:, 3 * hidden :], up)
+            for gate, source, target in _edges(before, batch, left, up, own.start):
+                c[target].addcmul_(memory[source], gate[target])
             c.clamp_(-MEMORY_LIMIT, MEMORY_LIMIT)
             torch.tanh(torch.mul(c, o, out=product[: len(c)]), out=output[own])
-            for k, mine, theirs in ((0, step.own_left, step.next_left), (1, step.own_up, step.next_up)):
-                source, target = slice(mine[0] * batch, mine[1] * batch), slice(theirs[0] * batch, theirs[1] * batch)
-                before[target, k * hidden : (k + 1) * hidden] = output[source]
-                before[target, (2 + k) * hidden : (3 + k) * hidden] = memory[source]
-        ctx.save_for_backward(gates, before, memory, output, weight)
-        ctx.size = (height, width)
+            for k, source, target in _edges(step, batch, 0, 1, 0):
+                at = size + k * hidden
+                past[target, at : at + hidden] = output[source]
+                if len(weight) > size + 2 * hidden:
+                    past[target, at + 2 * hidden : at + 3 * hidden] = memory[source]
+            before = step
+        ctx.save_for_backward(gates, past, memory, output, weight)
+        ctx.size = (height, width, size)
         return output
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        gates, before, memory, output, weight = ctx.saved_tensors
-        height, width = ctx.size
-        batch, hidden, inner = len(gates) // (height * width), gates.shape[1] // GATES, len(weight)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+        gates, past, memory, output, weight = ctx.saved_tensors
+        height, width, size = ctx.size
+        hidden, batch = output.shape[1], len(output) // (height * width)
+        wanted = ctx.needs_input_grad[0]
+        first = 0 if wanted else size  # of the columns of past that need gradients
+        turned = weight[first:].T.contiguous()
+        back = past.new_empty(len(past) if wanted else min(height, width) * batch, len(weight) - first)
         to_output, to_memory = grads[0].clone(), torch.zeros_like(memory)
         to_gates = torch.empty_like(gates)
         most = EXPLOSION * float(to_output.square().mean().sqrt())
-        scratch = gates.new_empty(4, min(height, width) * batch, hidden)
-        back = gates.new_empty(len(scratch[0]), inner)
-        for step in reversed(_steps(height, width)):
+        a = gates.new_empty(min(height, width) * batch, hidden)
+        steps = _steps(height, width)
+        for index in range(len(steps) - 1, -1, -1):
+            step, before = steps[index], steps[index - 1] if index else None
             own = slice(step.begin * batch, step.end * batch)
             count = own.stop - own.start
-            for k, mine, theirs in ((0, step.own_left, step.next_left), (1, step.own_up, step.next_up)):
-                first = step.end * batch
-                source, target = (
-                    slice(mine[0] * batch, mine[1] * batch),
-                    slice(theirs[0] * batch - first, theirs[1] * batch - first),
-                )
-                if source.start < source.stop:
-                    to_output[source] += back[target, k * hidden : (k + 1) * hidden]
-                    to_memory[source] += scratch[2 + k][target]
-                    if inner > 2 * hidden:
-                        to_memory[source] += back[target, (2 + k) * hidden : (3 + k) * hidden]
             g, o, i, up, left = gates[own].split(hidden, 1)
             dg, do, di, dup, dleft = to_gates[own].split(hidden, 1)
-            a, dc = scratch[0][:count], to_memory[own]
-            torch.ops.aten.tanh_backward.grad_input(to_output[own], output[own], grad_input=a)
-            dc.addcmul_(a, o)
+            b, dc, c = a[:count], to_memory[own], memory[own]
+            torch.ops.aten.tanh_backward.grad_input(to_output[own], output[own], grad_input=b)
+            dc.addcmul_(b, o)
             dc.clamp_(-most, most)
-            torch.ops.aten.hardtanh_backward.grad_input(dc, memory[own], -MEMORY_LIMIT, MEMORY_LIMIT, grad_input=dc)
-            torch.ops.aten.sigmoid_backward.grad_input(a.mul_(memory[own]), o, grad_input=do)
-            past = before[own]
-            for grad, value, gate, other in (
-                (dg, torch.ops.aten.tanh_backward, g, i),
-                (di, torch.ops.aten.sigmoid_backward, i, g),
-                (dleft, torch.ops.aten.sigmoid_backward, left, past[:, 2 * hidden : 3 * hidden]),
-                (dup, torch.ops.aten.sigmoid_backward, up, past[:, 3 * hidden :]),
-            ):
-                value.grad_input(torch.mul(dc, other, out=a), gate, grad_input=grad)
-            torch.mul(dc, left, out=scratch[2][:count])
-            torch.mul(dc, up, out=scratch[3][:count])
-            torch.mm(to_gates[own], weight.T, out=back[:count])
-        return to_gates, before[:, :inner].T @ to_gates, None, None
+            torch.ops.aten.hardtanh_backward.grad_input(dc, c, -MEMORY_LIMIT, MEMORY_LIMIT, grad_input=dc)
+            torch.ops.aten.sigmoid_backward.grad_input(b.mul_(c), o, grad_input=do)
+            torch.ops.aten.tanh_backward.grad_input(torch.mul(dc, i, out=b), g, grad_input=dg)
+            torch.ops.aten.sigmoid_backward.grad_input(torch.mul(dc, g, out=b), i, grad_input=di)
+            if before is None:
+                to_gates[own, 3 * hidden :].zero_()
+            for (gate, grad), source, target in _edges(before, batch, (left, dleft), (up, dup), own.start):
+                # where there is no neighbour its gate has no gradient
+                grad[: target.start].zero_()
+                grad[target.stop :].zero_()
+                part = torch.mul(dc[target], memory[source], out=b[: target.stop - target.start])
+                torch.ops.aten.sigmoid_backward.grad_input(part, gate[target], grad_input=grad[target])
+                to_memory[source].addcmul_(dc[target], gate[target])
+            rows = back[own] if wanted else back[:count]
+            torch.mm(to_gates[own], turned, out=rows)
+            for k, source, target in _edges(before, batch, 0, 1, own.start):
+                at = size - first + k * hidden
+                to_output[source] += rows[target, at : at + hidden]
+                if len(weight) > size + 2 * hidden:
+                    to_memory[source] += rows[target, at + 2 * hidden : at + 3 * hidden]
+        return back[:, :size] if wanted else None, past.T @ to_gates, to_gates.sum(0), None, None
 
 
 class SpatialLSTM(nn.Module):
@@ -156,5 +175,6 @@ class SpatialLSTM(nn.Module):
 
     def forward(self, packed: Tensor, height: int, width: int) -> Tensor:
         """Inputs of a packed map [H * W * B, inputs] -> its hidden units h [H * W * B, hidden]."""
-        result: Tensor = _Recurrence.apply(self.input(packed), self.recurrent, height, width)  # type: ignore[no-untyped-call]
+        weight = torch.cat([self.input.weight.T, self.recurrent])
+        result: Tensor = _Recurrence.apply(packed, weight, self.input.bias, height, width)  # type: ignore[no-untyped-call]
         return result
