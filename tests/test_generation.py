@@ -279,9 +279,9 @@ def test_texture_is_cut_into_sixteen_regions() -> None:
         split(texture[:, :150], seed=4)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_texture_is_learnt_and_sampled(channels: int) -> None:
-    """An MCGSM of stripes knows them within seconds, and its samples stay between the texture's percentiles."""
+def test_texture_is_learnt_and_sampled() -> None:
+    """An MCGSM of stripes knows them at once, and its samples stay between the texture's percentiles."""
+    channels = 3  # the command line's test has one
     stripes = np.where(np.arange(160) // 2 % 2, 60, 180)[:, None] + noise(channels, 160, 160, top=8)
     stripes = stripes.astype(np.uint8)
     options = {"components": 2, "features": 4, "width": 5}

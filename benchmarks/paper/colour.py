@@ -27,8 +27,8 @@ from ridecodec.training.ride import Schedule
 CHANNELS = ("green", "red", "blue")
 NAME = "ride-rgb"
 BESIDE = "photo"
-CONFIG = RideConfig(channels=3, layers=1)
-SCHEDULE = Schedule(minutes=15, rate=0.015, pixels=10_000)
+CONFIG = RideConfig(channels=3, layers=1, hidden=32)
+SCHEDULE = Schedule(minutes=7, rate=0.012, mcgsm_rate=0.01, sizes=(14, 20, 28, 40))
 ROWS = tuple(
     Row(f"{NAME}-{channel}", f"RIDE, {channel}", None, replace(CONFIG, channel=number), SCHEDULE)
     for number, channel in enumerate(CHANNELS)

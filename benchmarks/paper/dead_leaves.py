@@ -37,11 +37,11 @@ def _mcgsm(components: int, width: int = 9) -> RideConfig:
 
 
 def _direct(minutes: float) -> Schedule:
-    return Schedule(minutes=minutes, pixels=4096, sizes=(8,), mcgsm_rate=0.03, warmup=100)
+    return Schedule(minutes=minutes, pixels=4096, sizes=(8,), mcgsm_rate=0.03, warmup=100, evaluations=3)
 
 
 def _recurrent(minutes: float) -> Schedule:
-    return Schedule(minutes=minutes, pixels=6000, rate=0.015, mcgsm_rate=0.02, warmup=100)
+    return Schedule(minutes=minutes, pixels=6000, rate=0.015, mcgsm_rate=0.02, warmup=100, evaluations=3)
 
 
 ROWS = (
