@@ -99,7 +99,7 @@ def test_a_layer_computes_in_integers(
     assert out.tolist() == [
         [floor(Fraction(sum(a * b for a, b in zip(w, i, strict=True)) + c, 2**e)) for i in inputs] for w, c, e in rows
     ]
-    instead = out.new_full(out.shape, -5.0)
+    instead = (-5 * made.scale).expand(out.shape)
     assert torch.equal(made(x, plus=instead), ExactLinear("test", weight, torch.full_like(bias, -5), exponent, 127)(x))
 
 

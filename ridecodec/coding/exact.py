@@ -1,7 +1,8 @@
 """Exact arithmetic: integers held in float tensors, and the proof that they stay exact.
 
 A matrix product of integers in floating point is exact in any order of summation while every partial sum stays
-below 2^24 (float32) or 2^53 (float64). `ExactLinear` proves that bound from its weights when a model is loaded.
+below 2^24 (float32) or 2^53 (float64). `ExactLinear` proves that bound from its weights when a model is loaded. What
+is divided by a power of two afterwards may be divided before: the digits are the same.
 """
 
 from __future__ import annotations
@@ -58,8 +59,9 @@ class ExactLinear:
             )
         self.name = name
         self.dtype = dtype or fitting[0]
-        self.weight, self.bias = weight.to(self.dtype), bias.to(self.dtype)[:, None]
         self.scale = torch.tensor([1 / (1 << int(e)) for e in exponent], dtype=self.dtype)[:, None]
+        self.weight = weight.to(self.dtype) * self.scale
+        self.bias = bias.to(self.dtype)[:, None] * self.scale
 
     def to(self, device: torch.device) -> ExactLinear:
         """Move the weights."""
@@ -67,9 +69,13 @@ class ExactLinear:
         return self
 
     def __call__(self, x: Tensor, plus: Tensor | None = None) -> Tensor:
-        """[in, m] -> [out, m], integers in the layer's dtype. ``plus`` [out, m] takes the bias's place."""
-        start = self.bias if plus is None else plus.to(self.dtype)
-        return torch.addmm(start, self.weight, x.to(self.dtype)).mul_(self.scale).floor_()
+        """[in, m] -> [out, m], integers in the layer's dtype. ``plus`` [out, m], integers times `scale`, takes the
+        bias's place."""
+        return self.sums(x, plus).floor_()
+
+    def sums(self, x: Tensor, plus: Tensor | None = None) -> Tensor:
+        """As a call, but not rounded down: multiples of `scale`."""
+        return torch.addmm(self.bias if plus is None else plus.to(self.dtype), self.weight, x.to(self.dtype))
 
 
 def quantise(

@@ -40,6 +40,7 @@ class GaussianTables:
         if not (rises and falls and exponential[-1] >= 0):
             raise ModelRefusedError("the tables of the Gaussian mixtures are out of range; export the model again")
         self.normal, self.exponential = normal.int(), exponential.double()
+        self.middle = torch.tensor(float(_STEPS // 2))
 
     @staticmethod
     def make() -> dict[str, Tensor]:
@@ -55,7 +56,7 @@ class GaussianTables:
 
     def to(self, device: torch.device) -> GaussianTables:
         """Move the tables."""
-        for name in ("normal", "exponential"):
+        for name in ("normal", "exponential", "middle"):
             setattr(self, name, getattr(self, name).to(device))
         return self
 
@@ -64,8 +65,8 @@ class GaussianTables:
         behind = (logits.amax(0) - logits).clamp_(max=len(self.exponential) - 1).int()
         mass = self.exponential.index_select(0, behind.view(-1)).view(behind.shape).cumsum(0)
         # at most 2^25 times 2^23: exact
-        reciprocal = torch.div(1 << (WEIGHT_BITS + 24), mass[-1].long(), rounding_mode="floor").double()
-        share = mass.mul_(reciprocal).mul_(2.0**-24).floor_().int()
+        reciprocal = torch.div(1 << (WEIGHT_BITS + 24), mass[-1].long(), rounding_mode="floor").double().mul_(2.0**-24)
+        share = mass.mul_(reciprocal).int()
         share[-1] = 1 << WEIGHT_BITS
         return torch.cat([share[:1], share[1:] - share[:-1]])
 
@@ -88,7 +89,7 @@ class GaussianMixture(Distribution):
     def cumulative(self, edges: Tensor) -> Tensor:
         offset = edges[:, None, None] - self.means  # [E, C, 1, m]
         # exact wherever it is not clamped: 14 bits before the point and 10 behind it
-        index = (offset * self.inverses).add_(_STEPS // 2).clamp_(0, _STEPS).int()  # [E, C, S, m]
+        index = torch.addcmul(self.tables.middle, offset, self.inverses).clamp_(0, _STEPS).int()  # [E, C, S, m]
         mass = self.tables.normal.index_select(0, index.view(-1)).view(len(index), -1, index.shape[-1])
         below = mass.mul_(self.weights).sum(1, dtype=torch.int32)
         return below - ((below >> 10) * (_LOST >> 10) >> 10)

@@ -94,7 +94,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "flips": 2,
             "lbfgs": 500,
             "evaluations": 0,
-            "patience": 1,
+            "patience": 2,
         },
     },
     "mcgsm": {

@@ -73,8 +73,9 @@ class _Net:
             return ExactLinear(name, weight, bias, exponent, limit, plus, dtype).to(device)
 
         self.first = layer("first", INPUT_LIMIT, embedded)
-        self.scale_level = scale_level.to(device, self.first.dtype)  # [SCALE_BINS * LEVELS, width]
-        self.place = places.to(device, self.first.dtype)  # [PLACES, width]
+        scale_level, places = (x.to(device, self.first.dtype) for x in (scale_level, places))
+        self.scale_level = scale_level * self.first.scale.T  # [SCALE_BINS * LEVELS, width]
+        self.place = places * self.first.scale.T  # [PLACES, width]
         width = self.first.weight.shape[0]
         self.second = layer("second", ACTIVATION_TOP)
         self.heads, self.outputs, self.linear = [], [], []
@@ -116,7 +117,7 @@ class _Net:
         weight = self.from_coded[channel]
         part = begun[channel * len(weight) : (channel + 1) * len(weight)]
         out = torch.addmm(part, weight, torch.cat(coded).to(weight.dtype))
-        return out.mul_(self.heads[channel].scale.to(out.dtype)).floor_().clamp_(0, ACTIVATION_TOP)
+        return out.floor_().clamp_(0, ACTIVATION_TOP)
 
 
 class Photo(ContextModel):

@@ -29,21 +29,18 @@ class LinearExperts:
         dtype = torch.float64 if wide else torch.float32
         self.matrix = torch.zeros(len(tiles), features.channels * self.rows, count, dtype=dtype, device=device)
         self.extra: list[Tensor] = []  # for each channel [B, rows, channel]
-        self.scale: list[Tensor] = []  # for each channel [rows, 1]
         for c in range(features.channels):
             fitted = torch.from_numpy(np.stack([t[c] for t in tiles])).to(device, dtype).flatten(1, 2)  # [B, 8, n]
+            fitted *= 2.0 ** (2 - COEFFICIENT_BITS)
             taps = features.expert_taps[c]
             part = self.matrix[:, c * self.rows : (c + 1) * self.rows]
             part[:, :_FITTED, taps] = fitted[:, :, : len(taps)]
             extra = fitted[:, :, len(taps) :]
-            scale = torch.full((_FITTED, 1), 2.0 ** (2 - COEFFICIENT_BITS), dtype=dtype, device=device)
             if learned:
                 weight = learned[c].weight.to(dtype)
                 part[:, _FITTED:] = weight[:, :count]
                 extra = torch.cat([extra, weight[None, :, count:].expand(len(tiles), -1, -1)], 1)
-                scale = torch.cat([scale, learned[c].scale.to(dtype)])
             self.extra.append(extra)
-            self.scale.append(scale)
 
     def begin(self, d2: Tensor) -> Tensor:
         """Context's part of all experts' sums: d2 [C * taps, m] -> [B, C * rows, m / B]."""
@@ -60,7 +57,7 @@ class LinearExperts:
         if channel:
             before = u.to(part.dtype).view(channel, len(begun), -1).transpose(0, 1)
             part = torch.baddbmm(part, self.extra[channel], before)
-        part = (part * self.scale[channel]).floor_().float().transpose(0, 1).reshape(self.rows, -1)  # [rows, m]
+        part = part.floor().float().transpose(0, 1).reshape(self.rows, -1)  # [rows, m]
         fitted = part[:_FITTED].view(EXPERT_SETS, GROUPS, -1)
         return fitted.gather(1, groups[:, None])[:, 0], part[_FITTED:]
 

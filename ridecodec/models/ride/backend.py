@@ -20,7 +20,7 @@ from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
 from ridecodec.models.base import Backend, Rows, Stepper, refuse_side_information
 from ridecodec.models.gaussian import MEAN_LIMIT, GaussianMixture, GaussianTables, check_inverses
-from ridecodec.models.ride.memory import MEMORY_TOP, OUTPUT_BITS, LSTMTables, Memory
+from ridecodec.models.ride.memory import MEMORY_TOP, OUTPUT_BITS, LSTMTables, Memory, starts
 from ridecodec.models.ride.network import Ride, RideConfig
 
 INPUT_LIMIT = 255
@@ -39,8 +39,11 @@ class _Net:
         self.lstm = lstm
         taps, hidden = len(config.taps), config.hidden
 
-        def layer(name: str, limit: Tensor | float, dtype: torch.dtype | None = None) -> ExactLinear:
+        def layer(
+            name: str, limit: Tensor | float, dtype: torch.dtype | None = None, start: Tensor | float = 0
+        ) -> ExactLinear:
             weight, bias, exponent = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent"))
+            bias = bias + start * torch.exp2(exponent.double())
             return ExactLinear(name, weight, bias, exponent, limit, dtype=dtype).to(device)
 
         pixels = torch.full((taps,), float(INPUT_LIMIT))
@@ -48,7 +51,8 @@ class _Net:
         cells = torch.full((2 * hidden if config.extended else 0,), float(MEMORY_TOP))
         self.layers = []
         for k in range(config.layers):
-            self.layers.append(layer(f"lstm.{k}", torch.cat([units if k else pixels, units, units, cells])))
+            limit = torch.cat([units if k else pixels, units, units, cells])
+            self.layers.append(layer(f"lstm.{k}", limit, start=starts(hidden)))
         state = units if config.layers else pixels
         self.features = layer("features", state)
         self.gate = layer("gate", float(FEATURE_LIMIT**2), torch.float64)
@@ -117,14 +121,13 @@ class RideBackend(Backend):
         out = torch.empty(height * width, net.config.hidden, dtype=torch.int16, device=self.device)
         memory = Memory(net.layers, net.lstm, net.config, 1, 1, height, self.device)
         shifts = layout.shifts(self._taps(net)).to(self.device)
-        first = layout.positions(0, 1)[0] + torch.arange(height) * layout.stride  # of each row
-        rows = torch.arange(height)
+        first = layout.positions(0, 1)[0] + torch.arange(height) * (layout.stride - 1)  # of each row, without its t
+        step = width - 1  # from a front's pixel to its next, in raster order
         for t in range(height + width - 1):
             y0, y1 = max(0, t - width + 1), min(height, t + 1)
-            x = t - rows[y0:y1]
-            taps = flat.take(shifts[:, None] + (first[y0:y1] + x).to(self.device))
+            taps = flat.take(shifts[:, None] + (first[y0:y1] + t).to(self.device))
             state = memory.step(t, y0, y1, _inputs(taps))
-            out[(rows[y0:y1] * width + x).to(self.device)] = state.T.to(torch.int16)
+            out[t + y0 * step :: step or 1][: y1 - y0] = state.T
         return out
 
     def stepper(self, channels: int, height: int, width: int, sides: list[bytes]) -> Stepper:

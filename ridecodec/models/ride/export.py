@@ -24,7 +24,7 @@ from ridecodec.models.gaussian import LOGIT_UNIT, MEAN_UNIT, GaussianTables, inv
 from ridecodec.models.ride.backend import FEATURE_LIMIT, FEATURE_UNIT, INPUT_LIMIT
 from ridecodec.models.ride.lstm import MEMORY_LIMIT, SpatialLSTM
 from ridecodec.models.ride.mcgsm import MCGSM
-from ridecodec.models.ride.memory import GATE_BITS, OUTPUT_BITS, PRE_UNIT, LSTMTables
+from ridecodec.models.ride.memory import GATE_BITS, OUTPUT_BITS, PRE_UNIT, LSTMTables, starts
 from ridecodec.models.ride.network import Ride, RideConfig
 from ridecodec.training import checkpoints
 
@@ -130,7 +130,7 @@ def integers(net: Ride) -> dict[str, Tensor]:
         weight = torch.cat([weight, layer.recurrent.T * units], 1)
         limits = torch.cat([_limits(config, deep=k > 0), 1 / units])
         limits[len(limits) - len(units) + 2 * layer.hidden :] *= MEMORY_LIMIT
-        layers[f"lstm.{k}"] = quantise(weight * PRE_UNIT, bias * PRE_UNIT, limits, half=False)
+        layers[f"lstm.{k}"] = quantise(weight * PRE_UNIT, bias * PRE_UNIT, limits, starts(layer.hidden), half=False)
     limits = _limits(config, deep=config.layers > 0)
     project, shift = whiten, offset
     if config.layers:

@@ -21,7 +21,8 @@ OUTPUT_BITS = 9
 _RANGE = 8
 _MIDDLE = _RANGE * PRE_UNIT
 _ENTRIES = 2 * _MIDDLE
-_HALF = float(1 << (GATE_BITS - 1))
+_TANH = slice(0, _ENTRIES)
+_SIGMOID = slice(_ENTRIES, 2 * _ENTRIES)
 MEMORY_TOP = int(MEMORY_LIMIT * (1 << GATE_BITS))
 
 
@@ -29,7 +30,7 @@ class LSTMTables:
     """tanh and sigmoid for the gates, and tanh for the hidden units; made once at export."""
 
     def __init__(self, gates: Tensor, output: Tensor) -> None:
-        """``gates`` [2 * entries], tanh before sigmoid; ``output`` [entries]. ModelRefusedError for other tables."""
+        """``gates`` int [2 * entries], tanh before sigmoid; ``output`` int [entries]. ModelRefusedError for others."""
         top = 1 << GATE_BITS
         fits = gates.shape == (2 * _ENTRIES,) and output.shape == (_ENTRIES,)
         if (
@@ -40,6 +41,7 @@ class LSTMTables:
         ):
             raise ModelRefusedError("the tables of the LSTM are out of range; export the model again")
         self.gates, self.output = gates.float(), output.float()
+        self.gates[_SIGMOID] /= top  # exact, and their products then need no shift
 
     @staticmethod
     def make() -> dict[str, Tensor]:
@@ -55,6 +57,12 @@ class LSTMTables:
         """Move the tables."""
         self.gates, self.output = self.gates.to(device), self.output.to(device)
         return self
+
+
+def starts(hidden: int) -> Tensor:
+    """Of each gate the table's entry for argument 0, int64 [5 hidden]."""
+    firsts = torch.tensor([_TANH.start] + (GATES - 1) * [_SIGMOID.start])
+    return firsts.repeat_interleave(hidden) + _MIDDLE
 
 
 class Memory:
@@ -73,13 +81,12 @@ class Memory:
         height: int,
         device: torch.device,
     ) -> None:
+        """``layers``: with `starts` in their biases."""
         self.layers, self.tables, self.hidden, self.extended = layers, tables, config.hidden, config.extended
         self.slope = slope
         # of each layer the hidden units, then the memory cells
         self.ring = torch.zeros(slope, len(layers), 2 * config.hidden, tiles, height + 1, device=device)
-        start = torch.full((GATES * config.hidden, 1), float(_MIDDLE + _ENTRIES))
-        start[: config.hidden] = _MIDDLE
-        self.start = start.to(device)
+        self.half, self.middle = torch.tensor(0.5, device=device), torch.tensor(float(_MIDDLE), device=device)
 
     def step(self, t: int, y0: int, y1: int, inputs: Tensor) -> Tensor:
         """Front ``t``, rows [y0, y1) of every tile: inputs [n, m] -> the last layer's hidden units [hidden, m]."""
@@ -91,12 +98,14 @@ class Memory:
             seen = [below, left[k, :hidden], up[k, :hidden]]
             if self.extended:
                 seen += [left[k, hidden:], up[k, hidden:]]
-            argument = layer(torch.cat(seen)).clamp_(-_MIDDLE, _MIDDLE - 1).add_(self.start).int()
-            gates = self.tables.gates.index_select(0, argument.view(-1)).view(argument.shape)
+            argument = layer.sums(torch.cat(seen))
+            argument[:hidden].clamp_(_TANH.start, _TANH.stop - 1)
+            argument[hidden:].clamp_(_SIGMOID.start, _SIGMOID.stop - 1)
+            gates = self.tables.gates.index_select(0, argument.int().view(-1)).view(argument.shape)
             g, o, i, above, beside = gates.split(hidden)
-            c = torch.addcmul(torch.addcmul(_HALF + g * i, left[k, hidden:], beside), up[k, hidden:], above)
-            c = c.mul_(2.0**-GATE_BITS).floor_().clamp_(-MEMORY_TOP, MEMORY_TOP)
-            argument = (c * o).mul_(PRE_UNIT * 2.0 ** (-2 * GATE_BITS)).floor_().add_(_MIDDLE).int()
+            c = torch.addcmul(self.half, g, i).addcmul_(left[k, hidden:], beside).addcmul_(up[k, hidden:], above)
+            c = c.floor_().clamp_(-MEMORY_TOP, MEMORY_TOP)
+            argument = torch.addcmul(self.middle, c, o).int()
             below = self.tables.output.index_select(0, argument.view(-1)).view(argument.shape)
             fresh.append(torch.cat([below, c]))
         slot[..., y0 + 1 : y1 + 1] = torch.stack(fresh).view(*slot.shape[:3], -1)
