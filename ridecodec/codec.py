@@ -152,10 +152,6 @@ def decode(
     card = registry.find(header.model, header.model_hash)
     if len(channels) not in card.channels:
         raise DamagedError(f"the header is damaged: the model {card.name!r} codes {card.pictures} pictures only")
-    if len(channels) not in card.channels:
-        raise DamagedError(
-            f"the header is damaged: the model {card.name!r} does not code {header.colour.name} pictures"
-        )
     backend = registry.load(card, registry.pick_device(device))
     tiles = _covering(header, area)
     meter = _Meter(progress, sum(boxes[i].width * boxes[i].height for i in tiles), len(channels))

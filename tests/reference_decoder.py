@@ -334,12 +334,16 @@ def ride(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray], configs: li
     half = configs[0]["width"] // 2
     rows = configs[0]["height"] or half + 1
     near = [(dy, dx) for dy in range(1 - rows, 1) for dx in range(-half, half + 1) if dy < 0 or dx < 0]
-    around = np.concatenate([tile.around(c, y, x, near) for c in range(tile.channels)])
+    samples = np.array([tile.around(c, y, x, near) for c in range(tile.channels)])
+    around = 2 * samples.ravel() - 255
+    if configs[0]["indicators"]:
+        outside = np.array([y + dy < 0 or not 0 <= x + dx < tile.width for dy, dx in near])
+        around = np.append(np.where(outside, 0, 2 * samples - 255), outside)
     if tile.memory is None:
         tile.memory = {}
     for c, config in enumerate(configs):
         own = np.array([tile.planes[k, y, x] for k in range(c)], int)
-        pixels = 2 * np.concatenate([around, own]) - 255
+        pixels = np.append(around, 2 * own - 255)
         below = state = pixels
         for k in range(config["layers"]):
             zero = (np.zeros(config["hidden"], int), np.zeros(config["hidden"], int))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import example, given
@@ -13,6 +15,8 @@ from ridecodec.models.gradient import NEAR
 from ridecodec.models.photo.features import FAN
 
 INITIAL = -7.0
+OUTSIDE = torch.tensor([-3.0, -4.0])
+"""Constants around the two planes."""
 
 causal = st.one_of(
     st.tuples(st.just(0), st.integers(-5, -1)),
@@ -96,26 +100,38 @@ def test_raster_layout(offsets: list[Offset], height: int, width: int) -> None:
     planes = numbered(1, height, width)[:, 0]
     layout = RasterLayout(hood, height, width)
     extended = layout.extend(planes, INITIAL)
-    assert extended.shape == (2, layout.plane)
+    surrounded = layout.surround(planes, OUTSIDE)
+    assert extended.shape == surrounded.shape == (2, layout.plane)
     y0 = height // 2
     positions = torch.cat([layout.positions(0, y0), layout.positions(y0, height)])
-    for plane, flat in zip(planes, extended, strict=True):
-        found = torch.stack([flat[positions + layout.shift(o)] for o in offsets], 1).tolist()
+    for p, plane in enumerate(planes):
+        found = torch.stack([extended[p, positions + layout.shift(o)] for o in offsets], 1).tolist()
         assert found == [taps(plane, offsets, y, x, hood.slope) for y in range(height) for x in range(width)]
+        found = torch.stack([surrounded[p, positions + layout.shift(o)] for o in offsets], 1).tolist()
+        for at, (y, x) in enumerate(itertools.product(range(height), range(width))):
+            near = [(y + dy, x + dx) for dy, dx in offsets]
+            inside = [0 <= v < height and 0 <= u < width for v, u in near]
+            wanted = [float(plane[place] if there else OUTSIDE[p]) for place, there in zip(near, inside, strict=True)]
+            assert found[at] == wanted
 
 
-def check_front_layout(offsets: list[Offset], tiles: int, height: int, width: int) -> None:
+def check_front_layout(
+    offsets: list[Offset], tiles: int, height: int, width: int, outside: torch.Tensor | None = None
+) -> None:
     """Feed a batch of tiles front by front; what it gives is what the raster layout has."""
     hood = Neighbourhood.of(offsets)
     planes = numbered(tiles, height, width)
-    layout = FrontLayout(hood, height, width, tiles)
-    buffer = layout.blank([INITIAL, INITIAL], torch.device("cpu"))
+    layout = FrontLayout(hood, height, width, tiles, outside)
+    buffer = layout.blank([INITIAL, INITIAL] if outside is None else outside.tolist(), torch.device("cpu"))
     assert buffer.shape == (2, layout.window, tiles, layout.rows)
     shifts = torch.tensor([p * layout.plane + layout.shift(o) for p in range(2) for o in offsets])
     index = shifts[:, None, None] + layout.positions()
 
     raster = RasterLayout(hood, height, width)
-    extended = raster.extend(planes.flatten(0, 1), INITIAL).view(2, tiles, -1)
+    if outside is None:
+        extended = raster.extend(planes.flatten(0, 1), INITIAL).view(2, tiles, -1)
+    else:
+        extended = raster.surround(planes.flatten(0, 1), outside.repeat_interleave(tiles)).view(2, tiles, -1)
     at = torch.stack([raster.positions(0, height) + raster.shift(o) for o in offsets])
     wanted = extended[:, :, at].view(2, tiles, len(offsets), height, width)
 
@@ -136,6 +152,7 @@ def check_front_layout(offsets: list[Offset], tiles: int, height: int, width: in
 @example([(-1, 4)], 2, 9, 2)
 def test_front_layout(offsets: list[Offset], tiles: int, height: int, width: int) -> None:
     check_front_layout(offsets, tiles, height, width)
+    check_front_layout(offsets, tiles, height, width, OUTSIDE)
 
 
 @pytest.mark.parametrize("offsets", [[(0, -1)], [(0, -3), (-2, 3), (-1, -4)], list(FAN)])
@@ -144,3 +161,4 @@ def test_front_layout_moves_its_window(offsets: list[Offset], height: int, width
     hood = Neighbourhood.of(offsets)
     assert hood.fronts(height, width) > FrontLayout(hood, height, width, 1).window + FrontLayout.SPARE
     check_front_layout(offsets, 2, height, width)
+    check_front_layout(offsets, 2, height, width, OUTSIDE)

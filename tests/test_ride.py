@@ -36,6 +36,10 @@ VARIANTS = {
     "ride-2": replace(SMALL, layers=2, width=7),
     "ride-3-layers": replace(SMALL, layers=3),
     "ride-full": replace(SMALL, layers=1, features=None),
+    "mcgsm-indicators": replace(SMALL, width=9, indicators=True),
+    "mcgsm-full-indicators": replace(SMALL, height=1, features=None, indicators=True),
+    "ride-2-indicators": replace(SMALL, layers=2, width=7, indicators=True),
+    "ride-extended-indicators": replace(SMALL, layers=1, extended=True, indicators=True),
 }
 
 
@@ -81,15 +85,17 @@ def test_stepwise_is_teacher_forced(name: str) -> None:
     check_backend(model, tiles)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 3), (5, 40), (40, 3)])
-def test_odd_sizes(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("name", ["mcgsm-13", "ride-2", "mcgsm-indicators", "ride-2-indicators"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (9, 2), (2, 3), (5, 90), (90, 1), (40, 2), (40, 3)])
+def test_odd_sizes(name: str, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
-    check_backend(build([trained_like(VARIANTS["ride-2"])]), [rng.integers(0, 256, (1, *size), np.uint8)])
+    check_backend(build([trained_like(VARIANTS[name])]), list(rng.integers(0, 256, (2, 1, *size), np.uint8)))
 
 
+@pytest.mark.parametrize("indicators", [False, True])
 @pytest.mark.parametrize("layers", [0, 1])
-def test_colour(layers: int) -> None:
-    model = build(trained_set(replace(SMALL, channels=3, layers=layers)))
+def test_colour(layers: int, indicators: bool) -> None:
+    model = build(trained_set(replace(SMALL, channels=3, layers=layers, indicators=indicators)))
     check_backend(model, [coding_planes(picture(3, 12, 15))] * 2)
 
 
@@ -156,6 +162,8 @@ def test_networks_that_do_not_fit() -> None:
         pack(colour[::-1])
     with pytest.raises(UsageError, match="neighbourhoods"):
         pack([*colour[:2], trained_like(replace(SMALL, channels=3, channel=2, width=7))])
+    with pytest.raises(UsageError, match="neighbourhoods"):
+        pack([*colour[:2], trained_like(replace(SMALL, channels=3, channel=2, indicators=True))])
 
 
 @pytest.mark.parametrize(
@@ -185,12 +193,15 @@ def test_export_of_a_checkpoint(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "other.pt")
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_reference_decoder_reads_every_variant(name: str) -> None:
+COLOUR = {f"colour-{name}": replace(VARIANTS[name], channels=3) for name in ("ride-extended", "ride-2-indicators")}
+
+
+@pytest.mark.parametrize("config", (VARIANTS | COLOUR).values(), ids=(VARIANTS | COLOUR).keys())
+def test_reference_decoder_reads_every_variant(config: RideConfig) -> None:
     """docs/format.md describes every kind of network: its decoder, a pixel at a time, reads the codec's tiles."""
-    data = pack([trained_like(VARIANTS[name])])
+    data = pack(trained_set(config))
     model = RideBackend(data, CPU)
-    tile = coding_planes(picture(1, 7, 9))
+    tile = coding_planes(picture(config.channels, 7, 9))
     tensors = {k: v.numpy().astype(np.int64) for k, v in safetensors.torch.load(data).items() if "float" not in k}
     configs = json.loads(bytes(tensors["configs"].astype(np.uint8)))
 
@@ -198,5 +209,5 @@ def test_reference_decoder_reads_every_variant(name: str) -> None:
         return reference_decoder.ride(tile, y, x, tensors, configs)
 
     payload = encode_tile(model, tile, quiet).payload
-    found = reference_decoder.decode_tile(by_pixel, model.hood.slope, payload, 7, 9, 1)
+    found = reference_decoder.decode_tile(by_pixel, model.hood.slope, payload, 7, 9, config.channels)
     assert np.array_equal(found, tile)

@@ -24,7 +24,7 @@ def command(output: str, model: str, size: tuple[int, int], seed: int, gray: boo
     A seed makes the same picture on every machine.
     """
     pictures.check([], output, force)
-    from ridecodec.generation.sampling import sample_in_margin, to_picture_order, with_margin
+    from ridecodec.generation.sampling import margin, sample_in_margin, to_picture_order, with_margin
     from ridecodec.models import registry
 
     card = registry.current(model)
@@ -33,6 +33,6 @@ def command(output: str, model: str, size: tuple[int, int], seed: int, gray: boo
         raise UsageError(f"the model {model!r} makes no gray pictures; leave out --gray")
     backend = registry.load(card, registry.pick_device(device))
     width, height = size
-    with pictures.bar(output, math.prod(with_margin(height, width))) as tick:
+    with pictures.bar(output, math.prod(with_margin(height, width, margin(backend)))) as tick:
         planes = sample_in_margin(backend, channels, height, width, seed, tick=tick)
     pictures.write(to_picture_order(planes), output, force)

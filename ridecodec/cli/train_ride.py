@@ -43,12 +43,13 @@ _NETWORK: dict[str, tuple[Any, str]] = {
     "channel": (click.IntRange(0, 2), "Which channel it predicts: 0 green (or gray), 1 red, 2 blue."),
     "layers": (click.IntRange(min=0), "Spatial LSTMs, one on top of another."),
     "hidden": (_COUNT, "Hidden units of a spatial LSTM."),
-    "extended": (None, "The memory cells before are inputs of the gates too."),
+    "extended": (bool, "The memory cells before are inputs of the gates too."),
     "width": (click.IntRange(min=3), "Of the neighbourhood, in pixels; odd."),
     "height": (_COUNT, "Of the neighbourhood; otherwise half its width, rounded up."),
     "components": (_COUNT, "Of the mixture."),
     "scales": (_COUNT, "Of a component."),
     "features": (_COUNT, "Quadratic features that the components share."),
+    "indicators": (bool, "Nothing outside of a patch, or a tile, is known, and inputs say which neighbours are there."),
     "full": (None, "A matrix a component in place of shared features."),
 }
 
@@ -59,8 +60,10 @@ def _network(*without: str) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         for name, (kind, text) in reversed(_NETWORK.items()):
             if name not in without:
-                extra: Values = {"is_flag": True, "default": None} if kind is None else {"type": kind}
-                function = click.option(f"--{name}", help=text, **extra)(function)
+                flag = kind in (None, bool)
+                extra: Values = {"is_flag": True, "default": None} if flag else {"type": kind}
+                names = f"--{name}/--no-{name}" if kind is bool else f"--{name}"
+                function = click.option(names, help=text, **extra)(function)
         return function
 
     return decorate

@@ -6,7 +6,8 @@ context is one gather: the value of tap (dy, dx) of the pixel at ``position`` li
 
 Pixels outside of the tile have values too, the same in both layouts and known when they are wanted:
 left of row y stands the first pixel of row y-1 (the plane's initial value for row 0), right of it its own last
-pixel, and row -d repeats row 0 at the same front, that is ``slope * d`` columns further left.
+pixel, and row -d repeats row 0 at the same front, that is ``slope * d`` columns further left. A model may ask for one
+constant for each plane there instead.
 """
 
 from __future__ import annotations
@@ -108,6 +109,12 @@ class RasterLayout(_Layout):
             out[:, top - d, lag:] = body[:, 0, : self.stride - lag]
         return out.view(p, self.plane)
 
+    def surround(self, planes: Tensor, outside: Tensor) -> Tensor:
+        """[P, H, W] -> [P, plane]: the tile with one value of ``outside`` [P] around each of its planes."""
+        out = outside[:, None, None].repeat(1, self.hood.top + self.height, self.stride)
+        out[:, self.hood.top :, self.left : self.left + self.width] = planes
+        return out.view(-1, self.plane)
+
     def gather(
         self, flat: Tensor, taps: Iterable[Tap], pixels: int
     ) -> Iterator[tuple[int, int, Tensor, Tensor, Tensor]]:
@@ -129,12 +136,13 @@ class FrontLayout(_Layout):
     """Planes of a batch of equal tiles, skewed so that a front is contiguous: [plane, front, tile, row].
 
     Only a window of fronts is held: when it is full, the last ones that taps still reach move to its beginning.
+    ``outside``: constants around the tile, one a plane, in place of its border's values.
     """
 
     SPARE = 64
 
-    def __init__(self, hood: Neighbourhood, height: int, width: int, tiles: int) -> None:
-        self.hood, self.height, self.width, self.tiles = hood, height, width, tiles
+    def __init__(self, hood: Neighbourhood, height: int, width: int, tiles: int, outside: Tensor | None = None) -> None:
+        self.hood, self.height, self.width, self.tiles, self.outside = hood, height, width, tiles, outside
         self.lead = hood.left + hood.slope * hood.top  # fronts before its own that a pixel's taps may reach
         self.rows = hood.top + height
         self.step = tiles * self.rows
@@ -167,6 +175,8 @@ class FrontLayout(_Layout):
         if at + self.ahead >= self.window:
             keep = self.window - self.SPARE
             buffer[:, :keep] = buffer[:, self.SPARE :].clone()
+            if self.outside is not None:
+                buffer[:, keep:] = self.outside[:, None, None, None]
             self.origin += self.SPARE
             at -= self.SPARE
         return (at - self.lead) * self.step
@@ -177,6 +187,8 @@ class FrontLayout(_Layout):
         y0, y1 = hood.rows(t, self.height, self.width)
         at = t - self.origin
         buffer[:, at, :, top + y0 : top + y1] = values
+        if self.outside is not None:
+            return
         if y0 == 0 and top:
             buffer[:, at, :, :top] = values[:, :, :1]
         first, past = divmod(t, hood.slope)

@@ -32,7 +32,7 @@ def neighbourhood(nets: Sequence[Ride]) -> Neighbourhood:
     if not fit or len({c.hood for c in configs}) != 1:
         raise UsageError("the networks are not one a channel, in coding order and with the same neighbourhood")
     if any(c.indicators for c in configs):
-        raise UsageError("networks of small patches cannot fill pictures")
+        raise UsageError("networks with indicators cannot fill parts of pictures; choose a model trained without")
     return configs[0].hood
 
 

@@ -105,9 +105,14 @@ def noise_pool(channels: int) -> NDArray[np.uint8]:
     return np.tile(np.array(values, np.uint8), (channels, 1))
 
 
-def with_margin(height: int, width: int) -> tuple[int, int]:
+def margin(backend: Backend) -> int:
+    """Pixels of noise around a sample of this model: `MARGIN`, or none."""
+    return 0 if backend.bounded else MARGIN
+
+
+def with_margin(height: int, width: int, around: int = MARGIN) -> tuple[int, int]:
     """Height and width of what is drawn for a sample of this size."""
-    return height + MARGIN, width + 2 * MARGIN
+    return height + around, width + 2 * around
 
 
 def sample_in_margin(
@@ -120,18 +125,19 @@ def sample_in_margin(
     limits: tuple[int, int] = (0, VALUES - 1),
     tick: Callable[[int], None] | None = None,
 ) -> NDArray[np.uint8]:
-    """Like `sample`, from a margin of marginal noise, which is cut off: uint8 [C, H, W].
+    """Like `sample`, from a margin of marginal noise where the model needs one, which is cut off: uint8 [C, H, W].
 
     ``pool`` uint8 [C, n]: pixels that the noise is picked from, all equally likely; `noise_pool` by default.
     """
     pool = noise_pool(channels) if pool is None else pool
-    outer = with_margin(height, width)
+    around = margin(backend)
+    outer = with_margin(height, width, around)
     picks = Numbers(seed ^ (1 << 63)).below(pool.shape[1], outer[0] * outer[1]).reshape(outer)
     mask = np.ones(outer, np.bool_)
-    mask[MARGIN:, MARGIN:-MARGIN] = False
+    mask[around:, around : outer[1] - around] = False
     known = Known(pool[:, picks].clip(*limits), mask)
     drawn = sample(backend, channels, *outer, seed, known, limits, tick)
-    return np.ascontiguousarray(drawn[:, MARGIN:, MARGIN:-MARGIN])
+    return np.ascontiguousarray(drawn[:, around:, around : outer[1] - around])
 
 
 def to_picture_order(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:

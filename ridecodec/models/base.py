@@ -55,6 +55,8 @@ class Backend(ABC):
     device: torch.device
     ensemble: bool = False
     """Whether a tile is coded in the best of its eight orientations (RIDE paper, section 3.1)."""
+    bounded: bool = False
+    """Whether it learnt what pictures look like at their borders, so that a sample needs no margin of noise."""
 
     def side_information(self, planes: Tensor) -> bytes:
         """What the encoder tells the decoder about a tile beforehand. ``planes``: float32 integers [C, H, W]."""

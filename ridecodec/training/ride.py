@@ -34,13 +34,15 @@ _CPU = torch.device("cpu")
 
 
 def margin(config: RideConfig) -> int:
-    """Pixels around a patch that its neighbourhoods reach, whichever way it lies."""
+    """Pixels around a patch that are known, whichever way it lies: as far as its neighbourhoods reach, or none."""
     hood = config.hood
-    return max(hood.top, hood.left, hood.right)
+    return 0 if config.indicators else max(hood.top, hood.left, hood.right)
 
 
 def trim(planes: Tensor, config: RideConfig, around: int) -> Tensor:
     """Cut a patch's margin down to what the network's neighbourhood reaches."""
+    if config.indicators:
+        return planes
     hood = config.hood
     side = max(hood.left, hood.right)
     return planes[:, :, around - hood.top :, around - side : planes.shape[3] - around + side]
@@ -87,7 +89,8 @@ def grow(model: Ride, start: Ride) -> None:
 
 def fit_whitening(model: Ride, data: Patches, generator: torch.Generator, samples: int = 500_000) -> None:
     """From pixels with noise, of pictures in all 8 ways."""
-    side = min(8, data.smallest)
+    side = 32 if model.config.indicators else 8  # most neighbourhoods are to be whole
+    side = min(side, data.smallest)
     planes = _noisy(data.draw(samples // side**2, side, generator), generator)
     x, y = model.gather(trim(planes, model.config, data.margin))
     model.whitening.fit(x.flatten(0, 2), y.flatten())

@@ -24,10 +24,12 @@ from ridecodec.models.ride.memory import MEMORY_TOP, OUTPUT_BITS, LSTMTables, Me
 from ridecodec.models.ride.network import Ride, RideConfig
 
 INPUT_LIMIT = 255
-"""Inputs are 2 v - 255."""
+"""Inputs are 2 v - 255; an indicator is 1 outside of the tile, where the others are 0."""
 FEATURE_UNIT = 1 << 12
 FEATURE_LIMIT = 1 << 20
 _INITIAL = 128.0
+_ZERO, _ONE = 127.5, 128.0
+"""Values whose inputs are 0 and 1."""
 _MODEL_FILE = (safetensors.SafetensorError, KeyError, IndexError, TypeError, ValueError, RuntimeError)
 
 
@@ -37,7 +39,7 @@ class _Net:
     def __init__(self, tensors: dict[str, Tensor], config: RideConfig, lstm: LSTMTables, device: torch.device) -> None:
         self.config = config
         self.lstm = lstm
-        taps, hidden = len(config.taps), config.hidden
+        hidden = config.hidden
 
         def layer(
             name: str, limit: Tensor | float, dtype: torch.dtype | None = None, start: Tensor | float = 0
@@ -46,7 +48,7 @@ class _Net:
             bias = bias + start * torch.exp2(exponent.double())
             return ExactLinear(name, weight, bias, exponent, limit, dtype=dtype).to(device)
 
-        pixels = torch.full((taps,), float(INPUT_LIMIT))
+        pixels = input_limits(config)
         units = torch.full((hidden,), float(1 << OUTPUT_BITS))
         cells = torch.full((2 * hidden if config.extended else 0,), float(MEMORY_TOP))
         self.layers = []
@@ -91,14 +93,22 @@ class RideBackend(Backend):
             raise ModelRefusedError(f"the model file of {name!r} is damaged ({error})") from error
         if not configs or any((c.channels, c.channel) != (len(configs), i) for i, c in enumerate(configs)):
             raise ModelRefusedError(f"the model file of {name!r} does not have one network a channel")
+        if any((c.offsets, c.indicators) != (configs[0].offsets, configs[0].indicators) for c in configs):
+            raise ModelRefusedError(f"the networks of {name!r} have different neighbourhoods")
         self.hood = configs[0].hood
         self.around = [tap for tap in configs[0].taps if tap[1] != (0, 0)]
+        self.bounded = configs[0].indicators
+        outside = torch.tensor([_ZERO] * len(configs) + [_ONE], device=device)
+        self.outside = outside if self.bounded else None
 
     def rows(self, planes: Tensor, side: bytes) -> Iterator[Rows]:
         refuse_side_information([side])
         height, width = planes.shape[1:]
         layout = RasterLayout(self.hood, height, width)
-        flat = layout.extend(planes, _INITIAL).view(-1)
+        if self.outside is None:
+            flat = layout.extend(planes, _INITIAL).view(-1)
+        else:
+            flat = layout.surround(self.marked(planes), self.outside).view(-1)
         states = [self._states(net, layout, flat) for net in self.nets]
         taps = self._taps(self.nets[-1])
         for y0, y1, _, _, values in layout.gather(flat, taps, self.chunk):
@@ -109,6 +119,10 @@ class RideBackend(Backend):
                 own = None if state is None else state[chosen].T.float()
                 found.append(net.distribution(self.tables, pixels[: len(net.config.taps)], own))
             yield Rows(y0, y1, found)
+
+    def marked(self, planes: Tensor) -> Tensor:
+        """Values [C, ...] in the tile; where the model has indicators, their plane behind them."""
+        return torch.cat([planes, torch.full_like(planes[:1], _ZERO)]) if self.bounded else planes
 
     def _taps(self, net: _Net) -> list[Tap]:
         return self.around + [(c, (0, 0)) for c in range(net.config.channel)]
@@ -142,6 +156,8 @@ class RideBackend(Backend):
 
     def likelihood(self, planes: Tensor, side: bytes) -> Tensor | None:
         """Float code length of every pixel, bits [H, W]."""
+        if self.bounded:
+            return torch.stack([net.bits(planes[None].cpu())[:, :, 0] for net in self.networks()]).sum(0)
         layout = RasterLayout(self.hood, *planes.shape[1:])
         hood, lead = self.hood, layout.left
         reach = max(hood.left, hood.right)
@@ -154,8 +170,9 @@ class RideBackend(Backend):
 class _RideStepper(Stepper):
     def __init__(self, model: RideBackend, height: int, width: int, tiles: int) -> None:
         self.model, self.height, self.width = model, height, width
-        self.layout = FrontLayout(model.hood, height, width, tiles)
-        self.buffer = self.layout.blank([_INITIAL] * len(model.nets), model.device)
+        self.layout = FrontLayout(model.hood, height, width, tiles, model.outside)
+        initial = [_INITIAL] * len(model.nets) if model.outside is None else model.outside.tolist()
+        self.buffer = self.layout.blank(initial, model.device)
         shifts = self.layout.shifts(model.around)
         self.index = (shifts[:, None, None] + self.layout.positions()).to(model.device)  # [taps, tiles, H]
         self.memories = [
@@ -182,8 +199,13 @@ class _RideStepper(Stepper):
         if channel + 1 < len(self.model.nets):
             self.pixels = torch.cat([self.pixels, _inputs(values[None])])
         else:
-            front = torch.stack(self.values).view(len(self.values), self.layout.tiles, -1)
-            self.layout.write(self.buffer, self.t, front)
+            front = self.model.marked(torch.stack(self.values))
+            self.layout.write(self.buffer, self.t, front.view(len(front), self.layout.tiles, -1))
+
+
+def input_limits(config: RideConfig) -> Tensor:
+    """Bounds of a network's inputs, float64 [taps]."""
+    return torch.tensor([1.0 if mark else INPUT_LIMIT for mark in config.marks], dtype=torch.float64)
 
 
 def _inputs(values: Tensor) -> Tensor:

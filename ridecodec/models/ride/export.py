@@ -21,11 +21,11 @@ from ridecodec.coding.exact import quantise
 from ridecodec.errors import InputError, ModelRefusedError, UsageError
 from ridecodec.models import registry
 from ridecodec.models.gaussian import LOGIT_UNIT, MEAN_UNIT, GaussianTables, inverse
-from ridecodec.models.ride.backend import FEATURE_LIMIT, FEATURE_UNIT, INPUT_LIMIT
+from ridecodec.models.ride.backend import FEATURE_LIMIT, FEATURE_UNIT, input_limits
 from ridecodec.models.ride.lstm import MEMORY_LIMIT, SpatialLSTM
 from ridecodec.models.ride.mcgsm import MCGSM
 from ridecodec.models.ride.memory import GATE_BITS, OUTPUT_BITS, PRE_UNIT, LSTMTables, starts
-from ridecodec.models.ride.network import Ride, RideConfig
+from ridecodec.models.ride.network import MIDDLE, Ride, RideConfig
 from ridecodec.training import checkpoints
 
 WIDE = 2.0**53
@@ -83,7 +83,7 @@ def pack(nets: list[Ride]) -> bytes:
                 f"network {channel + 1} of {len(nets)} predicts channel {net.config.channel} of {net.config.channels}; "
                 "give one checkpoint a channel, in coding order (gray, or green, red, blue)"
             )
-        if net.config.offsets != nets[0].config.offsets:
+        if (net.config.offsets, net.config.indicators) != (nets[0].config.offsets, nets[0].config.indicators):
             raise UsageError("the networks of one model have different neighbourhoods; train them with the same")
     tensors = {f"tables.{k}": v for k, v in (GaussianTables.make() | LSTMTables.make()).items()}
     for channel, net in enumerate(nets):
@@ -114,11 +114,13 @@ def networks(data: bytes) -> list[Ride]:
 def integers(net: Ride) -> dict[str, Tensor]:
     """The integer network of a float one (in float64): weights, biases and exponents by layer, and its deviations."""
     config, whitening, mcgsm = net.config, net.whitening, net.mcgsm
-    # inputs are u = 2 v - 255, so a real pixel v + 1/2 is (u + 256) / 2
-    whiten = whitening.matrix / 2  # [taps, taps], symmetric
-    offset = whitening.matrix @ (128 - whitening.mean)
-    expect = whitening.predictor / 2
-    expected = whitening.middle + whitening.predictor @ (128 - whitening.mean)
+    # inputs are u = 2 v - 255, so a real pixel v + 1/2 is (u + 256) / 2, and so is padding of 128; indicators stay
+    marks = torch.tensor(config.marks)
+    unit, middle = torch.where(marks, 1.0, 0.5).double(), torch.where(marks, 0.0, MIDDLE).double()
+    whiten = whitening.matrix * unit  # [taps, taps]
+    offset = whitening.matrix @ (middle - whitening.mean)
+    expect = whitening.predictor * unit
+    expected = whitening.middle + whitening.predictor @ (middle - whitening.mean)
     output = 1 / (1 << OUTPUT_BITS)
     layers: dict[str, dict[str, Tensor]] = {}
     for k, layer in enumerate(net.layers):
@@ -157,9 +159,8 @@ def integers(net: Ride) -> dict[str, Tensor]:
 
 
 def _limits(config: RideConfig, deep: bool) -> Tensor:
-    """Bounds of what a layer gets from below: pixels, or hidden units."""
-    count, top = (config.hidden, 1 << OUTPUT_BITS) if deep else (len(config.taps), INPUT_LIMIT)
-    return torch.full((count,), float(top), dtype=torch.float64)
+    """Bounds of what a layer gets from below, inputs or hidden units; float64."""
+    return torch.full((config.hidden,), float(1 << OUTPUT_BITS)).double() if deep else input_limits(config)
 
 
 def _features(mcgsm: MCGSM) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,8 @@
 """RIDE in floating point: conditional whitening, spatial LSTMs, and a factorised MCGSM on the last one's hidden units.
 
 Without layers it is the MCGSM of the whitened neighbourhood. One network predicts one channel; it sees the causal
-neighbourhood in all channels and, at the pixel itself, the channels that are coded before.
+neighbourhood in all channels and, at the pixel itself, the channels that are coded before. With indicators it knows
+nothing outside of a map: what a neighbourhood lacks is padded, and one more plane says where (the paper's patches).
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ridecodec.coding.order import Neighbourhood, Offset, Tap
 from ridecodec.errors import UsageError
 from ridecodec.models.ride.lstm import SpatialLSTM, packing
 from ridecodec.models.ride.mcgsm import MCGSM
 from ridecodec.models.ride.whitening import Whitening
+
+MIDDLE = 128.0
+"""What neighbours outside of a map count as."""
 
 
 def causal(width: int, height: int) -> list[Offset]:
@@ -48,7 +53,7 @@ class RideConfig:
     features: int | None = 32
     """None: a full MCGSM."""
     indicators: bool = False
-    """Inputs that say which neighbours are padding (patches)."""
+    """Nothing outside of a map is known, and inputs say which neighbours are there."""
 
     @property
     def offsets(self) -> list[Offset]:
@@ -56,9 +61,15 @@ class RideConfig:
 
     @property
     def taps(self) -> list[Tap]:
-        """(channel, offset) of the inputs, those at the pixel itself last."""
-        around = [(c, offset) for c in range(self.channels) for offset in self.offsets]
+        """(plane, offset) of the inputs, those at the pixel itself last; plane ``channels`` holds the indicators."""
+        planes = self.channels + self.indicators
+        around = [(c, offset) for c in range(planes) for offset in self.offsets]
         return around + [(c, (0, 0)) for c in range(self.channel)]
+
+    @property
+    def marks(self) -> list[bool]:
+        """Which of the taps are indicators."""
+        return [plane == self.channels for plane, _ in self.taps]
 
     @property
     def hood(self) -> Neighbourhood:
@@ -66,26 +77,33 @@ class RideConfig:
 
 
 class Ride(nn.Module):
-    """One channel's density. Pixels are real numbers: value v owns [v, v + 1)."""
+    """One channel's density. Pixels are real numbers: value v owns [v, v + 1).
 
-    def __init__(self, config: RideConfig) -> None:
+    ``planes`` [B, C, h, w] are a map [H, W] and what its neighbourhoods reach, ``h = H + top`` and ``w = W + 2 side``;
+    with indicators they are the map itself. ``padding``: what its neighbours outside count as then.
+    """
+
+    def __init__(self, config: RideConfig, padding: float = MIDDLE) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.padding = config, padding
         taps = len(config.taps)
         self.whitening = Whitening(taps)
-        inputs = [taps * (1 + config.indicators)] + [config.hidden] * config.layers
+        inputs = [taps] + [config.hidden] * config.layers
         self.layers = nn.ModuleList(
             SpatialLSTM(size, config.hidden, config.extended) for size in inputs[: config.layers]
         )
         self.mcgsm = MCGSM(inputs[-1], config.components, config.scales, config.features)
 
     def gather(self, planes: Tensor) -> tuple[Tensor, Tensor]:
-        """Neighbourhoods and pixels of what has all its neighbours: ``planes`` [B, C, H + top, W + 2 side], ->
-        x [H, W, B, taps], y [H, W, B]."""
+        """Neighbourhoods and pixels of the map: x [H, W, B, taps], y [H, W, B]."""
         hood = self.config.hood
         top, side = hood.top, max(hood.left, hood.right)
+        if self.config.indicators:
+            around = (side, side, top, 0)
+            outside = functional.pad(torch.zeros_like(planes[:, :1]), around, value=1.0)
+            planes = torch.cat([functional.pad(planes, around, value=self.padding), outside], 1)
         height, width = planes.shape[2] - top, planes.shape[3] - 2 * side
-        parts = planes.permute(2, 3, 0, 1)  # [H + top, W + 2 side, B, C]
+        parts = planes.permute(2, 3, 0, 1)  # [H + top, W + 2 side, B, planes]
         views = [
             parts[top + dy : top + dy + height, side + dx : side + dx + width, :, c] for c, (dy, dx) in self.config.taps
         ]
@@ -104,7 +122,7 @@ class Ride(nn.Module):
         return state, expected.view(height, width, batch)
 
     def log_density(self, planes: Tensor) -> Tensor:
-        """Natural logarithm of the density of every pixel that has all its neighbours; [H, W, B]."""
+        """Natural logarithm of the density of every pixel of the map; [H, W, B]."""
         x, y = self.gather(planes)
         state, expected = self.states(x)
         rest = ((y - expected) / self.whitening.deviation).reshape(-1)

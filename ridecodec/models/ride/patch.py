@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ridecodec.models.ride.network import Ride, RideConfig
-from ridecodec.models.ride.whitening import Whitening
 
 _LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 _CACHE = 1 << 17
@@ -180,27 +179,6 @@ class PatchMCGSM(nn.Module):
         return each.sum(0) + self.innovations.log_determinant
 
 
-class _Indicating(Ride):
-    """RIDE whose inputs are white already; as many inputs more say which of them are padding."""
-
-    def __init__(self, config: RideConfig, side: int) -> None:
-        super().__init__(replace(config, indicators=True))
-        self.whitening = Whitening(2 * len(config.taps))  # leaves all as it is
-        (known, _) = self.gather(self.pad(torch.ones(1, 1, side, side)))
-        self.register_buffer("padding", 1 - known, persistent=False)  # [n, n, 1, taps]
-        self.padding: Tensor
-
-    def pad(self, maps: Tensor) -> Tensor:
-        """Zeros around [B, C, n, n], as far as the neighbourhood reaches."""
-        hood = self.config.hood
-        reach = max(hood.left, hood.right)
-        return functional.pad(maps, (reach, reach, hood.top, 0))
-
-    def states(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """As `Ride.states`, with the indicators beside the neighbourhood x [n, n, B, taps]."""
-        return super().states(torch.cat([x, self.padding.expand_as(x)], 3))
-
-
 class PatchRide(nn.Module):
     """RIDE on the innovations of a patch; what a neighbourhood lacks is 0, and marked as padding."""
 
@@ -208,13 +186,14 @@ class PatchRide(nn.Module):
         super().__init__()
         self.side = side
         self.innovations = Innovations(side * side - 1)
-        self.network = _Indicating(config, side)
+        # its whitening leaves the innovations as they are
+        self.network = Ride(replace(config, indicators=True), padding=0.0)
 
     def log_density(self, z: Tensor) -> Tensor:
         """Natural logarithm of the density of z, in units of z; [m, P] -> [m]."""
         u = self.innovations(z)
         maps = functional.pad(u, (0, 1)).view(-1, 1, self.side, self.side)
-        each = self.network.log_density(self.network.pad(maps))  # [n, n, m]
+        each = self.network.log_density(maps)  # [n, n, m]
         return each.flatten(0, 1)[:-1].sum(0) + self.innovations.log_determinant
 
     def total(self, z: Tensor) -> Tensor:
