@@ -79,7 +79,8 @@ def encode(
     channels = _coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
     if len(channels) not in card.channels:
-        raise UsageError(f"the model {model!r} codes {card.pictures} pictures only, this one is {picture.colour.name}")
+        words = registry.words([len(channels)])
+        raise UsageError(f"the model {model!r} codes {card.pictures} pictures only, this one is {words}")
     tile = DEFAULT_TILE if tile == 0 else tile
     if not 1 <= tile <= MAX_TILE:
         raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {MAX_TILE}")

@@ -246,7 +246,8 @@ def test_claims_take_no_memory(header: Header, model: str) -> None:
 
 @pytest.mark.parametrize(("model", "name", "fits"), [("ride-gray", "astronaut", "gray"), ("ride-rgb", "camera", "RGB")])
 def test_colours_that_a_model_does_not_code(model: str, name: str, fits: str) -> None:
-    with pytest.raises(UsageError, match=f"codes {fits} pictures only"):
+    other = {"gray": "RGB", "RGB": "gray"}[fits]
+    with pytest.raises(UsageError, match=f"codes {fits} pictures only, this one is {other}"):
         ridecodec.compress(crop(name, 4, 5), model=model)
     held = container.read(compressed("uniform", crop(name, 4, 5)))
     card = registry.current(model)

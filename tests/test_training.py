@@ -7,8 +7,10 @@ import json
 import math
 import os
 import signal
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -138,6 +140,12 @@ def test_pictures_are_read_in_coding_order(tmp_path: Path) -> None:
     path.write_bytes(b"no picture")
     with pytest.raises(InputError, match="not a picture"):
         patches.load(path, 1)
+    for size in ((1 << 20, 1 << 20), (1, 1)):  # a bomb, and a header alone
+        header = b"IHDR" + struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
+        chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\4bad!" + b"junk" * 2)
+        with pytest.raises(InputError, match=r"a\.png: not a picture"):
+            patches.load(path, 1)
     path.unlink()
     with pytest.raises(InputError, match="no pictures in this folder"):
         patches.pictures(tmp_path)
@@ -153,7 +161,10 @@ def test_pictures_are_read_in_coding_order(tmp_path: Path) -> None:
         ({"flips": 3}, "flips is 3"),
         ({"sizes": ()}, "sizes is empty"),
         ({"sizes": (8, 0)}, "sizes is 0; the least is 1"),
-        ({"rates": (0.1,), "sizes": (8, 9)}, "1 rates for 2 sizes"),
+        ({"rates": (0.1,), "sizes": (8, 9)}, "differ in number, 1 and 2"),
+        ({"steps": 0}, "steps is 0; the least is 1"),
+        ({"threads": 1025}, "threads is 1025; the most is 1024"),
+        ({"seed": 2**63}, "the most is 9223372036854775807"),
         ({"validation": 1.0}, "less than 1"),
         ({"momentum": 1.0}, "less than 1"),
         ({"minutes": None}, "give steps, minutes or epochs"),
@@ -173,6 +184,8 @@ def test_settings_come_from_toml_and_json(tmp_path: Path) -> None:
     assert (schedule.sizes, schedule.rate, schedule.tf32, schedule.seed) == ((8, 10), 1.0, True, 4)
     config = settings.build(RideConfig, values)
     assert (config.features, config.height) == (None, None)
+    with pytest.raises(UsageError, match="patience is 0"):
+        settings.build(Schedule, {"patience": 0})
     file = tmp_path / "a.toml"
     file.write_text("sizes = [8, 10]\nfeatures = 0")
     if sys.version_info >= (3, 11):
@@ -566,7 +579,20 @@ def test_command_adds_layers(folder: Path) -> None:
         (("ride", "--sizes", "6,x"), 2, "no list of numbers"),
         (("ride", "--width", "4"), 2, "its width is odd"),
         (("ride", "--channel", "1"), 2, "channel 1 of 1"),
-        (("ride", "--rates", "0.1", "--sizes", "8,9"), 2, "1 rates for 2 sizes"),
+        (("ride", "--rates", "0.1", "--sizes", "8,9"), 2, "differ in number, 1 and 2"),
+        (("ride", "--steps", "0"), 2, "steps is 0; the least is 1"),
+        (("ride", "--patience", "0"), 2, "patience is 0; the least is 1"),
+        (("mcgsm", "--patches", "0"), 2, "patches is 0; the least is 1"),
+        (("ride", "--threads", "100000"), 2, "threads is 100000; the most is 1024"),
+        (("ride", "--seed", str(2**70)), 2, "the most is 9223372036854775807"),
+        (("photo", "--seed", str(2**70)), 2, "not in the range"),
+        (("ride", "--width", "201"), 2, "width is 201; it is a whole number from 3 to 63"),
+        (("ride", "--height", "64"), 2, "height is 64; it is a whole number from 1 to 63"),
+        (("mcgsm", "--full", "--features", "3"), 2, "leave out --features"),
+        (("ride", "--config", "preset.json"), 2, "preset.json: there is no preset ['a']"),
+        (("ride", "--config", "deep.json"), 3, "deep.json: nested too deeply"),
+        (("ride", "--config", "large.json"), 2, "large.json: rate is larger"),
+        (("ride", "--start", "junk.pt"), 3, "junk.pt: not a checkpoint"),
         (("ride", "--start", "data/0.png"), 3, "data/0.png: not a checkpoint"),
         (("ride", "--config", "none.json"), 3, "none.json: cannot be read"),
         (("ride", "--sizes", "50", "--steps", "1"), 3, "50 x 50 pixels do not fit"),
@@ -579,11 +605,67 @@ def test_command_says_what_is_wrong(folder: Path, args: tuple[str, ...], code: i
         pytest.skip("there is a CUDA device")
     Path("s.json").write_text('{"hiden": 3}')
     Path("layers.json").write_text('{"layers": 1, "steps": 1}')
+    Path("preset.json").write_text('{"preset": ["a"]}')
+    Path("deep.json").write_text("[" * 10**5)
+    Path("large.json").write_text(f'{{"rate": 1{"0" * 400}}}')
+    Path("junk.pt").write_bytes(b"junk")
     result = command(*args)
     assert result.exit_code == code, result.output
     assert said in result.stderr
     assert result.stderr.splitlines()[-1].startswith("ridecodec: ")
     assert not Path("a.pt").exists()
+
+
+def test_a_start_beside_a_checkpoint_is_refused(folder: Path) -> None:
+    quick = ("--sizes", "6", "--steps", "1", "--pixels", "50", "--validation", "0", *NETWORK)
+    assert command("ride", *quick).exit_code == 0
+    result = command("ride", *quick, "--start", "a.pt")
+    assert result.exit_code == 2
+    assert "--start has no effect" in result.stderr
+    assert command("ride", *quick, "--layers", "1", "--start", "a.pt", "--force").exit_code == 0
+
+
+DAMAGE: list[dict[str, Any]] = [
+    {"config": 3},
+    {"config": {3: 3}},
+    {"config": {**asdict(SMALL), "hidden": "6"}},
+    {"config": {**asdict(SMALL), "width": torch.ones(2)}},
+    {"schedule": {"steps": "many"}},
+    {"schedule": None},
+    {"model": []},
+    {"model": {3: 3}},
+    {"model": {"whitening.mean": "none"}},
+    {"step": "first"},
+    {"random": 5},
+    {"optimizer": {}},
+    {"counters": {"stages": 4}},
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=str)
+def test_damaged_checkpoints_are_named(folder: Path, damage: dict[str, Any]) -> None:
+    config = ("--sizes", "6", "--steps", "1", "--pixels", "50", "--validation", "0", *NETWORK)
+    assert command("ride", *config).exit_code == 0
+    torch.save(stored() | damage, "a.pt")
+    results = []
+    if "model" not in damage or not isinstance(damage["model"], dict) or 3 in damage["model"]:
+        results.append(command("ride", "--steps", "2"))  # to go on it needs the current weights, not the best
+    if damage.keys() & {"config", "model"}:
+        results.append(command("ride", "--start", "a.pt", out="b.pt"))
+    for result in results:
+        assert result.exit_code == 3, result.output
+        assert "a.pt: " in result.stderr
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no folder that nobody can write to")
+def test_what_cannot_be_written_is_said_before_training(folder: Path) -> None:
+    for kind in ("ride", "photo"):
+        result = command(kind, out="/proc/x.pt")
+        assert result.exit_code == 3, result.output
+        assert "/proc/x.pt" in result.stderr
+    result = command("ride", out="/dev/null")
+    assert result.exit_code == 2
+    assert "/dev/null is no file" in result.stderr
 
 
 # --- several processes ---------------------------------------------------------------------------------------------

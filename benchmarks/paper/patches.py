@@ -64,7 +64,7 @@ class Row:
 
 ROWS = (
     Row("mcgsm-32", "MCGSM, 32 comp., one a position", 155.8, minutes=10),
-    Row("ride-1", "RIDE, 1 layer", 150.7, layers=1, features=32, minutes=1.5, tested=100_000),
+    Row("ride-1", "RIDE, 1 layer", 150.7, layers=1, features=32, minutes=5, tested=100_000),
     Row("eomcgsm-32", "EoMCGSM, 32 comp.", None, of="mcgsm-32", tested=100_000),
     Row("eoride-1", "EoRIDE, 1 layer", None, of="ride-1", tested=20_000),
 )

@@ -6,9 +6,10 @@ from functools import partial
 
 import click
 
-from ridecodec.cli import failures, files, options
+from ridecodec.cli import failures, options
 from ridecodec.cli.files import Job
 from ridecodec.errors import UsageError
+from ridecodec.placing import refuse_existing
 
 
 @click.command(short_help="Compare with PNG, WebP and JPEG XL on pictures.")
@@ -59,7 +60,7 @@ def command(
 
     def check(job: Job) -> None:
         report.check(job.input)
-        files.refuse_existing(job.input, force)
+        refuse_existing(job.input, force)
 
     targets = [Job(name) for name in reports]
     failures.for_each(targets, check)

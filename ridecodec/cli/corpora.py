@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from ridecodec.cli import failures, files, options
+from ridecodec.cli import failures, options
 from ridecodec.cli.files import Job
+from ridecodec.placing import placed, refuse_existing
 
 if TYPE_CHECKING:
     from ridecodec.corpora.manifest import Corpus
@@ -112,14 +113,14 @@ def dead_leaves_(out: Path, images: int, size: int, seed: int, force: bool) -> N
     The radius r has a density proportional to r^-3. A picture depends on the seed, its number and the size alone.
     """
     jobs = [Job(str(out / f"dead-leaves-{index:04}.png")) for index in range(images)]
-    failures.for_each(jobs, lambda job: files.refuse_existing(job.input, force))
+    failures.for_each(jobs, lambda job: refuse_existing(job.input, force))
     from PIL import Image
 
     from ridecodec.corpora import dead_leaves
 
     with _bar("dead leaves", " pictures") as advance:
         for index, job in enumerate(jobs):
-            with files.placed(job.input, force) as path:
+            with placed(job.input, force) as path:
                 Image.fromarray(dead_leaves.picture(seed, index, size)).save(path, "PNG")
             if advance:
                 advance(index + 1, images)

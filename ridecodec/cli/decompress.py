@@ -11,6 +11,7 @@ import click
 from ridecodec.cli import failures, files, options, progress
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.summary import Summary
+from ridecodec.placing import placed
 
 if TYPE_CHECKING:
     from ridecodec.picture import Picture
@@ -88,5 +89,5 @@ def _save(picture: Picture, output: str, kind: str, force: bool) -> None:
         picture.save(buffer, kind)
         files.write(output, buffer.getvalue(), force)
         return
-    with files.placed(output, force) as path:
+    with placed(output, force) as path:
         picture.save(path, kind)

@@ -63,16 +63,19 @@ def command(
     def check(job: Job) -> None:
         if not Path(job.input).is_file():
             raise InputError("no such file")
-        files.check_model(job, force)
+        files.check_model(job, force, name, ensemble)
 
     failures.for_each(jobs, check)
+    from ridecodec.models import registry
     from ridecodec.models.photo import export as photo
     from ridecodec.models.ride import export as ride
     from ridecodec.training.checkpoints import read
 
     paths = [Path(path) for path in checkpoints]
     if "components" in read(paths[0])["config"]:
-        exported = ride.export(paths, output, name or output.stem, purpose, ensemble, about)
+        name = output.stem if name is None else name
+        registry.check_name(name, output)
+        exported = ride.export(paths, output, name, purpose, ensemble, about)
     else:
         exported = photo.export(paths, output)
     click.echo(f"{output}: {exported.hash}", err=True)

@@ -1,23 +1,23 @@
-"""Inputs and outputs: which file becomes which, reading, and outputs that appear complete or not at all."""
+"""Inputs and outputs: which file becomes which, what can be written, reading and writing."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 import click
 
-from ridecodec.errors import InputError, OutputError, OutputExistsError, UsageError
+from ridecodec.errors import InputError, OutputError, UsageError
+from ridecodec.models import registry
+from ridecodec.placing import placed, probe, refuse_existing, unfinished
 
 STANDARD = "-"
-_unfinished: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,22 @@ def check(job: Job, force: bool) -> None:
             raise OutputError(f"no permission to write into {label(parent)}")
 
 
-def check_model(job: Job, force: bool) -> None:
-    """Like `check`, for a model and its card (JSON) beside it."""
+def check_file(job: Job, force: bool) -> None:
+    """Like `check`, for what long work makes and must be a file: one is made there on trial."""
+    if is_stream(job.output):
+        raise UsageError(f"the output {output_label(job.output)} is no file; name one")
     check(job, force)
-    refuse_existing(str(Path(job.output).with_suffix(".json")), force)
+    probe(job.output)
+
+
+def check_model(job: Job, force: bool, name: str | None = None, ensemble: str | None = None) -> None:
+    """Like `check_file`, for a model and its cards (JSON) beside it; ``name``, ``ensemble``: those that were given."""
+    path = Path(job.output)
+    for given in (name, ensemble):
+        if given is not None:
+            registry.check_name(given, path)
+    for target in registry.outputs(path, path.stem if name is None else name, ensemble):
+        check_file(replace(job, output=str(target)), force)
 
 
 def _same(first: str, second: str) -> bool:
@@ -120,40 +132,6 @@ def _same(first: str, second: str) -> bool:
 def is_stream(output: str) -> bool:
     """Whether this is standard output, a device or a pipe, which is written to and never replaced or removed."""
     return output == STANDARD or (os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output))
-
-
-def refuse_existing(target: str, force: bool) -> None:
-    """Raise OutputExistsError where something would be overwritten, unless ``force``."""
-    if not force and os.path.lexists(target):
-        raise OutputExistsError(f"the output {label(target)} exists already: --force overwrites it")
-
-
-@contextlib.contextmanager
-def placed(output: str, force: bool) -> Iterator[Path]:
-    """A path to write to, beside ``output``; moved there when the block ends well, removed when it does not.
-
-    The folder is made if need be, and a file that is replaced passes its permissions on.
-    """
-    target = Path(os.path.realpath(output))  # a link stays, and what it points to is replaced
-    part = target.with_name(f".ridecodec-{os.urandom(8).hex()}.part")
-    _unfinished.add(part)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        with part.open("r+b") as file:
-            os.fsync(file.fileno())  # a full disk or quota may show only here
-        refuse_existing(output, force)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copymode(target, part)
-        part.replace(target)
-    except OSError as error:
-        raise OutputError(f"cannot write {label(output)}: {error.strerror or error}") from error
-    except OutputError as error:
-        raise OutputError(f"{label(output)}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        _unfinished.discard(part)
 
 
 def read(name: str) -> bytes:
@@ -204,7 +182,7 @@ def clean_up_on_signals() -> None:
 
     def at_once(number: int, frame: FrameType | None) -> None:
         if os.getpid() == owner:
-            for part in list(_unfinished):
+            for part in list(unfinished):
                 with contextlib.suppress(OSError):
                     part.unlink(missing_ok=True)
         os._exit(128 + number)

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+SEED = click.IntRange(0, 2**63 - 1)
 PATH = click.Path(allow_dash=True, readable=False)  # what is there is seen when it is opened
 
 

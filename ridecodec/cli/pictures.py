@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec.cli import files
+from ridecodec.cli import files, options
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.errors import InputError
+from ridecodec.placing import placed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ size = click.option(
     "--size", callback=_size, default="256x256", show_default=True, metavar="WxH", help="Of the picture, in pixels."
 )
 seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed makes the same picture."
+    "--seed", type=options.SEED, default=0, show_default=True, help="The same seed makes the same picture."
 )
 
 
@@ -66,7 +67,7 @@ def write(planes: NDArray[np.uint8], output: str, force: bool) -> None:
     from ridecodec.picture import Picture, target_format
 
     picture = Picture.from_numpy(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
-    with files.placed(output, force) as path:
+    with placed(output, force) as path:
         picture.save(path, target_format(output))
 
 

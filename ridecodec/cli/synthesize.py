@@ -72,7 +72,7 @@ def command(
         raise click.UsageError("the MCGSM has no spatial LSTMs: leave out --layers and --hidden")
     pictures.check([texture], output, force)
     if keep_model is not None:
-        files.check_model(Job(texture, str(keep_model)), force)
+        files.check_model(Job(texture, str(keep_model)), force, keep_model.stem)
     from ridecodec.generation.sampling import to_picture_order, with_margin
     from ridecodec.generation.synthesis import Length, learn
     from ridecodec.models import registry

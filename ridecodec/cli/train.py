@@ -47,7 +47,7 @@ def gradient(folder: Path, model: Path, force: bool) -> None:
     type=click.FloatRange(min=0, min_open=True),
     help="How long in all, earlier runs of the checkpoint included.",
 )
-@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--seed", type=options.SEED, help="Seed of everything random.")
 @click.option("--width", type=click.IntRange(min=1), help="Width of the network's trunk.")
 @click.option("--batch", type=click.IntRange(min=1), help="Pixels a step.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Highest learning rate.")
@@ -64,7 +64,7 @@ def photo(
     device: str,
 ) -> None:
     """Train the model `photo`, for gray or for RGB pictures; `ridecodec export` makes the codec's model of both."""
-    files.check(training.job(folder, checkpoint), force=True)
+    training.check(folder, checkpoint)
     from ridecodec.models.photo.network import PhotoConfig
     from ridecodec.models.registry import pick_device
     from ridecodec.training.photo import Schedule, train

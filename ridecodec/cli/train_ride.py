@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import click
 
-from ridecodec.cli import files, training
-from ridecodec.errors import UsageError
+from ridecodec.cli import training
+from ridecodec.errors import InputError, UsageError
 from ridecodec.training.presets import PRESETS, Schedule
 
 if TYPE_CHECKING:
@@ -149,22 +149,30 @@ def _train(
     start: Path | None,
     **flags: Any,
 ) -> None:
-    files.check(training.job(folder, checkpoint), force=True)
+    training.check(folder, checkpoint)
+    resumed = checkpoint.exists() and not force
+    if resumed and start is not None:
+        raise UsageError(
+            f"{checkpoint}: exists and is trained on, so --start has no effect; leave --start out, name another file, "
+            "or begin afresh with --force"
+        )
+    full = flags.pop("full")
+    if full and flags["features"] is not None:
+        raise UsageError("--full has no features to share: leave out --features")
     from ridecodec.models.registry import pick_device
-    from ridecodec.training import checkpoints
     from ridecodec.training.memory import keep_memory
     from ridecodec.training.patches import hold_out, load, pictures
     from ridecodec.training.ride import load as load_network
     from ridecodec.training.ride import train
 
     where = pick_device(device)
-    stored = None if force or not checkpoint.exists() else checkpoints.read(checkpoint)
+    stored = _stored(checkpoint) if resumed else None
     begun = None if start is None else load_network(start)
     given = training.given(**flags)
     if "channels" in given:
         given["channels"] = int(given["channels"])
-    if given.pop("full", False):
-        given["features"] = 0
+    if full:
+        given["features"] = None
     config, schedule = _settings(kind, preset, settings_file, stored, begun, given)
     paths, held = hold_out(pictures(folder), schedule.validation)
     keep_memory()
@@ -173,6 +181,20 @@ def _train(
         if stored is None:
             say(f"{len(paths)} pictures to train on, {len(held)} held out, on {where}")
         train(arrays, config, schedule, checkpoint, say, begun, validation, where, progress, force)
+
+
+def _stored(checkpoint: Path) -> Values:
+    """The checkpoint to go on with; InputError where its settings are none."""
+    from ridecodec.models.ride.network import RideConfig
+    from ridecodec.training import checkpoints, settings
+
+    state = checkpoints.read(checkpoint)
+    try:
+        for kind, key in ((RideConfig, "config"), (Schedule, "schedule")):
+            settings.build(kind, state[key], source=key)
+    except UsageError as error:
+        raise InputError(f"{checkpoint}: not a checkpoint of RIDE or the MCGSM ({error})") from error
+    return state
 
 
 def _settings(
@@ -188,7 +210,7 @@ def _settings(
     source = "the command" if file is None else str(file)
     settings.known(said, RideConfig, Schedule, others=("preset",), source=source)
     preset = preset or said.pop("preset", None)
-    if preset is not None and preset not in PRESETS[kind]:
+    if preset is not None and not (isinstance(preset, str) and preset in PRESETS[kind]):
         raise UsageError(f"{source}: there is no preset {preset!r}; choose modern or paper")
     network = DEFAULTS[kind]
     times: Values = PRESETS[kind][preset or "modern"]

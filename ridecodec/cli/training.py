@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ridecodec.cli import files
 from ridecodec.cli.files import Job
 from ridecodec.errors import InputError
 
@@ -47,6 +48,11 @@ def job(folder: Path, out: Path) -> Job:
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given; the others keep the defaults of what takes them."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def check(folder: Path, checkpoint: Path) -> None:
+    """Refuse before the training what could not be read or written."""
+    files.check_file(job(folder, checkpoint), force=True)
 
 
 Shown = tuple[Callable[[str], None], "Callable[[Report], None] | None"]

@@ -8,7 +8,7 @@ is divided by a power of two afterwards may be divided before: the digits are th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -18,6 +18,34 @@ from torch import Tensor
 from ridecodec.errors import ModelRefusedError
 
 _CAPACITY = {torch.float32: 2.0**24, torch.float64: 2.0**53}
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+LARGEST = 1 << 53
+"""Integers up to here are the same in float64."""
+LARGEST_EXPONENT = 52
+
+
+def whole(name: str, values: Tensor, shape: Sequence[int | None], least: int, most: int) -> Tensor:
+    """A tensor of a model file as int64; ModelRefusedError, naming it, where it has another type, shape or range.
+
+    A length of None in ``shape`` is any but 0.
+    """
+    if values.dtype not in _WHOLE:
+        raise ModelRefusedError(f"{name} holds {str(values.dtype)[6:]}, not integers; export the model again")
+    fits = [n > 0 if wanted is None else n == wanted for n, wanted in zip(values.shape, shape, strict=False)]
+    if values.ndim != len(shape) or not all(fits):
+        wanted = " x ".join("n" if n is None else str(n) for n in shape)
+        found = " x ".join(map(str, values.shape)) or "no dimension"
+        raise ModelRefusedError(f"{name} has the wrong shape, {found} instead of {wanted}; export the model again")
+    values = values.long()
+    if values.numel() and (int(values.min()) < least or int(values.max()) > most):
+        raise ModelRefusedError(f"{name} is out of range; export the model again")
+    return values
+
+
+def powers(exponent: Tensor) -> Tensor:
+    """``2^exponent`` in float64, for integers from 0 to `LARGEST_EXPONENT`; by shifts, since exp2 may be rounded."""
+    shifts = exponent.long().clamp(0, LARGEST_EXPONENT)
+    return torch.bitwise_left_shift(torch.ones_like(shifts), shifts).double()
 
 
 class ExactLinear:
@@ -37,18 +65,29 @@ class ExactLinear:
 
         ``weight`` [out, in], ``bias`` [out] and ``exponent`` [out] hold integers, ``limit`` is a number or one for
         each input, ``plus`` bounds what a caller puts in the bias's place. Raises ModelRefusedError, naming the
-        layer, where the bound does not hold or a weight is no integer.
+        layer, where the bound does not hold, a weight is no integer or the shapes do not fit.
         """
+        if weight.ndim != 2 or not weight.numel() or not weight.shape[:1] == bias.shape == exponent.shape:
+            shapes = ", ".join(" x ".join(map(str, x.shape)) for x in (weight, bias, exponent))
+            raise ModelRefusedError(
+                f"layer {name} has weights, biases and exponents that do not fit each other ({shapes}); "
+                "export the model again"
+            )
         weight, bias, exponent = weight.double(), bias.double(), exponent.double()
         for values in (weight, bias, exponent):
             if not torch.isfinite(values).all() or (values != values.round()).any():
                 raise ModelRefusedError(f"layer {name} has weights that are not integers; export the model again")
-        if (exponent < 0).any() or (exponent > 52).any():
+        if (exponent < 0).any() or (exponent > LARGEST_EXPONENT).any():
             raise ModelRefusedError(f"layer {name} has exponents out of range; export the model again")
-        limits = torch.as_tensor(limit, dtype=torch.float64).expand(weight.shape[1])
+        limits = torch.as_tensor(limit, dtype=torch.float64)
+        if limits.ndim and limits.shape != weight.shape[1:]:
+            raise ModelRefusedError(
+                f"layer {name} takes {weight.shape[1]} inputs where there are {limits.numel()}; export the model again"
+            )
+        limits = limits.expand(weight.shape[1])
         sums = weight.abs() @ limits + bias.abs() + plus
         self.bound = float(sums.max())
-        self.reach = float((sums / torch.exp2(exponent)).max()) + 1
+        self.reach = float((sums / powers(exponent)).max()) + 1
         """No output is larger than this."""
         fitting = [d for d, capacity in _CAPACITY.items() if self.bound < capacity]
         if not fitting or (dtype is not None and dtype not in fitting):
@@ -99,8 +138,8 @@ def quantise(
     exponent = torch.floor(torch.log2(capacity * 0.99 / reach)).clamp(0, 16)
     if capacity > _CAPACITY[torch.float32]:
         room = torch.floor(24 - torch.log2(weight.abs().amax(1).clamp(min=1e-300)))
-        exponent = torch.floor(torch.log2(capacity * 0.99 / reach)).minimum(room).clamp(0, 52)
-    unit = torch.exp2(exponent)
+        exponent = torch.floor(torch.log2(capacity * 0.99 / reach)).minimum(room).clamp(0, LARGEST_EXPONENT)
+    unit = powers(exponent)
     up = torch.where(exponent > 0, unit / 2, 0.0) if half else torch.zeros_like(unit)
     return {
         "weight": torch.round(weight * unit[:, None]),

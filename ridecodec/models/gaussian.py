@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from ridecodec.coding.exact import whole
 from ridecodec.coding.tables import CDF_TOTAL, Distribution
 from ridecodec.errors import ModelRefusedError
 
@@ -19,6 +20,8 @@ MEAN_LIMIT = 1 << 14
 LOGIT_UNIT = 64
 """Logits are in 1/64 nat."""
 _LOGIT_RANGE = 16
+_FALL_BITS = 15
+_FALL_STEPS = _LOGIT_RANGE * LOGIT_UNIT
 _MASS_BITS = 30 - WEIGHT_BITS
 _RANGE = 6
 _TABLE_BITS = 10
@@ -34,10 +37,10 @@ class GaussianTables:
 
     def __init__(self, normal: Tensor, exponential: Tensor) -> None:
         """Raises ModelRefusedError for tables that this version's arithmetic cannot use."""
-        ends = len(normal) == _STEPS + 1 and normal[0] == 0 and normal[-1] == 1 << _MASS_BITS
-        rises = ends and (normal.diff() >= 0).all()
-        falls = len(exponential) > 1 and exponential[0] == 1 << 15 and (exponential.diff() <= 0).all()
-        if not (rises and falls and exponential[-1] >= 0):
+        normal = whole("tables.normal", normal, (_STEPS + 1,), 0, 1 << _MASS_BITS)
+        exponential = whole("tables.exponential", exponential, (_FALL_STEPS,), 0, 1 << _FALL_BITS)
+        ends = normal[0] == 0 and normal[-1] == 1 << _MASS_BITS and exponential[0] == 1 << _FALL_BITS
+        if not (ends and (normal.diff() >= 0).all() and (exponential.diff() <= 0).all()):
             raise ModelRefusedError("the tables of the Gaussian mixtures are out of range; export the model again")
         self.normal, self.exponential = normal.int(), exponential.double()
         self.middle = torch.tensor(float(_STEPS // 2))
@@ -48,10 +51,10 @@ class GaussianTables:
         position = (torch.arange(_STEPS, dtype=torch.float64) - _STEPS // 2 + 0.5) / 2**_TABLE_BITS
         inner = torch.round(2**_MASS_BITS * torch.special.ndtr(position))
         inner[0] = 0
-        fall = torch.exp(-torch.arange(_LOGIT_RANGE * LOGIT_UNIT, dtype=torch.float64) / LOGIT_UNIT)
+        fall = torch.exp(-torch.arange(_FALL_STEPS, dtype=torch.float64) / LOGIT_UNIT)
         return {
             "normal": torch.cat([inner, torch.tensor([2.0**_MASS_BITS])]).int(),
-            "exponential": torch.round(2**15 * fall).int(),
+            "exponential": torch.round(2**_FALL_BITS * fall).int(),
         }
 
     def to(self, device: torch.device) -> GaussianTables:
@@ -96,12 +99,12 @@ class GaussianMixture(Distribution):
 
 
 def check_inverses(values: Tensor) -> Tensor:
-    """``values`` int [C, S] of a model file as float32 [C, S, 1]; ModelRefusedError where they are out of range."""
-    values = values.long()
-    if values.numel() > MAX_COMPONENTS or (values < INVERSE_LEAST).any() or (values > INVERSE_TOP).any():
-        raise ModelRefusedError("the deviations of the Gaussian mixtures are out of range; export the model again")
+    """``values`` int [C, S] of a model file as float32 [C, S, 1]; ModelRefusedError for others."""
+    values = whole("inverse", values, (None, None), INVERSE_LEAST, INVERSE_TOP)
+    if values.numel() > MAX_COMPONENTS:
+        raise ModelRefusedError(f"a mixture of {values.numel()} Gaussians, more than {MAX_COMPONENTS}")
     return values.float().mul(1 / MEAN_UNIT)[..., None]
 
 
 assert _LOST % 1024 == 0
-assert math.log2(MAX_COMPONENTS) + 15 + 14 <= 39
+assert math.log2(MAX_COMPONENTS) + _FALL_BITS + 14 <= 39

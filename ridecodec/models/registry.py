@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridecodec.errors import ModelMissingError, ModelRefusedError, UsageError
+from ridecodec.placing import placed
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 HASH_BYTES = 4
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,12 @@ class ModelCard:
     @property
     def pictures(self) -> str:
         """What it codes, in words."""
-        return " and ".join({1: "gray", 3: "RGB"}.get(c, f"{c}-channel") for c in self.channels)
+        return words(self.channels)
+
+
+def words(channels: Iterable[int]) -> str:
+    """Pictures of so many channels, in words."""
+    return " and ".join({1: "gray", 3: "RGB"}.get(c, f"{c}-channel") for c in channels)
 
 
 def _hash(data: bytes) -> str:
@@ -72,25 +80,52 @@ def cards() -> list[ModelCard]:
 
 @cache
 def _cards(own: str) -> list[ModelCard]:
-    found = [_card(path, path.parent) for path in sorted(WEIGHTS.glob("*.json"))]
-    shipped = {card.name for card in found} | {_UNIFORM.name}
-    if own:
-        for path in sorted(Path(own).glob("*.json")):
-            card = _card(path, path.parent)
-            if card.name in shipped:
-                raise UsageError(f"{path}: a model named {card.name!r} comes with ridecodec; export yours with another")
-            found.append(card)
+    found = _shipped() + (_own(Path(own)) if own else [])
     return [*sorted(found, key=lambda c: (c.name != "photo", not c.current, c.name)), _UNIFORM]
 
 
-def _card(path: Path, folder: Path) -> ModelCard:
+def _shipped() -> list[ModelCard]:
+    return [_card(path, "install ridecodec again") for path in sorted(WEIGHTS.glob("*.json"))]
+
+
+def _own(folder: Path) -> list[ModelCard]:
+    """The models in a folder of the user's; JSON files of something else do not matter."""
+    if not folder.is_dir():
+        raise UsageError(f"$RIDECODEC_MODELS names {folder}, and there is no such folder")
+    found: dict[Path, ModelCard] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            card = _card(path, "export the model again, or take the file out of $RIDECODEC_MODELS")
+        except ModelRefusedError:
+            if path.with_suffix(".safetensors").exists():
+                raise
+            continue
+        if card.name in _reserved():
+            raise UsageError(f"{path}: a model named {card.name!r} comes with ridecodec; export yours with another")
+        for other, known in found.items():
+            if known.name == card.name and known.current and card.current:
+                raise UsageError(
+                    f"{path}: its model is named {card.name!r} as that of {other.name}; export one with another name, "
+                    "or take it out of $RIDECODEC_MODELS"
+                )
+        found[path] = card
+    return list(found.values())
+
+
+def _reserved() -> set[str]:
+    return {card.name for card in (*_shipped(), _UNIFORM)}
+
+
+def _card(path: Path, remedy: str) -> ModelCard:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         kept = {name: data[name] for name in ModelCard.__dataclass_fields__ if name not in _OPTIONAL or name in data}
-        file = None if kept["file"] is None else str(folder / kept["file"])
+        if not all(isinstance(kept[name], str) for name in ("name", "purpose", "hash")):
+            raise TypeError("name, purpose and hash are text")
+        file = None if kept["file"] is None else str(path.parent / kept["file"])
         return ModelCard(**{**kept, "channels": tuple(kept["channels"]), "file": file})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelRefusedError(f"{path}: the model's card is damaged; install ridecodec again") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelRefusedError(f"{path}: the model's card is damaged; {remedy}") from error
 
 
 def current(name: str) -> ModelCard:
@@ -113,6 +148,29 @@ def find(name: str, hash4: bytes) -> ModelCard:
     )
 
 
+def check_name(name: str, path: Path) -> None:
+    """UsageError where no model of this name can be used from ``path``."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a model's name; choose 1 to 64 characters of a-z, A-Z, 0-9, '.', '_' and '-', "
+            "not beginning with '.' or '-'"
+        )
+    if path.resolve().parent != WEIGHTS.resolve() and name in _reserved():
+        raise UsageError(f"a model named {name!r} comes with ridecodec; choose another name")
+
+
+def outputs(path: Path, name: str, ensemble: str | None = None) -> list[Path]:
+    """What `write` makes: the model file, its card, and the card of its ensemble; UsageError where two would be one."""
+    if path.suffix.lower() == ".json":
+        raise UsageError(f"{path}: the model's card gets this ending; choose another, such as .safetensors")
+    stems = [path.stem]
+    if ensemble is not None:
+        stems.append(path.stem.replace(name, ensemble) if name in path.stem else ensemble)
+        if ensemble == name or stems[0] == stems[1]:
+            raise UsageError(f"the model and its ensemble would both become {ensemble!r}; choose another name for one")
+    return [path, *(path.parent / f"{stem}.json" for stem in stems)]
+
+
 def write(
     path: Path,
     data: bytes,
@@ -124,17 +182,17 @@ def write(
     ensemble: str | None = None,
 ) -> ModelCard:
     """Write a model file and its card (JSON, with how it was trained) beside it; ``ensemble``: the name of a second
-    card, of the same weights as an ensemble over the orientations."""
+    card, of the same weights as an ensemble over the orientations. What exists is replaced."""
     card = ModelCard(name, purpose, _hash(data), len(data), channels, None, path.name, True, family)
-    path.write_bytes(data)
-    cards = {path.stem: card}
+    made = [card]
     if ensemble is not None:
-        stem = path.stem.replace(name, ensemble) if name in path.stem else ensemble
         again = f"{name} in the best of eight orientations, for each tile"
-        cards[stem] = replace(card, name=ensemble, purpose=again, ensemble=True)
-    for stem, each in cards.items():
-        record = asdict(each) | ({"training": training} if training else {})
-        path.with_name(f"{stem}.json").write_text(json.dumps(record, indent=2) + "\n")
+        made.append(replace(card, name=ensemble, purpose=again, ensemble=True))
+    records = [asdict(each) | ({"training": training} if training else {}) for each in made]
+    texts = [f"{json.dumps(record, indent=2)}\n".encode() for record in records]
+    for target, content in zip(outputs(path, name, ensemble), (data, *texts), strict=True):
+        with placed(str(target), force=True) as part:
+            part.write_bytes(content)
     return card
 
 

@@ -6,7 +6,6 @@ dataclasses' fields), `step`, `seconds`. The others are the trainer's own.
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from torch import Tensor
 
 from ridecodec.errors import InputError, OutputError
 
-KEYS = ("model", "config", "schedule", "step", "seconds")
+KEYS = {"model": dict, "config": dict, "schedule": dict, "step": int, "seconds": int | float}
+"""And their types."""
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -35,11 +35,19 @@ def read(path: Path) -> dict[str, Any]:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such checkpoint") from error
-    except (OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # unpickling raises whatever the damage makes it run into
         raise InputError(f"{path}: not a checkpoint, or a damaged one") from error
-    if not isinstance(state, dict) or any(key not in state for key in KEYS):
+    if not isinstance(state, dict) or not all(isinstance(state.get(key), kind) for key, kind in KEYS.items()):
         raise InputError(f"{path}: not a checkpoint of a training")
+    settings = [*state["config"].items(), *state["schedule"].items()]
+    if not (all(map(_plain, settings)) and all(isinstance(name, str) for name in state["model"])):
+        raise InputError(f"{path}: a damaged checkpoint: its settings are not of text and numbers")
     return state
+
+
+def _plain(value: Any) -> bool:
+    """Whether this is text, a number or nothing, or a list of such."""
+    return all(map(_plain, value)) if isinstance(value, list | tuple) else isinstance(value, str | int | float | None)
 
 
 def random_state(generator: torch.Generator) -> dict[str, Tensor]:

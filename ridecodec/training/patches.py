@@ -47,7 +47,7 @@ def load(path: Path, channels: int) -> NDArray[np.uint8]:
             if channels == 1:
                 return np.array(image.convert("L"))[None]
             pixels: NDArray[np.uint8] = np.array(image.convert("RGB"))
-    except OSError as error:
+    except Exception as error:  # a plugin raises whatever the damage makes it run into
         raise InputError(f"{path}: not a picture that Pillow can read ({error})") from error
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[[1, 0, 2]])
 

@@ -26,8 +26,6 @@ class Settings:
     clip: float = 2.0
     """Longest gradient, in usual ones; 0: any."""
     seed: int = 1
-    bf16: bool = False
-    """Products in bfloat16, on a GPU."""
 
 
 @dataclass

@@ -10,9 +10,15 @@ from ridecodec.errors import UsageError
 from ridecodec.training.plan import Plan
 
 
-def _setting(default: Any, text: str, least: float | None = None, choices: tuple[Any, ...] | None = None) -> Any:
+def _setting(
+    default: Any,
+    text: str,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+) -> Any:
     """A field with its line in the command's help and the values it takes."""
-    return field(default=default, metadata={"help": text, "least": least, "choices": choices})
+    return field(default=default, metadata={"help": text, "least": least, "most": most, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -50,21 +56,25 @@ class Schedule:
     evaluations: int = _setting(30, "Validations in all, evenly spread; 0: after each stage only.", 0)
     patience: int | None = _setting(None, "Validations without gain after which training ends.", 1)
     tf32: bool = _setting(False, "Products in TF32, on GPUs that have it.")
-    threads: int = _setting(1, "Processor threads; the products are small.", 1)
-    seed: int = _setting(1, "Seed of everything random.", 0)
+    threads: int = _setting(1, "Processor threads; the products are small.", 1, 1024)
+    seed: int = _setting(1, "Seed of everything random.", 0, 2**63 - 1)
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value, least, choices = getattr(self, each.name), each.metadata["least"], each.metadata["choices"]
+            value = getattr(self, each.name)
+            least, most, choices = (each.metadata[key] for key in ("least", "most", "choices"))
             if choices and value not in choices:
                 raise UsageError(f"{each.name} is {value!r}; choose one of: {', '.join(map(str, choices))}")
             for part in value if isinstance(value, tuple) else (value,):
                 if least is not None and part is not None and not part >= least:
                     raise UsageError(f"{each.name} is {part}; the least is {least}")
+                if most is not None and part > most:
+                    raise UsageError(f"{each.name} is {part}; the most is {most}")
         if not self.sizes:
             raise UsageError("sizes is empty; name at least one size of patches")
         if self.rates and len(self.rates) != len(self.sizes):
-            raise UsageError(f"{len(self.rates)} rates for {len(self.sizes)} sizes of patches; give one rate a size")
+            counts = f"{len(self.rates)} and {len(self.sizes)}"
+            raise UsageError(f"rates and sizes differ in number, {counts}; give one rate a size")
         if self.validation >= 1:
             raise UsageError(f"validation is {self.validation}; the share held out is less than 1")
         if self.momentum >= 1:

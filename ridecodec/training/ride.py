@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ridecodec.errors import InputError, UsageError
+from ridecodec.models.ride.export import read_checkpoint
 from ridecodec.models.ride.network import Ride, RideConfig
 from ridecodec.training import checkpoints, polish
 from ridecodec.training.distributed import Workers, workers
@@ -24,7 +25,7 @@ from ridecodec.training.presets import Schedule, learning_rates, plan
 from ridecodec.training.task import Batch, Place, Report, Task
 from ridecodec.training.trainer import Trainer
 
-__all__ = ["RideTask", "Schedule", "check", "fit_whitening", "grow", "load", "margin", "train", "trim"]
+__all__ = ["RideTask", "Schedule", "fit_whitening", "grow", "load", "margin", "train", "trim"]
 
 HELD_PIXELS = 196_608
 HELD_SIDE = 64
@@ -48,29 +49,9 @@ def trim(planes: Tensor, config: RideConfig, around: int) -> Tensor:
     return planes[:, :, around - hood.top :, around - side : planes.shape[3] - around + side]
 
 
-def check(config: RideConfig) -> None:
-    """UsageError where no network can be built from this."""
-    counts = {name: getattr(config, name) for name in ("hidden", "components", "scales", "features")}
-    for name, value in counts.items():
-        if value is not None and value < 1:
-            raise UsageError(f"{name} is {value}; the least is 1")
-    if config.layers < 0 or config.channels not in (1, 3) or not 0 <= config.channel < config.channels:
-        raise UsageError(
-            f"{config.layers} layers, channel {config.channel} of {config.channels}; layers are 0 or more, "
-            "channels 1 or 3, and they count from 0"
-        )
-    _ = config.offsets  # refuses a neighbourhood that cannot be
-
-
 def load(path: Path) -> Ride:
     """The network in a checkpoint, on the CPU; InputError where there is none."""
-    state = checkpoints.read(path)
-    try:
-        model = Ride(RideConfig(**state["config"]))
-        model.load_state_dict(state["model"])
-    except (TypeError, RuntimeError) as error:
-        raise InputError(f"{path}: not a checkpoint of RIDE or the MCGSM") from error
-    return model
+    return read_checkpoint(path)[0]
 
 
 def grow(model: Ride, start: Ride) -> None:
@@ -153,7 +134,7 @@ class RideTask(Task):
     def polish(self, place: Place, turn: int, enough: Callable[[], bool]) -> None:
         """L-BFGS on the MCGSM, on hidden units of patches of the stage's size."""
         size = self.schedule.sizes[place.stage]
-        seed = 1_000_003 * (self.schedule.seed + 1) + 1009 * place.stage + self.group.rank
+        seed = (1_000_003 * (self.schedule.seed + 1) + 1009 * place.stage + self.group.rank) % 2**63
         generator = torch.Generator(self.group.device).manual_seed(seed)
         count = math.ceil(self.schedule.lbfgs_pixels / self.group.size / size**2)
         parts = [self._rows(self._patches(min(count - k, 2048), size, generator)) for k in range(0, count, 2048)]
@@ -192,7 +173,6 @@ def train(
     A ``checkpoint`` that exists is resumed, unless ``fresh``. ``start`` gives its layers to the network (`grow`).
     Under torchrun the processes share every step's patches, and all return the same weights.
     """
-    check(config)
     with workers(device) as group, _arithmetic(schedule, group.device):
         torch.manual_seed(schedule.seed)
         data = Patches(arrays, margin(config), group.device)
@@ -210,16 +190,24 @@ def train(
         trainer = Trainer(task, plan(schedule, data.pixels), settings, group, checkpoint, record, say, progress)
         if state is not None:
             _same(state, config, schedule, checkpoint)
-            trainer.resume(state)
+            _resume(trainer, state, checkpoint)
         trainer.run()
     return model
+
+
+def _resume(trainer: Trainer, state: dict[str, Any], checkpoint: Path | None) -> None:
+    try:
+        trainer.resume(state)
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"{checkpoint}: damaged, or of another version, and cannot be resumed ({text})") from error
 
 
 def _same(state: dict[str, Any], config: RideConfig, schedule: Schedule, checkpoint: Path | None) -> None:
     """UsageError where a checkpoint to resume is of another network or optimizer."""
     try:
         network = RideConfig(**state["config"])
-    except TypeError as error:
+    except (TypeError, UsageError) as error:
         raise InputError(f"{checkpoint}: not a checkpoint of RIDE or the MCGSM") from error
     if network != config:
         differ = [name for name, value in asdict(network).items() if value != getattr(config, name)]

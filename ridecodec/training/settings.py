@@ -15,6 +15,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 
 T = TypeVar("T")
+_NONE_BY_0 = ("features", "height")
+"""Settings whose 0 is no value, for TOML has no null."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -29,6 +31,8 @@ def read(path: Path) -> dict[str, Any]:
             raise UsageError(f"{path}: TOML needs Python 3.11 or newer; write the same names in a .json file")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: nested too deeply to be settings") from error
     except ValueError as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
@@ -52,16 +56,18 @@ def build(kind: type[T], *layers: dict[str, Any], source: str = "settings") -> T
 
 
 def _checked(name: str, value: Any, hint: Any, source: str) -> Any:
-    """The value as the type ``hint``; lists become tuples, whole numbers floats, and 0 is no value where a whole number
-    may be missing (TOML has no null)."""
+    """The value as the type ``hint``; lists become tuples, and whole numbers floats."""
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
-        if value is None or (hint is int and value == 0 and not isinstance(value, bool)):
+        if value is None or (name in _NONE_BY_0 and value == 0 and not isinstance(value, bool)):
             return None
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         return tuple(_checked(name, part, get_args(hint)[0], source) for part in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise UsageError(f"{source}: {name} is larger than any number with a point") from error
     if not isinstance(hint, type) or not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise UsageError(f"{source}: {name} is {value!r}, which is no {_words(hint)}")
     return value

@@ -114,9 +114,7 @@ class Trainer:
         for group, rate in zip(self.task.optimizer.param_groups, self.task.rates(place), strict=True):
             group["lr"] = rate
         batch = self.task.draw(place, self.generator)
-        device = self.group.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.settings.bf16 and device == "cuda"):
-            value = objective(batch.data)
+        value = objective(batch.data)
         self.task.optimizer.zero_grad()
         value.backward()
         if not self.settings.clip or self._shorten():

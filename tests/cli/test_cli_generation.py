@@ -85,6 +85,7 @@ def test_from_a_texture_to_a_filled_hole(tmp_path: Path, monkeypatch: pytest.Mon
     fails(2, "'gradient' cannot fill holes", model="gradient")
     fails(3, "nowhere.png", "no such file", mask=str(tmp_path / "nowhere.png"))
     fails(3, "stripes.json", mask=str(tmp_path / "stripes.json"))
+    assert_fails(run("inpaint", picture, mask, str(tmp_path / "o.png"), "--seed", str(2**70)), 2, "--seed")
 
 
 def test_synthesize_says_what_it_cannot_do(tmp_path: Path) -> None:
@@ -92,5 +93,7 @@ def test_synthesize_says_what_it_cannot_do(tmp_path: Path) -> None:
     assert_fails(run("synthesize", small, output), 3, "150x150", "40x40")
     assert_fails(run("synthesize", small, output, "--model", "mcgsm", "--layers", "2"), 2, "--layers")
     assert_fails(run("synthesize", small, str(tmp_path / "no" / "o.png")), 3, "no folder")
+    for kept, said in (("x.json", "card"), ("-x.safetensors", "'-x'"), ("ride-gray.x", "comes with ridecodec")):
+        assert_fails(run("synthesize", small, output, "--keep-model", str(tmp_path / kept)), 2, said)
     (tmp_path / "kept.json").write_text("{}")
     assert_fails(run("synthesize", small, output, "--keep-model", str(tmp_path / "kept.safetensors")), 5, "kept.json")

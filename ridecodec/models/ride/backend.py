@@ -14,12 +14,13 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ridecodec.coding.exact import ExactLinear
+from ridecodec.coding.exact import LARGEST, LARGEST_EXPONENT, ExactLinear, powers, whole
 from ridecodec.coding.order import FrontLayout, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
-from ridecodec.errors import ModelRefusedError
+from ridecodec.errors import ModelRefusedError, UsageError
 from ridecodec.models.base import Backend, Rows, Stepper, refuse_side_information
 from ridecodec.models.gaussian import MEAN_LIMIT, GaussianMixture, GaussianTables, check_inverses
+from ridecodec.models.ride.lstm import GATES
 from ridecodec.models.ride.memory import MEMORY_TOP, OUTPUT_BITS, LSTMTables, Memory, starts
 from ridecodec.models.ride.network import Ride, RideConfig
 
@@ -30,7 +31,9 @@ FEATURE_LIMIT = 1 << 20
 _INITIAL = 128.0
 _ZERO, _ONE = 127.5, 128.0
 """Values whose inputs are 0 and 1."""
-_MODEL_FILE = (safetensors.SafetensorError, KeyError, IndexError, TypeError, ValueError, RuntimeError)
+_MODEL_FILE = (safetensors.SafetensorError, KeyError, IndexError, TypeError, ValueError, RuntimeError, UsageError)
+"""What reading a damaged file may raise; UsageError: a configuration that `RideConfig` refuses."""
+_PARTS = ("weight", "bias", "exponent")
 
 
 class _Net:
@@ -40,12 +43,27 @@ class _Net:
         self.config = config
         self.lstm = lstm
         hidden = config.hidden
+        names = [*(f"lstm.{k}" for k in range(config.layers)), "features", "gate", "means"]
+        unexpected = tensors.keys() ^ {"inverse", *(f"{name}.{part}" for name in names for part in _PARTS)}
+        if unexpected:
+            raise ModelRefusedError(
+                f"the model's tensors do not fit its {config.layers} layers: {min(unexpected)} is missing or too many"
+            )
 
         def layer(
-            name: str, limit: Tensor | float, dtype: torch.dtype | None = None, start: Tensor | float = 0
+            name: str,
+            outputs: int | None,
+            limit: Tensor,
+            dtype: torch.dtype | None = None,
+            start: Tensor | None = None,
         ) -> ExactLinear:
-            weight, bias, exponent = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent"))
-            bias = bias + start * torch.exp2(exponent.double())
+            weight, bias, exponent = (tensors[f"{name}.{part}"] for part in _PARTS)
+            weight = whole(f"layer {name}: weight", weight, (outputs, len(limit)), -LARGEST, LARGEST)
+            shape = weight.shape[:1]
+            bias = whole(f"layer {name}: bias", bias, shape, -LARGEST, LARGEST).double()
+            exponent = whole(f"layer {name}: exponent", exponent, shape, 0, LARGEST_EXPONENT)
+            if start is not None:
+                bias += start * powers(exponent)  # exact, or too large for float64's bound
             return ExactLinear(name, weight, bias, exponent, limit, dtype=dtype).to(device)
 
         pixels = input_limits(config)
@@ -54,16 +72,16 @@ class _Net:
         self.layers = []
         for k in range(config.layers):
             limit = torch.cat([units if k else pixels, units, units, cells])
-            self.layers.append(layer(f"lstm.{k}", limit, start=starts(hidden)))
+            self.layers.append(layer(f"lstm.{k}", GATES * hidden, limit, start=starts(hidden)))
         state = units if config.layers else pixels
-        self.features = layer("features", state)
-        self.gate = layer("gate", float(FEATURE_LIMIT**2), torch.float64)
-        self.means = layer("means", torch.cat([state, pixels]) if config.layers else state)
         self.inverses = check_inverses(tensors["inverse"]).to(device)  # [C, S, 1]
         components, scales = self.inverses.shape[:2]
-        fits = len(self.gate.weight) == components * scales and len(self.means.weight) == components
-        if not fits or any(len(x.weight) != 5 * hidden for x in self.layers) or self.means.reach >= 2**53:
-            raise ModelRefusedError("the model's layers do not fit each other; export the model again")
+        self.features = layer("features", None, state)
+        squares = torch.full((len(self.features.weight),), float(FEATURE_LIMIT**2))
+        self.gate = layer("gate", components * scales, squares, torch.float64)
+        self.means = layer("means", components, torch.cat([state, pixels]) if config.layers else state)
+        if self.means.reach >= 2**53:
+            raise ModelRefusedError("layer means has outputs out of range; export the model again")
 
     def distribution(self, tables: GaussianTables, pixels: Tensor, state: Tensor | None) -> Distribution:
         """From inputs [taps, m] and the last layer's hidden units [hidden, m]."""
@@ -77,7 +95,7 @@ class _Net:
 class RideBackend(Backend):
     """Backend of the family `ride`: RIDE and, without layers, the MCGSM."""
 
-    chunk = 512
+    chunk = 1024
     """Pixels whose mixtures are evaluated at once."""
 
     def __init__(self, data: bytes, device: torch.device, name: str = "ride") -> None:
@@ -86,15 +104,15 @@ class RideBackend(Backend):
         try:
             tensors = safetensors.torch.load(data)
             configs = [RideConfig(**c) for c in json.loads(bytes(tensors["configs"].numpy()))]
+            if not configs or any((c.channels, c.channel) != (len(configs), i) for i, c in enumerate(configs)):
+                raise ModelRefusedError(f"the model file of {name!r} does not have one network a channel")
+            if any((c.offsets, c.indicators) != (configs[0].offsets, configs[0].indicators) for c in configs):
+                raise ModelRefusedError(f"the networks of {name!r} have different neighbourhoods")
             self.tables = GaussianTables(tensors["tables.normal"], tensors["tables.exponential"]).to(device)
             lstm = LSTMTables(tensors["tables.gates"], tensors["tables.output"]).to(device)
             self.nets = [_Net(_below(tensors, str(c)), config, lstm, device) for c, config in enumerate(configs)]
         except _MODEL_FILE as error:
             raise ModelRefusedError(f"the model file of {name!r} is damaged ({error})") from error
-        if not configs or any((c.channels, c.channel) != (len(configs), i) for i, c in enumerate(configs)):
-            raise ModelRefusedError(f"the model file of {name!r} does not have one network a channel")
-        if any((c.offsets, c.indicators) != (configs[0].offsets, configs[0].indicators) for c in configs):
-            raise ModelRefusedError(f"the networks of {name!r} have different neighbourhoods")
         self.hood = configs[0].hood
         self.around = [tap for tap in configs[0].taps if tap[1] != (0, 0)]
         self.bounded = configs[0].indicators

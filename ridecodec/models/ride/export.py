@@ -17,11 +17,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ridecodec.coding.exact import quantise
+from ridecodec.coding.exact import exact_arithmetic, quantise
 from ridecodec.errors import InputError, ModelRefusedError, UsageError
 from ridecodec.models import registry
 from ridecodec.models.gaussian import LOGIT_UNIT, MEAN_UNIT, GaussianTables, inverse
-from ridecodec.models.ride.backend import FEATURE_LIMIT, FEATURE_UNIT, input_limits
+from ridecodec.models.ride.backend import FEATURE_LIMIT, FEATURE_UNIT, RideBackend, input_limits
 from ridecodec.models.ride.lstm import MEMORY_LIMIT, SpatialLSTM
 from ridecodec.models.ride.mcgsm import MCGSM
 from ridecodec.models.ride.memory import GATE_BITS, OUTPUT_BITS, PRE_UNIT, LSTMTables, starts
@@ -30,6 +30,7 @@ from ridecodec.training import checkpoints
 
 WIDE = 2.0**53
 """What float64 holds."""
+_ADVICE = "train it again with a smaller learning rate"
 
 
 def export(
@@ -44,16 +45,22 @@ def export(
 
     ``ensemble``: name of a second card, of the same weights as an ensemble over the eight orientations; ``about``: what
     else the cards say of the training. Raises InputError for a file that is no checkpoint of RIDE, and
-    UsageError where the networks do not fit together.
+    UsageError where the networks do not fit together or the coder cannot use them; nothing is written then.
     """
     nets, training = [], []
     for path in paths:
         net, record = read_checkpoint(path)
         nets.append(net)
         training.append(record)
+    data = pack(nets)
+    try:
+        with exact_arithmetic():
+            RideBackend(data, torch.device("cpu"), name)
+    except ModelRefusedError as error:
+        raise UsageError(f"the coder cannot use what was trained ({error}); {_ADVICE}") from error
     return registry.write(
         out,
-        pack(nets),
+        data,
         name,
         purpose,
         (about or {}) | {"networks": training},
@@ -69,14 +76,17 @@ def read_checkpoint(path: Path) -> tuple[Ride, dict[str, Any]]:
     try:
         net = Ride(RideConfig(**state["config"]))
         net.load_state_dict(state["model"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         raise InputError(f"{path}: not a checkpoint of `ridecodec train ride` ({error})") from error
     record = {key: state[key] for key in ("config", "schedule")}
     return net, record | {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1)}
 
 
 def pack(nets: list[Ride]) -> bytes:
-    """The bytes of a model file: one network a channel, in coding order; UsageError where they do not fit together."""
+    """The bytes of a model file: one network a channel, in coding order.
+
+    Raises UsageError where they do not fit together, or have numbers that are not finite.
+    """
     for channel, net in enumerate(nets):
         if (net.config.channels, net.config.channel) != (len(nets), channel):
             raise UsageError(
@@ -87,8 +97,10 @@ def pack(nets: list[Ride]) -> bytes:
             raise UsageError("the networks of one model have different neighbourhoods; train them with the same")
     tensors = {f"tables.{k}": v for k, v in (GaussianTables.make() | LSTMTables.make()).items()}
     for channel, net in enumerate(nets):
+        _finite(f"network {channel + 1} of {len(nets)}", net.state_dict())
         with torch.no_grad():
             parts = integers(copy.deepcopy(net).double())
+        _finite(f"network {channel + 1} of {len(nets)} in integers", parts)
         tensors |= {f"{channel}.{k}": _compact(v) for k, v in parts.items()}
         tensors |= {f"float.{channel}.{k}": v for k, v in net.float().state_dict().items()}
     configs = json.dumps([asdict(net.config) for net in nets]).encode()
@@ -106,7 +118,7 @@ def networks(data: bytes) -> list[Ride]:
             start = f"float.{channel}."
             net.load_state_dict({k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)})
             nets.append(net)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         raise ModelRefusedError(f"not a model file of RIDE ({error})") from error
     return nets
 
@@ -174,6 +186,12 @@ def _features(mcgsm: MCGSM) -> tuple[Tensor, Tensor]:
     length = features.norm(dim=1).clamp(min=1e-12)
     costs = 0.5 * mcgsm.precisions.exp()[:, :, None] * (weights * length.square())[:, None]  # [C, S, N]
     return features / length[:, None], costs.flatten(0, 1)
+
+
+def _finite(of: str, tensors: dict[str, Tensor]) -> None:
+    for name, values in tensors.items():
+        if not torch.isfinite(values.float()).all():
+            raise UsageError(f"{of} has numbers that are not finite in {name}: its training went astray; {_ADVICE}")
 
 
 def _compact(values: Tensor) -> Tensor:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ridecodec.coding.exact import ExactLinear
-from ridecodec.errors import ModelRefusedError
+from ridecodec.coding.exact import ExactLinear, whole
 from ridecodec.models.ride.lstm import GATES, MEMORY_LIMIT
 from ridecodec.models.ride.network import RideConfig
 
@@ -31,16 +30,11 @@ class LSTMTables:
 
     def __init__(self, gates: Tensor, output: Tensor) -> None:
         """``gates`` int [2 * entries], tanh before sigmoid; ``output`` int [entries]. ModelRefusedError for others."""
-        top = 1 << GATE_BITS
-        fits = gates.shape == (2 * _ENTRIES,) and output.shape == (_ENTRIES,)
-        if (
-            not fits
-            or int(gates.abs().max()) > top
-            or int(gates[_ENTRIES:].min()) < 0
-            or int(output.abs().max()) > 1 << OUTPUT_BITS
-        ):
-            raise ModelRefusedError("the tables of the LSTM are out of range; export the model again")
-        self.gates, self.output = gates.float(), output.float()
+        top, unit = 1 << GATE_BITS, 1 << OUTPUT_BITS
+        gates = whole("tables.gates", gates, (2 * _ENTRIES,), -top, top)
+        whole("tables.gates", gates[_SIGMOID], (_ENTRIES,), 0, top)
+        self.gates = gates.float()
+        self.output = whole("tables.output", output, (_ENTRIES,), -unit, unit).float()
         self.gates[_SIGMOID] /= top  # exact, and their products then need no shift
 
     @staticmethod
@@ -93,7 +87,7 @@ class Memory:
         slot, hidden = self.ring[t % self.slope], self.hidden
         before = self.ring[(t - 1) % self.slope]
         left, up = before[..., y0 + 1 : y1 + 1].flatten(2), slot[..., y0:y1].flatten(2)  # [layers, 2 hidden, m]
-        below, fresh = inputs, []
+        below = inputs
         for k, layer in enumerate(self.layers):
             seen = [below, left[k, :hidden], up[k, :hidden]]
             if self.extended:
@@ -107,6 +101,7 @@ class Memory:
             c = c.floor_().clamp_(-MEMORY_TOP, MEMORY_TOP)
             argument = torch.addcmul(self.middle, c, o).int()
             below = self.tables.output.index_select(0, argument.view(-1)).view(argument.shape)
-            fresh.append(torch.cat([below, c]))
-        slot[..., y0 + 1 : y1 + 1] = torch.stack(fresh).view(*slot.shape[:3], -1)
+            for first, values in ((0, below), (hidden, c)):
+                own = slot[k, first : first + hidden, :, y0 + 1 : y1 + 1]  # [hidden, tiles, rows]
+                own.copy_(values.view(own.shape))
         return below

@@ -16,12 +16,22 @@ from torch.nn import functional
 
 from ridecodec.coding.order import Neighbourhood, Offset, Tap
 from ridecodec.errors import UsageError
+from ridecodec.models.gaussian import MAX_COMPONENTS
 from ridecodec.models.ride.lstm import SpatialLSTM, packing
 from ridecodec.models.ride.mcgsm import MCGSM
 from ridecodec.models.ride.whitening import Whitening
 
 MIDDLE = 128.0
 """What neighbours outside of a map count as."""
+_BOUNDS = {
+    "layers": (0, 8),
+    "hidden": (1, 4096),
+    "width": (3, 63),
+    "height": (1, 63),
+    "components": (1, MAX_COMPONENTS),
+    "scales": (1, MAX_COMPONENTS),
+    "features": (1, 4096),
+}
 
 
 def causal(width: int, height: int) -> list[Offset]:
@@ -36,7 +46,7 @@ def causal(width: int, height: int) -> list[Offset]:
 
 @dataclass(frozen=True)
 class RideConfig:
-    """What a network is made of."""
+    """What a network is made of; UsageError where no network can be."""
 
     channels: int = 1
     channel: int = 0
@@ -54,6 +64,26 @@ class RideConfig:
     """None: a full MCGSM."""
     indicators: bool = False
     """Nothing outside of a map is known, and inputs say which neighbours are there."""
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name)
+            if value is None and name in ("height", "features"):
+                continue
+            if not _is_whole(value) or not least <= value <= most:
+                raise UsageError(f"{name} is {value!r}; it is a whole number from {least} to {most}")
+        if not _is_whole(self.channel) or self.channels not in (1, 3) or not 0 <= self.channel < self.channels:
+            raise UsageError(
+                f"channel {self.channel!r} of {self.channels!r}; channels are 1 or 3, and they count from 0"
+            )
+        if self.components * self.scales > MAX_COMPONENTS:
+            raise UsageError(
+                f"{self.components} components of {self.scales} scales are more than {MAX_COMPONENTS} Gaussians"
+            )
+        for name in ("extended", "indicators"):
+            if not isinstance(getattr(self, name), bool):
+                raise UsageError(f"{name} is {getattr(self, name)!r}; it is true or false")
+        _ = self.offsets  # refuses an even width
 
     @property
     def offsets(self) -> list[Offset]:
@@ -74,6 +104,10 @@ class RideConfig:
     @property
     def hood(self) -> Neighbourhood:
         return Neighbourhood.of(self.offsets)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 class Ride(nn.Module):
