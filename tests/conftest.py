@@ -1,8 +1,15 @@
-"""Settings of all tests: no test fails because the machine is busy."""
+"""Settings of all tests: no test fails because the machine is busy. And what tests of training share."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("ridecodec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ridecodec")
+
+
+@pytest.fixture
+def little_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation of trainings on as little as they learn from."""
+    monkeypatch.setattr("ridecodec.training.ride.HELD_PIXELS", 3000)
