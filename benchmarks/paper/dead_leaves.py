@@ -141,7 +141,7 @@ def figure(options: Namespace, test: list[Pixels]) -> None:
         "density rate, bit/px, by the width of the causal neighbourhood; a neighbourhood of width n is (n + 1)/2 high.",
         f"MCGSM: 32 components, 48 features, {minutes['MCGSM']} minutes of training each.",
         f"RIDE: 1 layer of 32 hidden units, {minutes['RIDE']} minutes of training each.",
-        "So short trainings differ by some 0.05 bit/px when repeated, and a wider neighbourhood takes more of the time.",
+        "Trainings so short differ by some 0.05 bit/px when repeated; a wider neighbourhood sees fewer pixels.",
     )
     name = "dead-leaves-width"
     common.write(options.to, name, "Figure 2: dead leaves by the neighbourhood's width", notes, records, f"{name}.png")
