@@ -44,6 +44,7 @@ def compress(
     device: str = "auto",
     threads: int = 0,
     tile: int = 0,
+    label: int | None = None,
     verify: bool = True,
     progress: Callable[[Progress], None] | None = None,
 ) -> bytes:
@@ -55,6 +56,7 @@ def compress(
         device: ``auto``, ``cpu`` or ``cuda``; the data is the same.
         threads: workers, 0 for all cores; the data is the same.
         tile: side of the square tiles, 0 for the default.
+        label: the picture's class, for models that know some; None: the one that costs least.
         verify: decode the data and compare before it is returned.
         progress: called now and then with a `Progress`.
 
@@ -66,7 +68,7 @@ def compress(
     from ridecodec import codec
 
     picture = as_picture(image)
-    data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, progress=progress)
+    data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, label=label, progress=progress)
     if verify:
         codec.verify(picture, data, device=device, threads=threads, progress=progress)
     return data
@@ -78,6 +80,7 @@ def decompress(
     device: str = "auto",
     threads: int = 0,
     region: tuple[int, int, int, int] | None = None,
+    preview: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Picture:
     """Decompress .rdc data.
@@ -87,6 +90,7 @@ def decompress(
         device: ``auto``, ``cpu`` or ``cuda``; the pixels are the same.
         threads: workers, 0 for all cores; the pixels are the same.
         region: (x, y, width, height) in pixels; only the tiles that it touches are decoded.
+        preview: decode only every second pixel of every second row, which some models code first.
         progress: called now and then with a `Progress`.
 
     Raises:
@@ -97,7 +101,12 @@ def decompress(
     """
     from ridecodec import codec
 
-    return codec.decode(file_bytes(data), device=device, threads=threads, region=region, progress=progress)
+    held = file_bytes(data)
+    if preview:
+        if region is not None:
+            raise UsageError("a preview is of the whole picture: leave out the region")
+        return codec.preview(held, device=device, threads=threads, progress=progress)
+    return codec.decode(held, device=device, threads=threads, region=region, progress=progress)
 
 
 def evaluate(image: ImageLike, *, model: str = "photo", device: str = "auto", threads: int = 0, tile: int = 0) -> Rates:

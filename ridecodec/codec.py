@@ -19,16 +19,11 @@ from ridecodec.errors import DamagedError, InputError, UsageError, VerificationE
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.picture import ColourType, Picture
-from ridecodec.tilecoder import EncodedTile, Tick, decode_tiles, encode_tile
+from ridecodec.tilecoder import EncodedTile, decode_halves, decode_tiles, encode_tile
 
-DEFAULT_TILE = 1024
-MAX_TILE = 1 << 11
-"""Largest side of a tile: bounds the memory that a file can make a decoder take, and what an encoder needs."""
-_FRONT_ROWS = 4096
-"""Rows of all tiles in a batch: enough to fill the products, small enough for the cache."""
 _PIXELS_AT_ONCE = 6 << 20
 """Pixels of tiles that are encoded at the same time: bounds the memory, about 150 bytes a pixel."""
-_CODED = {ColourType.GRAY: [0], ColourType.RGB: [1, 0, 2]}
+CODED = {ColourType.GRAY: [0], ColourType.RGB: [1, 0, 2]}
 """Channels of a picture in coding order: green first."""
 
 
@@ -42,7 +37,7 @@ class Progress:
     channels: int
 
 
-class _Meter:
+class Meter:
     """Adds up what the workers report, and stops them when the work is off."""
 
     def __init__(self, report: Callable[[Progress], None] | None, total: int, channels: int) -> None:
@@ -72,30 +67,34 @@ def encode(
     device: str,
     threads: int,
     tile: int,
+    label: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     look: Callable[[Box, EncodedTile], None] | None = None,
 ) -> bytes:
     """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it."""
-    channels = _coding_channels(picture.colour, picture.bit_depth)
+    channels = coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
     if len(channels) not in card.channels:
         words = registry.words([len(channels)])
         raise UsageError(f"the model {model!r} codes {card.pictures} pictures only, this one is {words}")
-    tile = DEFAULT_TILE if tile == 0 else tile
-    if not 1 <= tile <= MAX_TILE:
-        raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {MAX_TILE}")
     backend = registry.load(card, registry.pick_device(device))
+    tile = backend.tile if tile == 0 else tile
+    if not 1 <= tile <= backend.largest_tile:
+        raise UsageError(f"a tile size of {tile} is out of range for {model!r}; choose 1 to {backend.largest_tile}")
+    if backend.half is not None and tile % 2:
+        raise UsageError(f"a tile size of {tile} is odd, and {model!r} halves its tiles; choose an even one")
+    registry.check_label(model, backend.classes, label)
     boxes = container.tile_boxes(picture.width, picture.height, tile)
-    meter = _Meter(progress, picture.width * picture.height, len(channels))
+    meter = Meter(progress, picture.width * picture.height, len(channels))
 
     def work(box: Box) -> bytes:
-        tile = encode_tile(backend, coding_planes(picture, box), meter.tick)
+        tile = encode_tile(backend, coding_planes(picture, box), meter.tick, label)
         if look is not None:
             look(box, tile)
         return tile.payload
 
     most = max(1, _PIXELS_AT_ONCE // (boxes[0].width * boxes[0].height))
-    payloads = _spread(work, boxes, min(most, _workers(threads)), meter)
+    payloads = spread(work, boxes, min(most, workers(threads)), meter)
     header = Header(
         picture.width,
         picture.height,
@@ -112,7 +111,13 @@ def encode(
 def coding_planes(picture: Picture, box: Box) -> NDArray[np.uint8]:
     """A tile's samples in coding order, uint8 [C, H, W]."""
     pixels = picture.planes[:, box.y : box.y + box.height, box.x : box.x + box.width]
-    return np.stack([pixels[c] for c in _CODED[picture.colour]])
+    return np.stack([pixels[c] for c in CODED[picture.colour]])
+
+
+def picture_of(planes: NDArray[np.uint8], colour: ColourType, depth: int) -> Picture:
+    """A picture of planes [C, H, W] in coding order."""
+    order = np.argsort(coding_channels(colour, depth))
+    return Picture(np.ascontiguousarray(planes[order]), colour, depth)
 
 
 def verify(
@@ -145,31 +150,8 @@ def decode(
     """The picture in .rdc data, or the region (x, y, width, height) of it."""
     held = container.read(data)
     header = held.header
-    channels = _coding_channels(header.colour, header.bit_depth)
     area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
-    boxes = header.boxes
-    if max(boxes[0].width, boxes[0].height) > MAX_TILE:
-        raise DamagedError(f"the header is damaged: its tiles have more than {MAX_TILE} pixels a side")
-    card = registry.find(header.model, header.model_hash)
-    if len(channels) not in card.channels:
-        raise DamagedError(f"the header is damaged: the model {card.name!r} codes {card.pictures} pictures only")
-    backend = registry.load(card, registry.pick_device(device))
-    tiles = _covering(header, area)
-    meter = _Meter(progress, sum(boxes[i].width * boxes[i].height for i in tiles), len(channels))
-    out = np.empty((area.height, area.width, len(channels)), np.uint8)
-
-    def work(batch: list[int]) -> None:
-        first = boxes[batch[0]]
-        decoded = _decode_batch(backend, held, batch, len(channels), first, meter.tick)
-        for i, pixels in zip(batch, decoded, strict=True):
-            box = boxes[i]
-            left, top = max(box.x, area.x), max(box.y, area.y)
-            right, bottom = min(box.x + box.width, area.x + area.width), min(box.y + box.height, area.y + area.height)
-            part = pixels[:, top - box.y : bottom - box.y, left - box.x : right - box.x]
-            for plane, c in zip(part, channels, strict=True):
-                out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = plane
-
-    _spread(work, _batches(boxes, tiles), _workers(threads), meter)
+    out = _decode(held, area, 1, decode_tiles, device, threads, progress)
     picture = Picture(out.transpose(2, 0, 1), header.colour, header.bit_depth, metadata=held.metadata)
     whole = area == Box(0, 0, header.width, header.height)
     if whole and picture.checksum() != header.samples_checksum:
@@ -177,17 +159,63 @@ def decode(
     return picture
 
 
-def _decode_batch(
-    backend: Backend, held: Container, batch: list[int], channels: int, box: Box, tick: Tick
+def preview(data: bytes, *, device: str, threads: int, progress: Callable[[Progress], None] | None = None) -> Picture:
+    """The picture in .rdc data at half its size, without the rest; UsageError where its model does not code it."""
+    held = container.read(data)
+    header = held.header
+    area = Box(0, 0, (header.width + 1) // 2, (header.height + 1) // 2)
+    out = _decode(held, area, 2, decode_halves, device, threads, progress)
+    return Picture(out.transpose(2, 0, 1), header.colour, header.bit_depth, metadata=held.metadata)
+
+
+def _decode(
+    held: Container,
+    area: Box,
+    step: int,
+    decoder: Callable[..., NDArray[np.uint8]],
+    device: str,
+    threads: int,
+    progress: Callable[[Progress], None] | None,
 ) -> NDArray[np.uint8]:
-    payloads = [bytes(held.payload(i)) for i in batch]
-    return decode_tiles(backend, payloads, channels, box.height, box.width, tick)
+    """Samples [H, W, C] of ``area``, in pixels of the picture that has every ``step``-th of a row and of a column."""
+    header = held.header
+    channels = coding_channels(header.colour, header.bit_depth)
+    boxes = header.boxes
+    card = registry.find(header.model, header.model_hash)
+    if len(channels) not in card.channels:
+        raise DamagedError(f"the header is damaged: the model {card.name!r} codes {card.pictures} pictures only")
+    backend = registry.load(card, registry.pick_device(device))
+    if max(boxes[0].width, boxes[0].height) > backend.largest_tile:
+        raise DamagedError(f"the header is damaged: its tiles have more than {backend.largest_tile} pixels a side")
+    if backend.half is None and step == 2:
+        raise UsageError(f"there is no preview: the model {card.name!r} codes the whole picture at once")
+    if backend.half is not None and header.tile % 2:
+        raise DamagedError("the header is damaged: its tiles cannot be halved")
+    tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
+    meter = Meter(progress, sum(boxes[i].width * boxes[i].height for i in tiles), len(channels))
+    out = np.empty((area.height, area.width, len(channels)), np.uint8)
+
+    def work(batch: list[int]) -> None:
+        first = boxes[batch[0]]
+        payloads = [bytes(held.payload(i)) for i in batch]
+        decoded = decoder(backend, payloads, len(channels), first.height, first.width, meter.tick)
+        for i, pixels in zip(batch, decoded, strict=True):
+            x, y = boxes[i].x // step, boxes[i].y // step
+            left, top = max(x, area.x), max(y, area.y)
+            right = min(x + pixels.shape[2], area.x + area.width)
+            bottom = min(y + pixels.shape[1], area.y + area.height)
+            part = pixels[:, top - y : bottom - y, left - x : right - x]
+            for plane, c in zip(part, channels, strict=True):
+                out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = plane
+
+    spread(work, _batches(backend, boxes, tiles), workers(threads), meter)
+    return out
 
 
-def _coding_channels(colour: ColourType, depth: int) -> list[int]:
-    if colour not in _CODED or depth != 8:
+def coding_channels(colour: ColourType, depth: int) -> list[int]:
+    if colour not in CODED or depth != 8:
         raise InputError(f"{depth}-bit {colour.name} pictures are not supported yet, only 8-bit gray and RGB")
-    return _CODED[colour]
+    return CODED[colour]
 
 
 def _region(header: Header, region: tuple[int, int, int, int]) -> Box:
@@ -208,24 +236,24 @@ def _covering(header: Header, area: Box) -> list[int]:
     if not header.tile:
         return [0]
     side, columns = header.tile, header.boxes.columns
-    across = range(area.x // side, (area.x + area.width - 1) // side + 1)
-    down = range(area.y // side, (area.y + area.height - 1) // side + 1)
+    right, bottom = min(area.x + area.width, header.width) - 1, min(area.y + area.height, header.height) - 1
+    across, down = range(area.x // side, right // side + 1), range(area.y // side, bottom // side + 1)
     return [row * columns + column for row in down for column in across]
 
 
-def _batches(boxes: Sequence[Box], tiles: list[int]) -> list[list[int]]:
+def _batches(backend: Backend, boxes: Sequence[Box], tiles: list[int]) -> list[list[int]]:
     """Tiles of equal size together, as many as fill a front: threads with less in each hold each other up."""
     by_size: dict[tuple[int, int], list[int]] = {}
     for i in tiles:
         by_size.setdefault((boxes[i].height, boxes[i].width), []).append(i)
     result = []
-    for (height, _), same in by_size.items():
-        size = max(1, _FRONT_ROWS // height)
+    for (height, width), same in by_size.items():
+        size = backend.batch(height, width)
         result += [same[i : i + size] for i in range(0, len(same), size)]
     return result
 
 
-def _workers(threads: int) -> int:
+def workers(threads: int) -> int:
     if threads < 0:
         raise UsageError(f"{threads} threads make no sense; choose 1 or more, or 0 for all cores")
     if threads:
@@ -233,7 +261,7 @@ def _workers(threads: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _spread(work: Callable[[Any], Any], items: Iterable[Any], workers: int, meter: _Meter) -> list[Any]:
+def spread(work: Callable[[Any], Any], items: Iterable[Any], workers: int, meter: Meter) -> list[Any]:
     """Results of ``work`` on all items, in order; the first error stops the others."""
     todo = list(items)
     count = min(workers, len(todo))

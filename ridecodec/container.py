@@ -29,6 +29,12 @@ MODEL_IDS = {
     6: "ride-rgb",
     7: "eomcgsm-gray",
     8: "eoride-gray",
+    9: "pixelcnn-cifar",
+    10: "gated-cifar",
+    11: "conditional-cifar",
+    12: "autoencoder-cifar",
+    13: "pixelrnn-cifar",
+    14: "multiscale-cifar",
 }
 """The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
 
@@ -43,12 +49,12 @@ _COLOUR_DEPTHS = {
     ColourType.GRAY_ALPHA: (8, 16),
     ColourType.RGBA: (8, 16),
 }
-_TYPES = {
+TYPES = {
     colour | _DEPTHS.index(depth) << 3: (colour, depth) for colour, depths in _COLOUR_DEPTHS.items() for depth in depths
 }
 _METADATA_FLAG = 1 << 6
 _TILED_FLAG = 1 << 7
-_TILE_SLACK_BITS = 64
+TILE_SLACK_BITS = 64
 _INDEX_ENTRY = 5
 _NAME_LIMIT = 64
 
@@ -173,10 +179,10 @@ def write(header: Header, metadata: Sequence[Chunk], payloads: Sequence[bytes]) 
     section = b"".join(_kind(chunk) + write_varint(len(chunk.data)) + chunk.data for chunk in metadata)
     head = _write_header(header, section)
     if header.tile:
-        index = b"".join(write_varint(len(payload)) + _checksum(payload) for payload in payloads)
-        index += _checksum(index)
+        index = b"".join(write_varint(len(payload)) + checksum(payload) for payload in payloads)
+        index += checksum(index)
     else:
-        index = _checksum(payloads[0])
+        index = checksum(payloads[0])
     return b"".join((head, section, index, *payloads))
 
 
@@ -186,7 +192,7 @@ def read(data: bytes | memoryview) -> Container:
     Raises `DamagedError` naming the part that is wrong, and `ModelMissingError` for a model without a known number.
     """
     view = memoryview(data).cast("B")
-    reader = _Reader(view)
+    reader = Reader(view)
     header, metadata_bytes, metadata_checksum = _read_header(reader)
     header_bytes = reader.position
     section = reader.take(metadata_bytes, "metadata")
@@ -196,13 +202,13 @@ def read(data: bytes | memoryview) -> Container:
     lengths, checksums = _read_index(reader, header)
     index_bytes = reader.position - header_bytes - metadata_bytes
     offsets = reader.position + np.cumsum(lengths) - lengths
-    if (reader.left * 8 + len(lengths) * _TILE_SLACK_BITS) < header.sub_pixels * MIN_BITS:
+    if (reader.left * 8 + len(lengths) * TILE_SLACK_BITS) < header.sub_pixels * MIN_BITS:
         raise DamagedError("the header is damaged: it claims more pixels than the file's bytes can hold")
     return Container(header, metadata, lengths, header_bytes, metadata_bytes, index_bytes, checksums, offsets, view)
 
 
-class _Reader:
-    """Takes fields off the front of a file."""
+class Reader:
+    """Takes fields off the front of a file; DamagedError, naming the part, where it ends too early."""
 
     def __init__(self, data: memoryview) -> None:
         self.data = data
@@ -226,7 +232,7 @@ class _Reader:
         return value
 
 
-def _read_header(reader: _Reader) -> tuple[Header, int, int]:
+def _read_header(reader: Reader) -> tuple[Header, int, int]:
     """Return the header, and the length and checksum of the metadata."""
     if reader.data[: len(MAGIC)] != MAGIC:
         raise DamagedError("this is no .rdc file")
@@ -236,8 +242,7 @@ def _read_header(reader: _Reader) -> tuple[Header, int, int]:
         raise DamagedError(f"the file has format version {version}, which needs a newer ridecodec")
     flags = reader.integer(1, "header")
     width, height = reader.varint("header"), reader.varint("header")
-    number = reader.integer(1, "header")
-    name = bytes(reader.take(reader.varint("header"), "header")) if number == 0 else b""
+    model_field = take_model(reader)
     model_hash = bytes(reader.take(4, "header"))
     samples_checksum = reader.integer(4, "header")
     tile = reader.varint("header") if flags & _TILED_FLAG else 0
@@ -247,22 +252,28 @@ def _read_header(reader: _Reader) -> tuple[Header, int, int]:
     if reader.integer(2, "header") != check:
         raise DamagedError("the header is damaged: its check is wrong")
 
-    type_code = flags & ~(_METADATA_FLAG | _TILED_FLAG)
-    if type_code not in _TYPES:
+    code = flags & ~(_METADATA_FLAG | _TILED_FLAG)
+    if code not in TYPES:
         raise DamagedError("the header is damaged: it claims a type of picture that there is not")
-    colour, bit_depth = _TYPES[type_code]
+    colour, bit_depth = TYPES[code]
     if not width or not height:
         raise DamagedError("the header is damaged: it claims a picture without pixels")
     if flags & _TILED_FLAG and not 0 < tile < max(width, height):
         raise DamagedError("the header is damaged: its tile size makes no sense")
     if flags & _METADATA_FLAG and not metadata_bytes:
         raise DamagedError("the header is damaged: it claims metadata without bytes")
-    model = _read_model(number, name)
-    header = Header(width, height, colour, bit_depth, model, model_hash, samples_checksum, tile)
+    header = Header(width, height, colour, bit_depth, model_name(*model_field), model_hash, samples_checksum, tile)
     return header, metadata_bytes, metadata_checksum
 
 
-def _read_model(number: int, name: bytes) -> str:
+def take_model(reader: Reader) -> tuple[int, bytes]:
+    """The field that names a model, unchecked: its number, or 0 and its name."""
+    number = reader.integer(1, "header")
+    return number, bytes(reader.take(reader.varint("header"), "header")) if number == 0 else b""
+
+
+def model_name(number: int, name: bytes) -> str:
+    """The model of such a field; DamagedError, or ModelMissingError for a number of later versions."""
     if number == 0:
         if not _valid_name(name):
             raise DamagedError("the header is damaged: the name of the model is wrong")
@@ -279,7 +290,7 @@ def _valid_name(name: bytes) -> bool:
 
 
 def _read_chunks(section: memoryview) -> tuple[Chunk, ...]:
-    reader, chunks = _Reader(section), []
+    reader, chunks = Reader(section), []
     while reader.left:
         kind = bytes(reader.take(4, "metadata"))
         data = bytes(reader.take(reader.varint("metadata"), "metadata"))
@@ -293,7 +304,7 @@ def _valid_kind(kind: bytes) -> bool:
     return len(kind) == 4 and all(0x20 <= byte <= 0x7E for byte in kind)
 
 
-def _read_index(reader: _Reader, header: Header) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+def _read_index(reader: Reader, header: Header) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Return the length and the checksum of each tile; the lengths add up to the bytes left."""
     if not header.tile:
         checksum = reader.integer(4, "pixel data")
@@ -318,24 +329,30 @@ def _read_index(reader: _Reader, header: Header) -> tuple[NDArray[np.int64], NDA
 
 
 def _write_header(header: Header, section: bytes) -> bytes:
-    if header.bit_depth not in _COLOUR_DEPTHS[header.colour]:
-        raise ValueError(f"there is no {header.colour.name} picture of {header.bit_depth} bits")
     if not header.width or not header.height or len(header.model_hash) != 4:
         raise ValueError(f"not a header that can be written: {header}")
-    flags = header.colour | _DEPTHS.index(header.bit_depth) << 3
-    fields = [write_varint(header.width), write_varint(header.height), _model(header.model), header.model_hash]
+    flags = type_code(header.colour, header.bit_depth)
+    fields = [write_varint(header.width), write_varint(header.height), write_model(header.model), header.model_hash]
     fields.append(header.samples_checksum.to_bytes(4, "little"))
     if header.tile:
         flags |= _TILED_FLAG
         fields.append(write_varint(header.tile))
     if section:
         flags |= _METADATA_FLAG
-        fields.append(write_varint(len(section)) + _checksum(section))
+        fields.append(write_varint(len(section)) + checksum(section))
     head = MAGIC + bytes((VERSION, flags)) + b"".join(fields)
     return head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little")
 
 
-def _model(name: str) -> bytes:
+def type_code(colour: ColourType, bit_depth: int) -> int:
+    """The byte that says a picture's type; ValueError where there is no such type."""
+    if bit_depth not in _COLOUR_DEPTHS[colour]:
+        raise ValueError(f"there is no {colour.name} picture of {bit_depth} bits")
+    return colour | _DEPTHS.index(bit_depth) << 3
+
+
+def write_model(name: str) -> bytes:
+    """The field that names a model; ValueError for a name that cannot be."""
     for number, known in MODEL_IDS.items():
         if name == known:
             return bytes((number,))
@@ -351,5 +368,5 @@ def _kind(chunk: Chunk) -> bytes:
     return chunk.kind
 
 
-def _checksum(data: bytes) -> bytes:
+def checksum(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(4, "little")

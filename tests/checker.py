@@ -119,8 +119,9 @@ def _teacher_forced(model: Backend, planes: Tensor, side: bytes) -> Tensor:
 
 def _front(hood: Neighbourhood, t: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Rows and columns of a front's pixels, from its definition."""
-    y = torch.tensor([y for y in range(height) if 0 <= t - hood.slope * y < width], dtype=torch.int64)
-    return y, t - hood.slope * y
+    slope = width if hood.raster else hood.slope
+    y = torch.tensor([y for y in range(height) if 0 <= t - slope * y < width], dtype=torch.int64)
+    return y, t - slope * y
 
 
 def check_experts(payload: bytes) -> None:

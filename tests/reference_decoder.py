@@ -10,14 +10,17 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import reference_pixelcnn
 from safetensors.numpy import load
 
 MODELS = {1: "photo", 2: "gradient", 3: "uniform", 4: "mcgsm-gray", 5: "ride-gray", 6: "ride-rgb"}
-MODELS |= {7: "eomcgsm-gray", 8: "eoride-gray"}
+MODELS |= {7: "eomcgsm-gray", 8: "eoride-gray", 9: "pixelcnn-cifar", 10: "gated-cifar", 11: "conditional-cifar"}
+MODELS |= {12: "autoencoder-cifar", 13: "pixelrnn-cifar", 14: "multiscale-cifar"}
 ENSEMBLES = ("eomcgsm-gray", "eoride-gray")
 TOTAL = 2**24 - 16  # of a table of 16 symbols, whose floor is 1 / 2^24 each
 CUMULATIVE = 64 * (TOTAL - 256)  # what a model's distribution reaches
@@ -65,7 +68,7 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
     assert zlib.crc32(file.take(metadata)) == metadata_check
     order = {0: [0], 2: [1, 0, 2]}[flags & 63]  # channels in coding order
 
-    model, slope = make_model(name, model_hash, weights)
+    model = make_model(name, model_hash, weights)
     corners = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
     if flags & 128:
         start = file.at
@@ -79,7 +82,7 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
         payload = file.take(length)
         assert zlib.crc32(payload) == check
         part = picture[y : y + side, x : x + side]
-        planes = decode_tile(model, slope, payload, *part.shape, ensemble=name in ENSEMBLES)
+        planes = decode_tile(model, payload, *part.shape, ensemble=name in ENSEMBLES)
         part[:, :, order] = planes.transpose(1, 2, 0)
     assert file.at == len(data)
     assert zlib.crc32(picture.tobytes()) == samples
@@ -114,8 +117,11 @@ class RangeDecoder:
 class Tile:
     """The planes of a tile, int64 [P, H, W]: channels in coding order, then what the model derives from them."""
 
-    def __init__(self, slope: int, channels: int, height: int, width: int, side: bytes) -> None:
+    def __init__(
+        self, slope: int, channels: int, height: int, width: int, side: bytes, half: np.ndarray | None = None
+    ) -> None:
         self.slope, self.channels, self.height, self.width, self.side = slope, channels, height, width, side
+        self.half = half
         self.planes = np.zeros((3 * channels, height, width), np.int64)
         self.memory: Any = None  # for the model
 
@@ -132,12 +138,19 @@ class Tile:
         return np.array([self.value(plane, y + dy, x + dx) for dy, dx in offsets])
 
 
-Model = Callable[[Tile, int, int], Iterator[Any]]
-"""For a pixel: gives the cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
+@dataclass
+class Model:
+    """How a tile is decoded."""
+
+    pixel: Callable[[Tile, int, int], Iterator[Any]]
+    """Gives the cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
+    slope: Callable[[int], int]
+    """By the tile's width."""
+    half: Model | None = None
 
 
 def decode_tile(
-    model: Model, slope: int, payload: bytes, height: int, width: int, channels: int, ensemble: bool = False
+    model: Model, payload: bytes, height: int, width: int, channels: int, ensemble: bool = False
 ) -> np.ndarray:
     reader = Bytes(payload)
     side = reader.take(reader.varint())
@@ -145,11 +158,19 @@ def decode_tile(
     if ensemble:
         way, side = side[0], side[1:]
         height, width = (width, height) if way & 4 else (height, width)
-    tile = Tile(slope, channels, height, width, side)
+    half = None
+    if model.half:
+        half = decode_tile(model.half, side, (height + 1) // 2, (width + 1) // 2, channels)
+    slope = model.slope(width)
+    tile = Tile(slope, channels, height, width, side, half)
+    if half is not None:
+        tile.planes[:channels, ::2, ::2] = half
     coder = RangeDecoder(payload[reader.at :])
     for t in range(width + slope * (height - 1)):
         places = [(y, t - slope * y) for y in range(height) if 0 <= t - slope * y < width]
-        pixels = [model(tile, y, x) for y, x in places]
+        if half is not None:
+            places = [(y, x) for y, x in places if y % 2 or x % 2]
+        pixels = [model.pixel(tile, y, x) for y, x in places]
         for c in range(channels):
             bounds = [floored(next(pixel)) for pixel in pixels]
             high = [coder.symbol(high_edges(f)) for f in bounds]
@@ -179,20 +200,36 @@ def low_edges(f: list[int], high: int) -> list[int]:
     return [(part[s] * reciprocal >> 26) + s for s in range(16)] + [2**24]
 
 
-def make_model(name: str, model_hash: bytes, weights: Path) -> tuple[Model, int]:
-    """The model's function of a pixel, and its slope."""
+def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
     if name == "uniform":
         assert hashlib.sha256(b"ridecodec uniform 1").digest()[:4] == model_hash
-        return uniform, 1
+        return Model(uniform, lambda width: 1)
     files = [path.read_bytes() for path in weights.glob("*.safetensors")]
     data = next(file for file in files if hashlib.sha256(file).digest()[:4] == model_hash)
     tensors = {k: v.astype(np.int64) for k, v in load(data).items() if not k.startswith("float.")}
     if "configs" in tensors:
         configs = json.loads(bytes(tensors["configs"].astype(np.uint8)))
         width = configs[0]["width"]
-        return lambda tile, y, x: ride(tile, y, x, tensors, configs), width // 2 + 1
+        return Model(lambda tile, y, x: ride(tile, y, x, tensors, configs), lambda _: width // 2 + 1)
+    if "config" in tensors:
+        return pixelcnn(tensors)
     function = {"gradient": gradient, "photo": photo}[name]
-    return lambda tile, y, x: function(tile, y, x, tensors), 2
+    return Model(lambda tile, y, x: function(tile, y, x, tensors), lambda width: 2)
+
+
+def pixelcnn(tensors: dict[str, np.ndarray]) -> Model:
+    """Of the whole tile, and of its half where there is one."""
+
+    def of(prefix: str, config: dict[str, Any], half: Model | None = None) -> Model:
+        return Model(
+            lambda tile, y, x: reference_pixelcnn.pixel(tile, y, x, tensors, prefix, config),
+            lambda width: reference_pixelcnn.slope(config, width),
+            half,
+        )
+
+    config = reference_pixelcnn.config_of(tensors)
+    smaller = of("smaller", reference_pixelcnn.smaller(config)) if config["half"] else None
+    return of("network", config, smaller)
 
 
 def mixture(tensors: dict[str, np.ndarray], weights: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:

@@ -288,10 +288,10 @@ def test_a_failed_verification_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """The encoder codes a pixel that the picture does not have."""
     encode_tile = codec.encode_tile
 
-    def wrong(backend: Any, pixels: NDArray[np.uint8], tick: Any) -> Any:
+    def wrong(backend: Any, pixels: NDArray[np.uint8], *rest: Any) -> Any:
         pixels = pixels.copy()
         pixels[0, 3, 3] ^= 1
-        return encode_tile(backend, pixels, tick)
+        return encode_tile(backend, pixels, *rest)
 
     monkeypatch.setattr(codec, "encode_tile", wrong)
     array = crop("astronaut", 7, 9)

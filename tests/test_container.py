@@ -19,7 +19,7 @@ from ridecodec.errors import DamagedError, ModelMissingError, RidecodecError
 from ridecodec.picture import Chunk, ColourType
 
 HEADER = Header(300, 200, ColourType.RGB, 8, "photo", b"hash", 0x12345678)
-TYPES = list(container._TYPES.values())
+TYPES = list(container.TYPES.values())
 NAMES = st.sampled_from([*container.MODEL_IDS.values(), "a", "mcgsm-2.1", "~" * 64])
 CHUNKS = st.lists(
     st.builds(Chunk, st.sampled_from([b"iCCP", b"eXIf", b"a ~!"]), st.binary(max_size=300)), max_size=3

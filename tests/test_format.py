@@ -11,6 +11,7 @@ from checker import MODELS, fit
 from numpy.typing import NDArray
 from reference_decoder import RangeDecoder, decode
 from safetensors.numpy import load_file
+from test_pixelcnn import KINDS, model
 from torch import Tensor
 
 import ridecodec
@@ -18,6 +19,7 @@ from ridecodec.coding.entropy import Encoder
 from ridecodec.models import registry
 from ridecodec.models.photo.backend import Photo
 from ridecodec.models.photo.coefficients import pack
+from ridecodec.models.pixelcnn.export import model_file
 from ridecodec.picture import Chunk, Picture
 
 WEIGHTS = Path(ridecodec.__file__).parent / "weights"
@@ -52,12 +54,24 @@ def test_reference_decoder_reads_tiles(model: str, shape: tuple[int, ...]) -> No
     assert np.array_equal(decode(compress(pixels, model, tile=8), WEIGHTS), pixels)
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_reference_decoder_reads_every_network_of_pixelcnn(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "own.safetensors"
+    registry.write(path, model_file(model(name)), "own", "", channels=(KINDS[name].channels,), family="pixelcnn")
+    monkeypatch.setenv("RIDECODEC_MODELS", str(tmp_path))
+    for shape in ((1, 1, 3), (5, 7, 3), (6, 4, 3)):
+        pixels = fit("own", smooth(shape))
+        assert np.array_equal(decode(compress(pixels, "own"), tmp_path), pixels)
+
+
 @pytest.mark.parametrize("shape", [(10, 13), (10, 13, 3)], ids=str)
 def test_reference_decoder_reads_image_experts(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Coefficients of all levels: the default ones, one vector for all groups, one for each group."""
     rng = np.random.default_rng(5)
 
-    def side_information(self: Photo, planes: Tensor) -> bytes:
+    def side_information(self: Photo, planes: Tensor, label: int | None = None) -> bytes:
         default = self.nets[len(planes)].default
         chosen = [vectors.copy() for vectors in default]
         for i, (c, s) in enumerate(np.ndindex(len(planes), 2)):

@@ -209,5 +209,6 @@ def test_reference_decoder_reads_every_variant(config: RideConfig) -> None:
         return reference_decoder.ride(tile, y, x, tensors, configs)
 
     payload = encode_tile(model, tile, quiet).payload
-    found = reference_decoder.decode_tile(by_pixel, model.hood.slope, payload, 7, 9, config.channels)
+    plain = reference_decoder.Model(by_pixel, lambda width: model.hood.slope)
+    found = reference_decoder.decode_tile(plain, payload, 7, 9, config.channels)
     assert np.array_equal(found, tile)

@@ -23,6 +23,7 @@ COMMANDS = (
     "train",
     "export",
     "sample",
+    "reconstruct",
     "synthesize",
     "inpaint",
     "corpora",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec.cli import failures, files, options, progress
+from ridecodec.cli import archives, failures, files, options, progress
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.summary import Summary
 from ridecodec.errors import UsageError
@@ -27,12 +27,19 @@ SUFFIX = ".rdc"
     With two paths the second is the output if it ends in .rdc or is "-"; otherwise both are inputs. "-" is standard
     input or output. Every result is decoded and compared before it is put in place. Metadata (EXIF, ICC profiles,
     orientation) is not kept yet.
+
+    With --archive the inputs are folders, picture files and .npy arrays [N, H, W(, 3)], and all their pictures go into
+    one .rdca file, from which each can be had alone.
     """,
 )
 @options.inputs("INPUT... [OUTPUT]")
 @options.output(".rdc files")
 @options.model()
+@options.label
 @options.tile
+@click.option("--archive", type=options.PATH, metavar="FILE", help="Put all pictures into this one .rdca file.")
+@options.cut
+@options.count
 @options.engine
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare.")
 @options.reporting
@@ -41,7 +48,11 @@ def command(
     output: str | None,
     folder: str | None,
     model: str,
+    label: int | None,
     tile: int,
+    archive: str | None,
+    cut: tuple[int, int] | None,
+    count: int | None,
     device: str,
     threads: int,
     verify: bool,
@@ -52,6 +63,28 @@ def command(
     as_json: bool,
 ) -> None:
     summary = Summary(quiet, verbose, as_json)
+    if archive is not None:
+        if output is not None or folder is not None or tile or files.STANDARD in paths:
+            raise UsageError("--archive goes neither with --output, --output-dir and --tile nor with standard input")
+        if archive != files.STANDARD and not archive.lower().endswith(archives.SUFFIX):
+            raise UsageError(f"{files.label(archive)}: an archive's name ends in {archives.SUFFIX}")
+        summary.check([Job("", archive)])
+        archives.pack(
+            paths,
+            archive,
+            summary,
+            cut=cut,
+            count=count,
+            model=model,
+            label=label,
+            device=device,
+            threads=threads,
+            verify=verify,
+            force=force,
+        )
+        return
+    if cut is not None or count is not None:
+        raise UsageError("--cut and --count are for --archive")
     jobs = files.plan(paths, output=output, folder=folder, suffix=SUFFIX, names_output=_names_output)
     summary.check(jobs)
 
@@ -63,7 +96,14 @@ def command(
         picture = _open(job.input)
         with progress.bar(files.label(job.input), summary.progress) as advance:
             data = ridecodec.compress(
-                picture, model=model, device=device, threads=threads, tile=tile, verify=verify, progress=advance
+                picture,
+                model=model,
+                label=label,
+                device=device,
+                threads=threads,
+                tile=tile,
+                verify=verify,
+                progress=advance,
             )
         files.write(job.output, data, force)
         info = ridecodec.read_info(data)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec.cli import failures, files, options, progress
+from ridecodec.cli import archives, failures, files, options, progress
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.summary import Summary
+from ridecodec.errors import UsageError
 from ridecodec.placing import placed
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ FORMATS = ("png", "ppm", "pgm", "pnm", "tiff", "bmp", "webp", "npy")
 
     The output's extension chooses the format: .png, .ppm, .pgm, .pnm, .tif, .bmp, .webp (lossless) or .npy. With two
     paths the second is the output unless it ends in .rdc. "-" is standard input or output.
+
+    Of an .rdca archive the second path, or --output-dir, is the folder for its pictures.
     """,
 )
 @options.inputs("INPUT... [OUTPUT]")
@@ -36,6 +39,10 @@ FORMATS = ("png", "ppm", "pgm", "pnm", "tiff", "bmp", "webp", "npy")
     metavar="X,Y,W,H",
     help="Decode only this part: left, top, width and height in pixels.",
 )
+@click.option(
+    "--preview", is_flag=True, help="Decode only the picture at half its size, of a model that codes it first."
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Of an archive only this picture; repeat for several.")
 @options.engine
 @options.reporting
 def command(
@@ -44,6 +51,8 @@ def command(
     folder: str | None,
     format_: str | None,
     region: tuple[int, int, int, int] | None,
+    preview: bool,
+    only: tuple[str, ...],
     device: str,
     threads: int,
     force: bool,
@@ -53,6 +62,18 @@ def command(
     as_json: bool,
 ) -> None:
     summary = Summary(quiet, verbose, as_json)
+    if paths[0].lower().endswith(archives.SUFFIX):
+        name, target = _archive(paths, output, folder)
+        summary.check([])
+        if target == files.STANDARD:
+            raise UsageError("an archive is decompressed into a folder, not to standard output")
+        if region is not None or preview:
+            raise UsageError("an archive's pictures are decoded whole: leave out --region and --preview")
+        kind = format_ or "png"
+        archives.unpack(name, target, only, kind, summary, device=device, threads=threads, force=force)
+        return
+    if only:
+        raise UsageError(f"--only is for archives, whose names end in {archives.SUFFIX}")
     suffix = f".{format_ or 'png'}"
     jobs = files.plan(paths, output=output, folder=folder, suffix=suffix, names_output=_names_output)
     summary.check(jobs)
@@ -66,11 +87,21 @@ def command(
         data = files.read(job.input)
         info = ridecodec.read_info(data)
         with progress.bar(files.label(job.input), summary.progress) as advance:
-            picture = ridecodec.decompress(data, device=device, threads=threads, region=region, progress=advance)
+            picture = ridecodec.decompress(
+                data, device=device, threads=threads, region=region, preview=preview, progress=advance
+            )
         _save(picture, job.output, kind, force)
         summary.done(job, info, time.perf_counter() - begun, picture.width * picture.height)
 
     failures.for_each(jobs, work, keep_going=keep_going, as_json=as_json)
+
+
+def _archive(paths: tuple[str, ...], output: str | None, folder: str | None) -> tuple[str, str]:
+    """The archive's name, and the folder for its pictures."""
+    targets = [each for each in (*paths[1:], output, folder) if each is not None]
+    if len(targets) > 1:
+        raise UsageError("an archive is decompressed alone, and into one folder")
+    return paths[0], targets[0] if targets else paths[0][: -len(archives.SUFFIX)]
 
 
 def _names_output(path: str) -> bool:

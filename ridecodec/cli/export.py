@@ -8,7 +8,7 @@ import click
 
 from ridecodec.cli import failures, files, options
 from ridecodec.cli.files import Job
-from ridecodec.errors import InputError
+from ridecodec.errors import InputError, UsageError
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -28,8 +28,8 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     metavar="FILE",
     help="The model.",
 )
-@click.option("--name", metavar="NAME", help="Name of a RIDE or MCGSM model, what --model takes; by default FILE's.")
-@click.option("--purpose", default="", metavar="TEXT", help="What a RIDE or MCGSM model is for, in its card.")
+@click.option("--name", metavar="NAME", help="Name of the model, what --model takes; by default FILE's.")
+@click.option("--purpose", default="", metavar="TEXT", help="What the model is for, in its card.")
 @click.option(
     "--ensemble",
     metavar="NAME",
@@ -40,7 +40,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     multiple=True,
     metavar="KEY=TEXT",
     callback=_pairs,
-    help="What else the card of a RIDE or MCGSM model says of its training; repeat for several.",
+    help="What else the card says of its training; repeat for several.",
 )
 @options.force
 def command(
@@ -55,8 +55,9 @@ def command(
     """Make the codec's integer model, with its card (JSON) beside it.
 
     Of checkpoints of `train photo`, one gray and one RGB, the model `photo`. Of checkpoints of `train ride` or `train
-    mcgsm`, one a channel (gray, or green, red, blue), a model that --model finds by its name where the environment
-    variable RIDECODEC_MODELS names FILE's folder.
+    mcgsm`, one a channel (gray, or green, red, blue), and of one of `train pixelcnn`, a model that --model finds by its
+    name where the environment variable RIDECODEC_MODELS names FILE's folder. --name, --purpose and --about are not for
+    `photo`.
     """
     jobs = [Job(path, str(output)) for path in checkpoints]
 
@@ -68,14 +69,21 @@ def command(
     failures.for_each(jobs, check)
     from ridecodec.models import registry
     from ridecodec.models.photo import export as photo
+    from ridecodec.models.pixelcnn import export as pixelcnn
     from ridecodec.models.ride import export as ride
     from ridecodec.training.checkpoints import read
 
     paths = [Path(path) for path in checkpoints]
-    if "components" in read(paths[0])["config"]:
+    config = read(paths[0])["config"]
+    if "kind" in config or "components" in config:
         name = output.stem if name is None else name
         registry.check_name(name, output)
-        exported = ride.export(paths, output, name, purpose, ensemble, about)
+    if "kind" in config:
+        if len(paths) > 1 or ensemble is not None:
+            raise UsageError("a network of the PixelCNN family is one checkpoint, and has no ensemble")
+        exported = pixelcnn.export(paths[0], output, str(name), purpose, about)
+    elif "components" in config:
+        exported = ride.export(paths, output, str(name), purpose, ensemble, about)
     else:
         exported = photo.export(paths, output)
     click.echo(f"{output}: {exported.hash}", err=True)

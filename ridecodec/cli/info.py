@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec.cli import failures, files, options
+from ridecodec.cli import archives, failures, files, options
 from ridecodec.cli.files import Job
 
 if TYPE_CHECKING:
@@ -16,18 +16,29 @@ if TYPE_CHECKING:
     from ridecodec import Info
 
 
-@click.command(short_help="Show what an .rdc file says of itself.")
+@click.command(short_help="Show what an .rdc or .rdca file says of itself.")
 @options.inputs("FILE...")
 @options.as_json
 def command(paths: tuple[str, ...], as_json: bool) -> None:
-    """Show what .rdc files say of themselves, without decoding: bytes and bits a sub-pixel of every part.
+    """Show what .rdc files and .rdca archives say of themselves, without decoding: bytes and bits a sub-pixel.
 
     "-" is standard input.
     """
     from ridecodec import read_info
+    from ridecodec.archive import is_archive
+    from ridecodec.archive import read as read_archive
 
     def work(job: Job) -> None:
-        info = read_info(files.read(job.input))
+        data = files.read(job.input)
+        if is_archive(data):
+            held = read_archive(data)
+            if as_json:
+                click.echo(json.dumps({"input": job.input, **archives.fields(held)}))
+            else:
+                for line in archives.lines(files.label(job.input), held):
+                    click.echo(line)
+            return
+        info = read_info(data)
         if as_json:
             click.echo(json.dumps({"input": job.input, **info.to_dict()}))
         else:

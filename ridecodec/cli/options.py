@@ -10,8 +10,39 @@ from click.shell_completion import CompletionItem
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+SIDE = 1 << 14
 SEED = click.IntRange(0, 2**63 - 1)
 PATH = click.Path(allow_dash=True, readable=False)  # what is there is seen when it is opened
+
+
+def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """WxH as (width, height)."""
+    if value is None:
+        return None
+    parts = value.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) <= SIDE for part in parts):
+        raise click.BadParameter(f"{value!r} is not WxH, a width and a height of up to {SIDE} pixels", ctx, param)
+    return int(parts[0]), int(parts[1])
+
+
+def size(name: str, text: str, default: str | None = None) -> Callable[[Function], Function]:
+    """An option that takes WxH as (width, height)."""
+    return click.option(name, callback=_size, default=default, show_default=True, metavar="WxH", help=text)
+
+
+cut = size("--cut", "Every picture is a mosaic: cut it into parts of this size.")
+
+
+count = click.option("--count", type=click.IntRange(min=1), metavar="N", help="Only the first so many pictures.")
+
+
+def _label(by_default: str) -> Callable[[Function], Function]:
+    text = f"The picture's class, for models that know some; by default {by_default}."
+    return click.option("--label", type=click.IntRange(0, 255), metavar="K", help=text)
+
+
+label = _label("the one that costs least")
+class_label = _label("one that is drawn")
 
 
 def region(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int, int, int] | None:

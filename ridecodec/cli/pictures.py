@@ -20,20 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PATH = click.Path(readable=False)
-_SIDE = 1 << 14
-
-
-def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
-    """WxH as (width, height)."""
-    parts = value.lower().split("x")
-    if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) <= _SIDE for part in parts):
-        raise click.BadParameter(f"{value!r} is not WxH, a width and a height of up to {_SIDE} pixels", ctx, param)
-    return int(parts[0]), int(parts[1])
-
-
-size = click.option(
-    "--size", callback=_size, default="256x256", show_default=True, metavar="WxH", help="Of the picture, in pixels."
-)
+size = options.size("--size", "Of the picture, in pixels.", "256x256")
 seed = click.option(
     "--seed", type=options.SEED, default=0, show_default=True, help="The same seed makes the same picture."
 )

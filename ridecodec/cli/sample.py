@@ -15,16 +15,19 @@ from ridecodec.errors import UsageError
 @options.model()
 @pictures.size
 @pictures.seed
+@options.class_label
 @click.option("--gray", is_flag=True, help="A gray picture, where the model does both.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @options.force
-def command(output: str, model: str, size: tuple[int, int], seed: int, gray: bool, device: str, force: bool) -> None:
+def command(
+    output: str, model: str, size: tuple[int, int], seed: int, label: int | None, gray: bool, device: str, force: bool
+) -> None:
     """Draw a picture from a model: pixel after pixel, from a margin of noise, with the codec's own probabilities.
 
     A seed makes the same picture on every machine.
     """
     pictures.check([], output, force)
-    from ridecodec.generation.sampling import margin, sample_in_margin, to_picture_order, with_margin
+    from ridecodec.generation.sampling import label_side, margin, sample_in_margin, to_picture_order, with_margin
     from ridecodec.models import registry
 
     card = registry.current(model)
@@ -32,7 +35,13 @@ def command(output: str, model: str, size: tuple[int, int], seed: int, gray: boo
     if channels not in card.channels:
         raise UsageError(f"the model {model!r} makes no gray pictures; leave out --gray")
     backend = registry.load(card, registry.pick_device(device))
+    registry.check_label(model, backend.classes, label)
+    if backend.code:
+        raise UsageError(f"the model {model!r} draws what a code tells it; use 'ridecodec reconstruct'")
+    side = label_side(backend, label, seed)
     width, height = size
+    if max(size) > backend.largest_tile:
+        raise UsageError(f"the model {model!r} draws pictures of up to {backend.largest_tile} pixels a side")
     with pictures.bar(output, math.prod(with_margin(height, width, margin(backend)))) as tick:
-        planes = sample_in_margin(backend, channels, height, width, seed, tick=tick)
+        planes = sample_in_margin(backend, channels, height, width, seed, tick=tick, side=side)
     pictures.write(to_picture_order(planes), output, force)

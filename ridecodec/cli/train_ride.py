@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ridecodec.cli import training
+from ridecodec.cli.training import Function
 from ridecodec.errors import InputError, UsageError
 from ridecodec.training.presets import PRESETS, Schedule
 
 if TYPE_CHECKING:
     from ridecodec.models.ride.network import Ride, RideConfig
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 Values = dict[str, Any]
 
 DEFAULTS: dict[str, Values] = {"ride": {"layers": 1}, "mcgsm": {"layers": 0, "width": 9, "features": 48}}
 """Of the network, by command; the rest are `RideConfig`'s."""
 _LENGTHS = ("steps", "minutes", "epochs")
-
-
-def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None], tuple[Any, ...] | None]:
-    """Callback of an option: numbers with commas between them."""
-
-    def convert(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[Any, ...] | None:
-        try:
-            return None if value is None else tuple(kind(part) for part in value.split(","))
-        except ValueError as error:
-            text = f"{value!r} is no list of numbers with commas between them"
-            raise click.BadParameter(text, ctx, param) from error
-
-    return convert
 
 
 _COUNT = click.IntRange(min=1)
@@ -69,24 +55,6 @@ def _network(*without: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def _schedule(function: Function) -> Function:
-    """An option for every field of `Schedule`."""
-    hints = get_type_hints(Schedule)
-    for each in reversed(fields(Schedule)):
-        hint, choices = hints[each.name], each.metadata["choices"]
-        kind = next(part for part in (*get_args(hint), hint) if part not in (type(None), Ellipsis))
-        extra: Values = {"type": kind}
-        if isinstance(each.default, tuple):
-            extra = {"callback": _numbers(kind), "metavar": "N,N,..."}
-        elif kind is bool:
-            extra = {"is_flag": True, "default": None}
-        elif kind is str:
-            extra = {"type": click.Choice(choices)}
-        name = f"--{each.name.replace('_', '-')}"
-        function = click.option(name, each.name, help=each.metadata["help"], **extra)(function)
-    return function
-
-
 def _shared(function: Function) -> Function:
     """The options that name files and presets."""
     for option in (
@@ -115,7 +83,7 @@ def _start(text: str) -> Callable[[Function], Function]:
 @_shared
 @_start("Keep this network's layers; one more goes on top of them, unless --layers says otherwise.")
 @_network()
-@_schedule
+@training.fields_of(Schedule)
 def ride(**given: Any) -> None:
     """Train RIDE, the recurrent image density estimator: spatial LSTMs with an MCGSM on top.
 
@@ -129,7 +97,7 @@ def ride(**given: Any) -> None:
 @_shared
 @_start("Begin with this MCGSM's weights.")
 @_network("layers", "hidden", "extended")
-@_schedule
+@training.fields_of(Schedule)
 def mcgsm(**given: Any) -> None:
     """Train an MCGSM, a mixture of conditional Gaussian scale mixtures, on whitened neighbourhoods of 9x5 pixels.
 

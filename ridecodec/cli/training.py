@@ -7,8 +7,9 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import click
 
@@ -18,6 +19,8 @@ from ridecodec.errors import InputError
 
 if TYPE_CHECKING:
     from ridecodec.training.task import Report
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 data = click.option(
     "--data",
@@ -36,6 +39,44 @@ checkpoint = click.option(
     help="The checkpoint; one that exists is trained on.",
 )
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+
+
+def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None], tuple[Any, ...] | None]:
+    """Callback of an option: numbers with commas between them."""
+
+    def convert(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[Any, ...] | None:
+        try:
+            return None if value is None else tuple(kind(part) for part in value.split(","))
+        except ValueError as error:
+            text = f"{value!r} is no list of numbers with commas between them"
+            raise click.BadParameter(text, ctx, param) from error
+
+    return convert
+
+
+def fields_of(settings: type[Any], *only: str) -> Callable[[Function], Function]:
+    """An option for every field, or those named, of a dataclass of settings (`ridecodec.fields`); None, not given."""
+
+    def decorate(function: Function) -> Function:
+        hints = get_type_hints(settings)
+        for each in reversed(fields(settings)):
+            if only and each.name not in only:
+                continue
+            hint, choices = hints[each.name], each.metadata["choices"]
+            kind = next(part for part in (*get_args(hint), hint) if part not in (type(None), Ellipsis))
+            name = f"--{each.name.replace('_', '-')}"
+            extra: dict[str, Any] = {"type": kind}
+            if isinstance(each.default, tuple):
+                extra = {"callback": _numbers(kind), "metavar": "N,N,..."}
+            elif kind is bool:
+                name = f"{name}/--no-{name[2:]}"
+                extra = {"is_flag": True, "default": None}
+            elif choices and kind is str:
+                extra = {"type": click.Choice(choices)}
+            function = click.option(name, each.name, help=each.metadata["help"], **extra)(function)
+        return function
+
+    return decorate
 
 
 def job(folder: Path, out: Path) -> Job:

@@ -33,6 +33,8 @@ class Neighbourhood:
     left: int
     right: int
     slope: int
+    raster: bool = False
+    """Whether a pixel needs the whole of the row above, so that no two of a tile share a front."""
 
     @classmethod
     def of(cls, offsets: Iterable[Offset]) -> Neighbourhood:
@@ -46,14 +48,19 @@ class Neighbourhood:
                 slope = max(slope, dx // -dy + 1)
         return cls(top, left, right, slope)
 
+    def pace(self, width: int) -> int:
+        """The slope in tiles of this width."""
+        return width if self.raster else self.slope
+
     def fronts(self, height: int, width: int) -> int:
         """Number of steps of a tile."""
-        return width + self.slope * (height - 1)
+        return width + self.pace(width) * (height - 1)
 
     def rows(self, t: int, height: int, width: int) -> tuple[int, int]:
         """Rows [y0, y1) that have a pixel in front ``t``."""
-        y0 = max(0, -(-(t - width + 1) // self.slope))
-        return y0, min(height - 1, t // self.slope) + 1
+        slope = self.pace(width)
+        y0 = max(0, -(-(t - width + 1) // slope))
+        return y0, min(height - 1, t // slope) + 1
 
 
 def wavefront_order(height: int, width: int, slope: int) -> Tensor:

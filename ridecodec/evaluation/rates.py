@@ -46,7 +46,7 @@ def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: i
     def look(box: Box, coded: EncodedTile) -> None:
         bits_map[box.y : box.y + box.height, box.x : box.x + box.width] = coded.bits
         side, _ = split_payload(coded.payload)
-        sides.append(8.0 * len(side))
+        sides.append(0.0 if backend.half is not None else 8.0 * len(side))  # a half's bits are in the map
         if floats:
             with exact_arithmetic():  # not for exactness: the caller's autocast and the like would change the rate
                 found = likelihood(backend, torch.from_numpy(coding_planes(picture, box)).float(), side)

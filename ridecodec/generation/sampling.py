@@ -24,6 +24,8 @@ MARGIN = 8
 CODING_ORDER = {1: [0], 3: [1, 0, 2]}
 """Channels of a picture in the order they are coded, by how many there are; this order undoes itself."""
 _DRAW_BITS = 24
+_HALF = 1 << 62
+"""Between the seeds of a sample and of what is drawn before it."""
 _NOISE = (128.0, 45.0)
 
 
@@ -59,23 +61,28 @@ def sample(
     known: Known | None = None,
     limits: tuple[int, int] = (0, VALUES - 1),
     tick: Callable[[int], None] | None = None,
+    side: bytes = b"",
 ) -> NDArray[np.uint8]:
     """Draw a tile, uint8 [C, H, W], channels in coding order.
 
-    What is drawn is clamped to ``limits``; ``tick`` is told the pixels of every front that is finished. A model that
-    fits itself to pictures takes part with its defaults: its side information is empty.
+    What is drawn is clamped to ``limits``; ``tick`` is told the pixels of every front that is finished. ``side``: the
+    side information; a model that fits itself to pictures takes part with its defaults where it is empty. Of a model
+    that codes the tile at half its size first, that is drawn first.
     """
     numbers = Numbers(seed)
     out = np.empty((channels, height, width), np.uint8)
     hood = backend.hood
+    if backend.half is not None:
+        half = sample(backend.half, channels, (height + 1) // 2, (width + 1) // 2, seed ^ _HALF, None, limits)
+        side, known = half.tobytes(), _among(half, height, width)
     with exact_arithmetic():
-        stepper = backend.stepper(channels, height, width, [b""])
+        stepper = backend.stepper(channels, height, width, [side])
         for t in range(hood.fronts(height, width)):
             y0, y1 = hood.rows(t, height, width)
             if y0 >= y1:
                 continue
             rows = np.arange(y0, y1)
-            columns = t - hood.slope * rows
+            columns = t - hood.pace(width) * rows
             stepper.begin(t)
             for c in range(channels):
                 distribution = stepper.distribution(c)
@@ -89,6 +96,21 @@ def sample(
             if tick is not None:
                 tick(len(rows))
     return out
+
+
+def _among(half: NDArray[np.uint8], height: int, width: int) -> Known:
+    """The pixels of a tile that its half has."""
+    known = Known(np.zeros((len(half), height, width), np.uint8), np.zeros((height, width), np.bool_))
+    known.values[:, ::2, ::2] = half
+    known.mask[::2, ::2] = True
+    return known
+
+
+def label_side(backend: Backend, label: int | None, seed: int) -> bytes:
+    """Side information of a label, drawn where it is None; none for models that know no labels."""
+    if not backend.classes:
+        return b""
+    return bytes([int(Numbers(seed ^ _HALF).below(backend.classes, 1)[0]) if label is None else label])
 
 
 def _draw(table: Tensor, numbers: Numbers) -> Tensor:
@@ -124,6 +146,7 @@ def sample_in_margin(
     pool: NDArray[np.uint8] | None = None,
     limits: tuple[int, int] = (0, VALUES - 1),
     tick: Callable[[int], None] | None = None,
+    side: bytes = b"",
 ) -> NDArray[np.uint8]:
     """Like `sample`, from a margin of marginal noise where the model needs one, which is cut off: uint8 [C, H, W].
 
@@ -136,7 +159,7 @@ def sample_in_margin(
     mask = np.ones(outer, np.bool_)
     mask[around:, around : outer[1] - around] = False
     known = Known(pool[:, picks].clip(*limits), mask)
-    drawn = sample(backend, channels, *outer, seed, known, limits, tick)
+    drawn = sample(backend, channels, *outer, seed, known, limits, tick, side)
     return np.ascontiguousarray(drawn[:, around:, around : outer[1] - around])
 
 

@@ -14,6 +14,8 @@ from ridecodec.coding.order import FrontLayout, Neighbourhood, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import DamagedError
 
+_FRONT_ROWS = 4096
+"""Rows of all tiles in a batch."""
 _BLOCK = 64
 """Fronts whose pixels are located at once."""
 
@@ -55,12 +57,29 @@ class Backend(ABC):
     device: torch.device
     ensemble: bool = False
     """Whether a tile is coded in the best of its eight orientations (RIDE paper, section 3.1)."""
+    classes: int = 0
+    """How many labels it knows; a tile's is part of its side information then."""
+    code: int = 0
+    """How many bytes of a tile's side information an encoder makes: what an auto-encoder draws from."""
+    half: Backend | None = None
+    """Codes every tile at half its size first; its pixels are the side information of the tile then."""
+    tile: int = 1024
+    """Default side of a tile."""
+    largest_tile: int = 1 << 11
+    """Largest side of a tile: bounds the memory that a file can make a decoder take, and what an encoder needs."""
     bounded: bool = False
     """Whether it learnt what pictures look like at their borders, so that a sample needs no margin of noise."""
 
-    def side_information(self, planes: Tensor) -> bytes:
-        """What the encoder tells the decoder about a tile beforehand. ``planes``: float32 integers [C, H, W]."""
+    def side_information(self, planes: Tensor, label: int | None = None) -> bytes:
+        """What the encoder tells the decoder about a tile beforehand. ``planes``: float32 integers [C, H, W].
+
+        ``label``: its class, below `classes`; where None, the model chooses.
+        """
         return b""
+
+    def batch(self, height: int, width: int) -> int:
+        """How many tiles of this size are decoded together: enough to fill the products, few enough for the memory."""
+        return max(1, _FRONT_ROWS // height)
 
     @abstractmethod
     def rows(self, planes: Tensor, side: bytes) -> Iterator[Rows]:

@@ -148,6 +148,13 @@ def find(name: str, hash4: bytes) -> ModelCard:
     )
 
 
+def check_label(name: str, classes: int, label: int | None) -> None:
+    """UsageError where the model of this name, which knows so many classes, cannot be told ``label``."""
+    if label is not None and not 0 <= label < classes:
+        known = f"labels 0 to {classes - 1}" if classes else "no labels"
+        raise UsageError(f"there is no label {label}: the model {name!r} knows {known}")
+
+
 def check_name(name: str, path: Path) -> None:
     """UsageError where no model of this name can be used from ``path``."""
     if not _NAME.fullmatch(name):
@@ -214,6 +221,7 @@ def load(card: ModelCard, device: torch.device) -> Backend:
     from ridecodec.coding.exact import check_products, exact_arithmetic
     from ridecodec.models.gradient import Gradient
     from ridecodec.models.photo.backend import Photo
+    from ridecodec.models.pixelcnn.backend import PixelBackend
     from ridecodec.models.ride.backend import RideBackend
     from ridecodec.models.uniform import Uniform
 
@@ -224,6 +232,7 @@ def load(card: ModelCard, device: torch.device) -> Backend:
         backends: dict[str, Callable[[bytes, torch.device], Backend]] = {
             "gradient": Gradient,
             "photo": Photo,
+            "pixelcnn": PixelBackend,
             "ride": RideBackend,
         }
         family = card.family or card.name

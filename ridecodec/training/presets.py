@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any
 
 from ridecodec.errors import UsageError
+from ridecodec.fields import check, setting
 from ridecodec.training.plan import Plan
-
-
-def _setting(
-    default: Any,
-    text: str,
-    least: float | None = None,
-    most: float | None = None,
-    choices: tuple[Any, ...] | None = None,
-) -> Any:
-    """A field with its line in the command's help and the values it takes."""
-    return field(default=default, metadata={"help": text, "least": least, "most": most, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -29,47 +19,38 @@ class Schedule:
     size of `sizes` is a stage.
     """
 
-    minutes: float | None = _setting(30.0, "How long in all, earlier runs of the checkpoint included.", 0.001)
-    steps: int | None = _setting(None, "Gradient steps in all; the clock then plays no part.", 1)
-    epochs: float | None = _setting(None, "Passes through the pictures in each stage.", 0)
-    objective: str = _setting(
+    minutes: float | None = setting(30.0, "How long in all, earlier runs of the checkpoint included.", 0.001)
+    steps: int | None = setting(None, "Gradient steps in all; the clock then plays no part.", 1)
+    epochs: float | None = setting(None, "Passes through the pictures in each stage.", 0)
+    objective: str = setting(
         "density",
         "Noisy pixels' density, or the likelihood of integer pixels.",
         choices=("density", "likelihood"),
     )
-    optimizer: str = _setting("adam", "What takes the gradient steps.", choices=("adam", "sgd"))
-    sizes: tuple[int, ...] = _setting((16, 24, 32, 40, 48), "Sides of the square patches, stage by stage.", 1)
-    pixels: int = _setting(12_288, "Pixels a step, all processes together.", 1)
-    patches: int | None = _setting(None, "Patches a step, whatever their size, in place of --pixels.", 1)
-    rate: float = _setting(1e-2, "Highest learning rate of the spatial LSTMs.", 0)
-    mcgsm_rate: float = _setting(1e-2, "Highest learning rate of the MCGSM.", 0)
-    rates: tuple[float, ...] = _setting((), "Learning rates, one a stage, in place of the falling ones.", 0)
-    warmup: int = _setting(200, "Steps over which the learning rate rises.", 0)
-    momentum: float = _setting(0.9, "Of the gradient (Adam's first beta).", 0)
-    clip: float = _setting(2.0, "Longest gradient, in usual ones; 0: any.", 0)
-    flips: int = _setting(
+    optimizer: str = setting("adam", "What takes the gradient steps.", choices=("adam", "sgd"))
+    sizes: tuple[int, ...] = setting((16, 24, 32, 40, 48), "Sides of the square patches, stage by stage.", 1)
+    pixels: int = setting(12_288, "Pixels a step, all processes together.", 1)
+    patches: int | None = setting(None, "Patches a step, whatever their size, in place of --pixels.", 1)
+    rate: float = setting(1e-2, "Highest learning rate of the spatial LSTMs.", 0)
+    mcgsm_rate: float = setting(1e-2, "Highest learning rate of the MCGSM.", 0)
+    rates: tuple[float, ...] = setting((), "Learning rates, one a stage, in place of the falling ones.", 0)
+    warmup: int = setting(200, "Steps over which the learning rate rises.", 0)
+    momentum: float = setting(0.9, "Of the gradient (Adam's first beta).", 0)
+    clip: float = setting(2.0, "Longest gradient, in usual ones; 0: any.", 0)
+    flips: int = setting(
         8, "Ways a patch may lie: 1, 2 (mirrored), 4 (upside down too), 8 (turned too).", choices=(1, 2, 4, 8)
     )
-    lbfgs: int = _setting(0, "Iterations of L-BFGS on the MCGSM after each stage.", 0)
-    lbfgs_pixels: int = _setting(100_000, "Pixels whose hidden units L-BFGS works on.", 1)
-    validation: float = _setting(0.1, "Share of the pictures that is held out for validation.", 0)
-    evaluations: int = _setting(30, "Validations in all, evenly spread; 0: after each stage only.", 0)
-    patience: int | None = _setting(None, "Validations without gain after which training ends.", 1)
-    tf32: bool = _setting(False, "Products in TF32, on GPUs that have it.")
-    threads: int = _setting(1, "Processor threads; the products are small.", 1, 1024)
-    seed: int = _setting(1, "Seed of everything random.", 0, 2**63 - 1)
+    lbfgs: int = setting(0, "Iterations of L-BFGS on the MCGSM after each stage.", 0)
+    lbfgs_pixels: int = setting(100_000, "Pixels whose hidden units L-BFGS works on.", 1)
+    validation: float = setting(0.1, "Share of the pictures that is held out for validation.", 0)
+    evaluations: int = setting(30, "Validations in all, evenly spread; 0: after each stage only.", 0)
+    patience: int | None = setting(None, "Validations without gain after which training ends.", 1)
+    tf32: bool = setting(False, "Products in TF32, on GPUs that have it.")
+    threads: int = setting(1, "Processor threads; the products are small.", 1, 1024)
+    seed: int = setting(1, "Seed of everything random.", 0, 2**63 - 1)
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            least, most, choices = (each.metadata[key] for key in ("least", "most", "choices"))
-            if choices and value not in choices:
-                raise UsageError(f"{each.name} is {value!r}; choose one of: {', '.join(map(str, choices))}")
-            for part in value if isinstance(value, tuple) else (value,):
-                if least is not None and part is not None and not part >= least:
-                    raise UsageError(f"{each.name} is {part}; the least is {least}")
-                if most is not None and part > most:
-                    raise UsageError(f"{each.name} is {part}; the most is {most}")
+        check(self)
         if not self.sizes:
             raise UsageError("sizes is empty; name at least one size of patches")
         if self.rates and len(self.rates) != len(self.sizes):

@@ -138,7 +138,7 @@ class Photo(ContextModel):
         except (safetensors.SafetensorError, KeyError, IndexError, RuntimeError) as error:
             raise ModelRefusedError(f"the model file of {self.name!r} is damaged ({error})") from error
 
-    def side_information(self, planes: Tensor) -> bytes:
+    def side_information(self, planes: Tensor, label: int | None = None) -> bytes:
         net = self.nets[len(planes)]
         if planes[0].numel() < _FIT_FROM:
             return b""

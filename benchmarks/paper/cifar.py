@@ -1,0 +1,282 @@
+"""The PixelCNN papers' table on CIFAR-10: PixelCNN, PixelRNN, Gated PixelCNN and what is built of them.
+
+    python benchmarks/paper/cifar.py [--work runs/paper] [--row gated ...] [--train] [--limit 2000]
+
+Training is on the pictures of $RIDECODEC_DATA/cifar10 (20,000 of the 50,000; every 40th is held out), as `ridecodec
+train pixelcnn` does it with the settings of a row. The likelihood rate is of all test pictures at hand; files are made
+of the first --limit of them, one by one and as one archive, and the first 64 are decoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import common
+import figures
+import numpy as np
+import torch
+from common import Record
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ridecodec import archive, container, sets
+from ridecodec.archive import Shape
+from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.container import Header
+from ridecodec.evaluation import corpora
+from ridecodec.evaluation.peers import PEERS
+from ridecodec.models.base import Backend
+from ridecodec.models.pixelcnn.backend import PixelBackend
+from ridecodec.models.pixelcnn.config import PixelConfig
+from ridecodec.models.pixelcnn.export import model_file, read_checkpoint
+from ridecodec.models.ride.backend import RideBackend
+from ridecodec.models.ride.export import pack
+from ridecodec.models.ride.network import RideConfig
+from ridecodec.picture import ColourType, Picture
+from ridecodec.tilecoder import decode_tiles, encode_tile, split_payload
+from ridecodec.training import pixelcnn, ride
+from ridecodec.training.pixel_schedule import PixelSchedule
+from ridecodec.training.presets import Schedule
+from ridecodec.training.ride import load as load_ride
+
+SIDE = 32
+FILES, SEEN, DECODED = 2000, 2000, 64
+"""Test pictures that files are made of, training pictures for the rate in brackets, pictures decoded again."""
+MINUTES = PixelSchedule(minutes=62, evaluations=16)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    label: str
+    paper: float | None
+    config: PixelConfig | None
+    """None: RIDE, one network a channel."""
+    schedule: PixelSchedule = MINUTES
+
+
+GATED = PixelConfig()
+ROWS = (
+    Row("ride", "RIDE (colour)", 3.47, None),
+    Row("pixelcnn", "PixelCNN", 3.14, replace(GATED, kind="pixelcnn", maps=96, layers=15)),
+    Row("pixelrnn-rows", "PixelRNN, Row LSTM", 3.07, replace(GATED, kind="row-lstm", layers=5)),
+    Row("pixelrnn", "PixelRNN, Diagonal BiLSTM", 3.00, replace(GATED, kind="diagonal-lstm", layers=3)),
+    Row("gated", "Gated PixelCNN", 3.03, GATED),
+    Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10)),
+    Row("conditional", "Gated PixelCNN, told the class", None, replace(GATED, classes=10)),
+    Row("autoencoder", "auto-encoder, 10 numbers", None, replace(GATED, vector=10, encoder=32)),
+    Row("autoencoder-100", "auto-encoder, 100 numbers", None, replace(GATED, vector=100, encoder=32)),
+    Row("multiscale", "Gated PixelCNN, half the size first", None, replace(GATED, half=48)),
+)
+RIDE = RideConfig(channels=3, layers=1, hidden=48, indicators=True)
+RIDE_SCHEDULE = Schedule(minutes=20, sizes=(12, 16, 24, 32), rate=0.012, flips=2)
+PEER_ROWS = ("jxl-e9", "webp-m6", "png-optimize")
+NOTES = (
+    "bits a sub-pixel (bits/dim); lower is better. The paper's networks are larger, trained for weeks on GPUs on all "
+    "50,000 pictures; these for the minutes given on one of two shared CPU cores, on 19,500.",
+    "train: likelihood rate of training pictures; likelihood: of all test pictures, by the float network. Labels and "
+    "codes count in all rates but `train`.",
+    "ideal, single, archive: of files of the first test pictures, as many as `pictures` says; single: one file each.",
+    "loss: ideal length over the likelihood of the float network before its weights were rounded, in percent.",
+)
+
+
+def pictures(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """(pixels [N, 3, 32, 32] in coding order, labels [N]) of the part ``train`` or ``test``."""
+    folder = corpora.data_folder("cifar10")
+    labels = sets.labels(folder / f"{part}-labels.npy", 10)
+    mosaics = sorted(folder.glob(f"{part}-*.webp"))
+    return sets.stacked(list(sets.entries(mosaics, (SIDE, SIDE), len(labels))), 3), labels
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A row's model, float and exact."""
+
+    bits: Callable[[Tensor, Tensor], Tensor]
+    """Of pictures [B, C, H, W] and labels [B]: code lengths that add up to bits."""
+    data: bytes
+    """The model file."""
+    family: type[PixelBackend] | type[RideBackend]
+    parameters: int
+    minutes: float
+    stamp: str
+
+
+def trained(row: Row, work: Path) -> Trained:
+    """The row's model, trained where it is missing or not done."""
+    work.mkdir(parents=True, exist_ok=True)
+    if row.config is None:
+        return _ride(work)
+    path = work / f"cifar-{row.name}.pt"
+    if _lacks(path, row.schedule.minutes):
+        common.say(f"{row.name}: trains for {row.schedule.minutes} minutes")
+        pixels, labels = pictures("train")
+        told = labels if row.config.classes else None
+        pixelcnn.train(pixels, row.config, row.schedule, path, lambda line: common.say(f"{row.name} {line}"), told)
+    model, record = read_checkpoint(path)
+
+    def bits(x: Tensor, labels: Tensor) -> Tensor:
+        return model.each(x, labels if model.config.classes else None)
+
+    parameters = sum(p.numel() for p in model.parameters())
+    stamp = f"cifar-{row.name}-{record['step']}-{record['seconds']:.3f}"
+    return Trained(bits, model_file(model), PixelBackend, parameters, record["seconds"] / 60, stamp)
+
+
+def _ride(work: Path) -> Trained:
+    paths = [work / f"cifar-ride-{channel}.pt" for channel in range(3)]
+    for channel, path in enumerate(paths):
+        if _lacks(path, RIDE_SCHEDULE.minutes):
+            common.say(f"RIDE, channel {channel}: trains for {RIDE_SCHEDULE.minutes} minutes")
+            arrays = list(pictures("train")[0])
+            config = replace(RIDE, channel=channel)
+            say = partial(_say, f"ride-{channel}")
+            ride.train(arrays[:-500], config, RIDE_SCHEDULE, path, say, validation=arrays[-500:])
+    states = [torch.load(path, weights_only=True) for path in paths]
+    nets = [load_ride(path) for path in paths]
+
+    def bits(x: Tensor, labels: Tensor) -> Tensor:
+        return torch.stack([net.bits(x) for net in nets])
+
+    stamp = "+".join(f"cifar-ride-{state['step']}-{state['seconds']:.3f}" for state in states)
+    parameters = sum(p.numel() for net in nets for p in net.parameters())
+    return Trained(bits, pack(nets), RideBackend, parameters, sum(s["seconds"] for s in states) / 60, stamp)
+
+
+def _say(name: str, line: str) -> None:
+    common.say(f"{name} {line}")
+
+
+def _lacks(path: Path, minutes: float | None) -> bool:
+    return not path.exists() or torch.load(path, weights_only=True)["seconds"] < 60 * (minutes or 0)
+
+
+@torch.no_grad()
+def rate(found: Trained, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
+    """Mean bits a sub-pixel of pictures [N, C, H, W] by the float network."""
+    total = 0.0
+    for part, told in zip(torch.from_numpy(pixels).split(64), torch.from_numpy(labels).split(64), strict=True):
+        total += float(found.bits(part.float(), told).double().sum())
+    return total / pixels.size
+
+
+def files(backend: Backend, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Record:
+    """Ideal and achieved rates of pictures [N, C, H, W] in coding order: single files, and an archive of all."""
+    tiles, bits, sides, single = [], 0.0, 0, 0
+    names, checksums = [], []
+    for number, planes in enumerate(pixels):
+        label = int(labels[number]) if backend.classes else None
+        tile = encode_tile(backend, planes, lambda pixels, bits: None, label)
+        picture = Picture(planes[[1, 0, 2]], ColourType.RGB)
+        side = split_payload(tile.payload)[0]
+        sides += 0 if backend.half is not None else len(side)
+        bits += float(tile.bits.sum(dtype=np.float64))
+        header = Header(SIDE, SIDE, picture.colour, 8, "gated-cifar", b"1234", picture.checksum())
+        single += len(container.write(header, (), [tile.payload]))
+        tiles.append(tile.payload)
+        names.append(f"test-{number:05}")
+        checksums.append(picture.checksum())
+        if number % 200 == 199:
+            common.say(f"{number + 1} of {len(pixels)}: {8 * single / (planes.size * (number + 1)):.4f}")
+    shapes = [Shape(SIDE, SIDE, ColourType.RGB, 8)] * len(tiles)
+    whole = len(archive.write("gated-cifar", b"1234", names, shapes, checksums, tiles))
+    again = decode_tiles(backend, tiles[:DECODED], 3, SIDE, SIDE, lambda pixels, bits: None)
+    if not np.array_equal(again, pixels[:DECODED]):
+        raise SystemExit("the decoded pictures differ")
+    count = pixels.size
+    return {
+        "ideal": (bits + 8 * sides) / count,
+        "single": 8 * single / count,
+        "archive": 8 * whole / count,
+        "side": 8 * sides / count,
+    }
+
+
+def line(row: Row, work: Path, limit: int) -> Record:
+    """The row's figures, measured or known."""
+    found = trained(row, work)
+
+    def rates() -> Record:
+        seen, test = pictures("train"), pictures("test")
+        return {
+            "train": rate(found, *(part[:SEEN] for part in seen)),
+            "likelihood": rate(found, *test),
+            "before": rate(found, *(part[:limit] for part in test)),
+        }
+
+    def coded() -> Record:
+        with exact_arithmetic():
+            backend = found.family(found.data, torch.device("cpu"))
+        return files(backend, *(part[:limit] for part in pictures("test")))
+
+    known = common.measured(work, found.stamp, f"rates {limit}", rates)
+    made = common.measured(work, found.stamp, f"files {limit}", coded)
+    loss = 100 * (float(made["ideal"] or 0) - float(made["side"] or 0)) / float(known["before"] or 1) - 100
+    return {
+        "model": row.label,
+        "paper": row.paper,
+        "train": known["train"],
+        "likelihood": float(known["likelihood"] or 0) + float(made["side"] or 0),
+        "ideal": made["ideal"],
+        "single": made["single"],
+        "archive": made["archive"],
+        "pictures": limit,
+        "loss %": loss,
+        "parameters": found.parameters,
+        "minutes": round(found.minutes),
+    }
+
+
+def peers(limit: int) -> list[Record]:
+    """Other codecs on the same pictures, one by one."""
+    pixels = pictures("test")[0][:limit, [1, 0, 2]].transpose(0, 2, 3, 1)
+    found: list[Record] = []
+    for name in PEER_ROWS:
+        peer = PEERS[name]
+        if peer.installed:
+            size = sum(len(peer.encode(np.ascontiguousarray(each))) for each in pixels)
+            found.append({"model": peer.label, "single": 8 * size / pixels.size, "pictures": limit})
+    return found
+
+
+def table(shown: Sequence[Row], work: Path, to: Path, limit: int) -> None:
+    """The table, and its plot."""
+    records = []
+    for row in shown:
+        records.append(line(row, work, limit))
+        common.say(str(records[-1]))
+    records += peers(limit)
+    common.write(to, "cifar", "CIFAR-10", NOTES, records, "cifar.png")
+    ours = [record for record in records if record.get("likelihood") is not None]
+    figures.bars(
+        to / "cifar.png",
+        [str(record["model"]) for record in ours],
+        [float(record["likelihood"] or 0) for record in ours],
+        [None if record["paper"] is None else float(record["paper"]) for record in ours],
+        "likelihood rate, bits/dim",
+    )
+
+
+def main() -> None:
+    """Train, measure, and write the table."""
+    options = common.parser(__doc__).parse_args()
+    known = [row.name for row in ROWS]
+    wrong = set(options.rows or ()) - set(known)
+    if wrong:
+        raise SystemExit(f"no row {', '.join(sorted(wrong))}; there are {', '.join(known)}")
+    shown = [row for row in ROWS if options.rows is None or row.name in options.rows]
+    if options.train:
+        for row in shown:
+            trained(row, options.work)
+        return
+    table(shown, options.work, options.to, options.limit or FILES)
+
+
+if __name__ == "__main__":
+    main()

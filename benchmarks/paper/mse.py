@@ -1,0 +1,88 @@
+"""An auto-encoder that minimises the squared error: what Figure 6 of the Conditional PixelCNN paper stands beside."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import common
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ridecodec.models.pixelcnn.config import PixelConfig
+from ridecodec.models.pixelcnn.context import Encoder
+from ridecodec.training.distributed import workers
+from ridecodec.training.pixel_schedule import PixelSchedule
+from ridecodec.training.pixelcnn import Pictures
+from ridecodec.training.plan import Plan, Settings
+from ridecodec.training.task import Batch, Place, Task
+from ridecodec.training.trainer import Trainer
+
+_CPU = torch.device("cpu")
+_START = 4
+
+
+class MseAutoEncoder(nn.Module):
+    """The PixelCNN auto-encoder's own encoder, and deconvolutions that draw 32x32 pixels of its code at once."""
+
+    def __init__(self, config: PixelConfig) -> None:
+        super().__init__()
+        maps = config.encoder
+        self.maps = 2 * maps
+        self.encoder = Encoder(config.channels, maps, config.vector)
+        self.first = nn.Linear(config.vector, 2 * maps * _START**2)
+        widths = (2 * maps, 2 * maps, maps, config.channels)
+        self.deconvolutions = nn.ModuleList(
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1) for before, after in itertools.pairwise(widths)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Integers [B, C, 32, 32] -> the same, as far as the code says them, real numbers."""
+        found = self.first(self.encoder(x)).view(-1, self.maps, _START, _START)
+        for layer in self.deconvolutions:
+            found = layer(functional.relu(found))
+        drawn: Tensor = 127.5 + 127.5 * found
+        return drawn
+
+
+class MseTask(Task):
+    """Pictures and the squared error, for the trainer."""
+
+    def __init__(self, model: MseAutoEncoder, data: Pictures, schedule: PixelSchedule) -> None:
+        self.model: MseAutoEncoder = model
+        self.data, self.schedule = data, schedule
+        self.shape = data.pixels.shape[1:]
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=1.0)
+
+    def draw(self, place: Place, generator: torch.Generator) -> Batch:
+        count = self.schedule.images
+        chosen = torch.randint(len(self.data.pixels), (count,), generator=generator)
+        mirrored = torch.rand(count, generator=generator) < 0.5
+        return Batch(self.data.packed(chosen, mirrored), count * self.shape[1] * self.shape[2])
+
+    def loss(self, model: nn.Module, data: Tensor) -> Tensor:
+        x = data.unflatten(1, self.shape)
+        return functional.mse_loss(model(x) / 127.5, x / 127.5)
+
+    def rates(self, place: Place) -> tuple[float]:
+        return (self.schedule.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * place.fraction))),)
+
+
+def train(pixels: NDArray[np.uint8], config: PixelConfig, schedule: PixelSchedule, path: Path) -> MseAutoEncoder:
+    """The auto-encoder of pictures uint8 [N, C, 32, 32], from its checkpoint where that is done."""
+    with workers(_CPU) as group:
+        torch.manual_seed(schedule.seed)
+        model = MseAutoEncoder(config)
+        task = MseTask(model, Pictures(torch.from_numpy(pixels)), schedule)
+        plan = Plan(None, 60 * (schedule.minutes or 1), ((1.0, 1.0),))
+        record = {"config": asdict(config), "schedule": asdict(schedule)}
+        trainer = Trainer(task, plan, Settings(4, None, schedule.clip, schedule.seed), group, path, record, common.say)
+        if path.exists():
+            trainer.resume(torch.load(path, weights_only=True))
+        trainer.run()
+    return model.eval()

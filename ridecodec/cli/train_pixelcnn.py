@@ -1,0 +1,148 @@
+"""ridecodec train pixelcnn, ridecodec train embedding"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ridecodec.cli import files, options, training
+from ridecodec.cli.files import Job
+from ridecodec.cli.training import Function
+from ridecodec.errors import InputError, UsageError
+from ridecodec.models.pixelcnn.config import PixelConfig
+from ridecodec.training.pixel_schedule import PixelSchedule
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def _pictures(labels_help: str, **extra: Any) -> Callable[[Function], Function]:
+    """The options that name small pictures and their labels."""
+
+    def decorate(function: Function) -> Function:
+        for option in (
+            click.option("-f", "--force", is_flag=True, help="Begin afresh where the checkpoint exists."),
+            training.device,
+            training.checkpoint,
+            click.option(
+                "--labels",
+                "labelled",
+                type=click.Path(dir_okay=False, path_type=Path),
+                metavar="FILE",
+                help=labels_help,
+                **extra,
+            ),
+            options.count,
+            options.cut,
+            click.option(
+                "--data",
+                "paths",
+                type=click.Path(path_type=Path),
+                multiple=True,
+                required=True,
+                metavar="PATH",
+                help="Small pictures of one size: a folder, a file or a .npy array [N, H, W(, 3)]; repeatable.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@click.command(short_help="Train PixelCNN, Gated PixelCNN, PixelRNN and what is built of them.")
+@_pictures("Their labels, a .npy array, for --classes; there are as many pictures as labels.")
+@click.option(
+    "--encoder-from",
+    "start",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="CHECKPOINT",
+    help="Take the encoder of `train embedding` as it is; the network learns to draw what it says.",
+)
+@training.fields_of(PixelConfig)
+@training.fields_of(PixelSchedule)
+def pixelcnn(start: Path | None, **given: Any) -> None:
+    """Train a network of the PixelCNN family on small pictures of one size.
+
+    --classes: it is told each picture's label. --vector N --encoder M: an auto-encoder. --half M: the picture at half
+    its size is coded first. A checkpoint that exists is trained on with the settings it was begun with, but for those
+    given here. Several processes: torchrun --no-python --nproc-per-node N ridecodec train pixelcnn ...
+    """
+    told: dict[str, Any] = {}
+    encoder = None
+    if start is not None:
+        from ridecodec.training.embedding import load
+
+        encoder, config = load(start)
+        told = {"channels": config.channels, "vector": config.vector, "encoder": config.encoder}
+
+    def run(pixels: Any, labels: Any, config: PixelConfig, schedule: PixelSchedule, out: Path, **extra: Any) -> None:
+        from ridecodec.training.pixelcnn import train
+
+        if bool(config.classes) != (labels is not None):
+            raise UsageError("--classes and --labels go together: give both or none")
+        train(pixels, config, schedule, out, labels=labels, encoder=encoder, **extra)
+
+    _train(run, told, inputs=() if start is None else (start,), **given)
+
+
+@click.command(short_help="Train an encoder of pictures on their labels, by a triplet loss.")
+@_pictures("Their labels, a .npy array; there are as many pictures as labels.", required=True)
+@training.fields_of(PixelConfig, "channels", "vector", "encoder")
+@training.fields_of(PixelSchedule)
+def embedding(**given: Any) -> None:
+    """Train an encoder whose codes of two pictures are near where their labels are the same.
+
+    `train pixelcnn --encoder-from` takes it; the network then draws what a code says.
+    """
+
+    def run(pixels: Any, labels: Any, config: PixelConfig, schedule: PixelSchedule, out: Path, **extra: Any) -> None:
+        from ridecodec.training.embedding import train
+
+        train(pixels, labels, config, schedule, out, **extra)
+
+    _train(run, {"images": 64}, **given)
+
+
+def _train(
+    run: Callable[..., None],
+    told: dict[str, Any],
+    paths: tuple[Path, ...],
+    cut: tuple[int, int] | None,
+    count: int | None,
+    labelled: Path | None,
+    checkpoint: Path,
+    device: str,
+    force: bool,
+    inputs: tuple[Path, ...] = (),
+    **flags: Any,
+) -> None:
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file or folder")
+    for path in (*paths, *inputs, *([] if labelled is None else [labelled])):
+        files.check_file(Job(str(path), str(checkpoint)), force=True)
+    given = training.given(**flags)
+    from ridecodec import sets
+    from ridecodec.models.registry import pick_device
+    from ridecodec.training import checkpoints, settings
+    from ridecodec.training.memory import keep_memory
+
+    stored = checkpoints.read(checkpoint) if checkpoint.exists() and not force else {"config": {}, "schedule": {}}
+    lengths: list[dict[str, Any]] = [{"steps": None}] if "minutes" in given else []
+    config = settings.build(PixelConfig, told, stored["config"], given)
+    schedule = settings.build(PixelSchedule, told, stored["schedule"], *lengths, given)
+    where = pick_device(device)
+    keep_memory()
+    labels: NDArray[np.uint8] | None = None
+    if labelled is not None:
+        labels = sets.labels(labelled, config.classes or 256)[:count]
+        count = len(labels)
+    pixels = sets.stacked(list(sets.entries(paths, cut, count)), config.channels)
+    with training.bar(checkpoint.name) as (say, progress):
+        say(f"{len(pixels)} pictures of {pixels.shape[3]} x {pixels.shape[2]}, on {where}")
+        run(pixels, labels, config, schedule, checkpoint, say=say, device=where, progress=progress, fresh=force)

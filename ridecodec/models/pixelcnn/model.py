@@ -1,0 +1,55 @@
+"""PixelCNN with what tells it of the picture: labels, an encoder, or a smaller picture and its network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ridecodec.models.pixelcnn.config import PixelConfig
+from ridecodec.models.pixelcnn.context import Encoder, Enlarger, halved
+from ridecodec.models.pixelcnn.network import PixelNetwork
+
+
+class PixelModel(nn.Module):
+    """A network of the family, whole: ``each`` and ``bits`` are code lengths of all that a decoder must be told but
+    labels and codes.
+
+    Where the picture at half its size comes first, its pixels cost what its own network says, and the network of the
+    whole picture pays for the others only.
+    """
+
+    def __init__(self, config: PixelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = PixelNetwork(config)
+        self.smaller = PixelNetwork(config.smaller) if config.half else None
+        self.encoder = Encoder(config.channels, config.encoder, config.vector) if config.encoder else None
+        self.enlarger = Enlarger(config.channels, config.spatial) if config.half else None
+
+    def context(self, x: Tensor, labels: Tensor | None = None) -> Tensor | None:
+        """What the network is told of pictures [B, C, H, W], whose ``labels`` are [B]: [B, context, 1 or H, 1 or W]."""
+        if self.config.classes:
+            assert labels is not None
+            return nn.functional.one_hot(labels.long(), self.config.classes).to(x)[:, :, None, None]
+        if self.encoder is not None:
+            code: Tensor = self.encoder(x)
+            return code[:, :, None, None]
+        if self.enlarger is not None:
+            maps: Tensor = self.enlarger(halved(x), *x.shape[2:])
+            return maps
+        return None
+
+    def each(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Code length of every sub-pixel, bits [B, C, H, W]."""
+        found = self.network.each(x, self.context(x, labels))
+        if self.smaller is None:
+            return found
+        known = torch.zeros_like(found[:1, :1])
+        halved(known).fill_(1)
+        small = torch.zeros_like(found)
+        small[:, :, ::2, ::2] = self.smaller.each(halved(x))
+        return found * (1 - known) + small
+
+    def bits(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Code length of every pixel, all channels together, bits [B, H, W]."""
+        return self.each(x, labels).sum(1)

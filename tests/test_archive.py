@@ -1,0 +1,182 @@
+"""Archives of many pictures: round trips, single pictures, damage, and the sets they are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import crop, piece
+
+import ridecodec
+from ridecodec import archive, setcodec, sets
+from ridecodec.archive import Shape
+from ridecodec.errors import DamagedError, InputError, RidecodecError, UsageError
+from ridecodec.picture import ColourType, Picture
+from ridecodec.sets import Entry
+
+MODEL = "gradient"
+
+
+def entry(name: str, array: object) -> Entry:
+    return Entry(name, Picture.from_numpy(array))  # type: ignore[arg-type]
+
+
+def mixed() -> list[Entry]:
+    """Alike ones, others, gray ones."""
+    alike = [entry(f"alike-{k}", piece((8, 9, 3), k)) for k in range(4)]
+    return [
+        *alike,
+        entry("wide", crop("rocket", 3, 30)),
+        entry("gray", crop("camera", 7, 6)),
+        entry("dot", alike[0].picture.to_numpy()[:1, :1]),
+    ]
+
+
+def packed(entries: list[Entry], threads: int = 1) -> bytes:
+    return setcodec.encode(entries, model=MODEL, device="cpu", threads=threads)
+
+
+def unpacked(data: bytes, only: list[str] | None = None, threads: int = 1) -> dict[str, np.ndarray]:
+    held = archive.read(data)
+    numbers = held.numbers(only) if only is not None else range(len(held.names))
+    found = setcodec.decode(held, list(numbers), device="cpu", threads=threads)
+    return {held.names[number]: picture.to_numpy() for number, picture in found}
+
+
+def test_round_trip() -> None:
+    entries = mixed()
+    data = packed(entries)
+    assert packed(entries, threads=3) == data
+    for threads in (1, 3):
+        found = unpacked(data, threads=threads)
+        assert sorted(found) == sorted(each.name for each in entries)
+        for each in entries:
+            assert np.array_equal(found[each.name], each.picture.to_numpy())
+    setcodec.verify(entries, data, device="cpu", threads=1)
+
+
+def test_one_picture_alone() -> None:
+    """Of a damaged archive too, where the damage is elsewhere."""
+    entries = mixed()
+    data = bytearray(packed(entries))
+    held = archive.read(bytes(data))
+    data[-1] ^= 255  # the last picture's
+    assert list(unpacked(bytes(data), ["wide", "alike-2"])) == ["wide", "alike-2"]
+    with pytest.raises(DamagedError, match=f"picture '{held.names[-1]}' is damaged"):
+        unpacked(bytes(data))
+    with pytest.raises(UsageError, match="no picture 'nobody'"):
+        held.numbers(["nobody"])
+
+
+def test_archive_beats_single_files() -> None:
+    entries = [entry(f"{k:03}", piece((8, 8, 3), k)) for k in range(30)]
+    single = sum(len(ridecodec.compress(each.picture, model=MODEL)) for each in entries)
+    assert len(packed(entries)) < single - 12 * len(entries)
+
+
+def test_damage_is_seen() -> None:
+    """Whatever byte is changed, and wherever the file is cut: an error, or the pictures."""
+    entries = [entry(str(k), piece((3, 4, 3), k)) for k in range(3)]
+    data = packed(entries)
+    wanted = {each.name: each.picture.to_numpy() for each in entries}
+    for at in range(len(data)):
+        broken = bytearray(data)
+        broken[at] ^= 0x41
+        try:
+            found = unpacked(bytes(broken))
+        except RidecodecError:
+            continue
+        assert all(np.array_equal(found[name], array) for name, array in wanted.items()), at
+    for length in range(0, len(data), 3):
+        with pytest.raises(DamagedError):
+            unpacked(data[:length])
+    with pytest.raises(DamagedError, match="after its end"):
+        unpacked(data + b"\0")
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_no_archive(noise: bytes) -> None:
+    for data in (noise, archive.MAGIC + b"\1" + noise):
+        with pytest.raises(RidecodecError):
+            archive.read(data)
+
+
+def test_names_are_unique() -> None:
+    twice = [entry("a", piece((3, 3), 1)), entry("a", piece((3, 3), 2))]
+    with pytest.raises(InputError, match="two pictures are named 'a'"):
+        packed(twice)
+    with pytest.raises(ValueError, match="unique"):
+        archive.write(MODEL, b"1234", ["a", "a"], [Shape(1, 1, ColourType.GRAY, 8)] * 2, [0, 0], [b"", b""])
+    with pytest.raises(InputError, match="no pictures"):
+        packed([])
+
+
+def test_sets_of_folders_mosaics_and_arrays(tmp_path: Path) -> None:
+    first, second = crop("astronaut", 6, 8), crop("chelsea", 6, 8)
+    Picture.from_numpy(first).save(tmp_path / "b.png")
+    Picture.from_numpy(second).save(tmp_path / "a.webp")
+    (tmp_path / "notes.txt").write_text("no picture")
+    found = list(sets.entries([tmp_path]))
+    assert [each.name for each in found] == ["a", "b"]
+    assert np.array_equal(found[1].picture.to_numpy(), first)
+    parts = list(sets.entries([tmp_path / "b.png"], (4, 3)))
+    assert [each.name for each in parts] == ["b-0", "b-1", "b-2", "b-3"]
+    assert np.array_equal(parts[1].picture.to_numpy(), first[:3, 4:])
+    assert np.array_equal(parts[2].picture.to_numpy(), first[3:, :4])
+    assert [each.name for each in sets.entries([tmp_path], (4, 3), 5)] == ["a-0", "a-1", "a-2", "a-3", "b-0"]
+    np.save(tmp_path / "c.npy", np.stack([first, second]))
+    array = list(sets.entries([tmp_path / "c.npy"]))
+    assert [each.name for each in array] == ["c-0", "c-1"]
+    assert np.array_equal(array[1].picture.to_numpy(), second)
+    stacked = sets.stacked(array, 3)
+    assert stacked.shape == (2, 3, 6, 8)
+    assert np.array_equal(stacked[0, 0], first[:, :, 1])
+
+
+@pytest.mark.parametrize(
+    ("make", "cut", "count", "text"),
+    [
+        (lambda path: path.mkdir(), None, None, "no pictures in this folder"),
+        (lambda path: path.write_bytes(b"no picture"), None, None, "set.png: "),
+        (lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path), (3, 4), None, "cannot be cut"),
+        (lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path), (4, 4), 5, "there are 4 pictures, and 5"),
+    ],
+)
+def test_sets_that_cannot_be_read(make: object, cut: object, count: object, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "set.png"
+    make(path)  # type: ignore[operator]
+    with pytest.raises(InputError, match=text):
+        list(sets.entries([path], cut, count))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 3, 3), np.uint16), np.zeros((3, 3), np.uint8), np.zeros((2, 3, 3, 4), np.uint8)]
+)
+def test_arrays_that_are_no_sets(array: object, tmp_path: Path) -> None:
+    path = tmp_path / "set.npy"
+    np.save(path, array)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="wanted is uint8"):
+        list(sets.entries([path]))
+
+
+def test_stacked_needs_pictures_alike() -> None:
+    with pytest.raises(InputError, match="b: 4 x 3 x 3 samples where the others have 3 x 3 x 3"):
+        sets.stacked([entry("a", piece((3, 3, 3), 1)), entry("b", piece((3, 4, 3), 1))], 3)
+    with pytest.raises(InputError, match="samples"):
+        sets.stacked([entry("a", piece((3, 3), 1))], 3)
+
+
+def test_labels(tmp_path: Path) -> None:
+    path = tmp_path / "labels.npy"
+    np.save(path, np.array([0, 2, 1]))
+    assert sets.labels(path, 3).tolist() == [0, 2, 1]
+    for wrong in (np.array([0, 3]), np.array([0.5]), np.zeros((2, 2), int), np.array([], int)):
+        np.save(path, wrong)
+        with pytest.raises(InputError, match="labels from 0 to 2"):
+            sets.labels(path, 3)
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="not an array"):
+        sets.labels(path, 2)

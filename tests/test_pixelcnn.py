@@ -1,0 +1,267 @@
+"""PixelCNN and its kin: what each output sees, integers against floats, both ways of evaluation, file and loader."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from checker import CPU, check_backend, coding_planes
+from pictures import Array, crop
+from torch import Tensor
+
+from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.errors import DamagedError, ModelRefusedError, UsageError
+from ridecodec.models.pixelcnn.backend import PixelBackend
+from ridecodec.models.pixelcnn.config import PixelConfig
+from ridecodec.models.pixelcnn.export import model_file
+from ridecodec.models.pixelcnn.model import PixelModel
+from ridecodec.tilecoder import decode_halves, decode_tiles, encode_tile, split_payload
+
+SMALL = PixelConfig(maps=12, layers=3, head=12, first=2)
+KINDS = {
+    "gated": SMALL,
+    "gated-5x5": replace(SMALL, reach=2, layers=2),
+    "gray": replace(SMALL, channels=1),
+    "pixelcnn": replace(SMALL, kind="pixelcnn"),
+    "row-lstm": replace(SMALL, kind="row-lstm", layers=2),
+    "diagonal-lstm": replace(SMALL, kind="diagonal-lstm", layers=2),
+    "mixture": replace(SMALL, mixtures=3),
+    "classes": replace(SMALL, classes=4),
+    "auto-encoder": replace(SMALL, vector=5, encoder=6),
+    "half": replace(SMALL, half=12, half_layers=2, spatial=4),
+}
+
+
+TRIES = 16
+"""Pictures: rectified units hide what they see of some."""
+
+
+def ignore(pixels: int, bits: float) -> None:
+    pass
+
+
+def model(name: str, sharp: float = 3.0) -> PixelModel:
+    """An untrained network whose distributions are not flat."""
+    torch.manual_seed(1)
+    net = PixelModel(KINDS[name]).eval()
+    with torch.no_grad():
+        for each in (net.network, net.smaller):
+            if each is not None:
+                each.last.weight.mul_(sharp)
+    return net
+
+
+def backend(name: str) -> PixelBackend:
+    return PixelBackend(model_file(model(name)), CPU, name)
+
+
+def tiles(name: str, height: int = 9, width: int = 11) -> list[Array]:
+    arrays = [crop("astronaut", height, width, 80 + 20 * k, 200) for k in range(3)]
+    channels = KINDS[name].channels
+    return [coding_planes(array[:, :, 1] if channels == 1 else array) for array in arrays]
+
+
+def reached(net: PixelModel, height: int, width: int, y: int, x: int, channel: int) -> Tensor:
+    """Which sub-pixels, bool [C, H, W], change the outputs of a sub-pixel when they alone are changed."""
+    rng = torch.Generator().manual_seed(3)
+    net.double()
+    seen = torch.zeros(net.config.channels * height * width, dtype=torch.bool)
+    count = len(seen)
+    for _ in range(TRIES):
+        base = torch.randint(0, 256, (1, net.config.channels, height, width), generator=rng).double()
+        changed = base.repeat(count, 1, 1, 1)
+        changed.view(count, -1)[range(count), range(count)] = (base.view(-1) + 128) % 256
+        with torch.no_grad():
+            wanted, found = (net.network(each)[:, channel, :, y, x] for each in (base, changed))
+        seen |= (found != wanted).any(1)
+    return seen.view(net.config.channels, height, width)
+
+
+def by_gradient(net: PixelModel, height: int, width: int, y: int, x: int, channel: int) -> Tensor:
+    """The same by gradients."""
+    rng = torch.Generator().manual_seed(4)
+    net.double()
+    seen = torch.zeros(net.config.channels, height, width, dtype=torch.bool)
+    for _ in range(3 * TRIES):
+        picture = torch.randint(0, 256, (1, net.config.channels, height, width), generator=rng).double()
+        picture.requires_grad_()
+        out = net.network(picture)[0, channel, :, y, x]
+        weights = torch.randn(len(out), generator=rng, dtype=torch.float64)
+        (gradient,) = torch.autograd.grad((out * weights).sum(), picture)
+        seen |= gradient[0] != 0
+    return seen
+
+
+def before(channels: int, height: int, width: int, y: int, x: int, channel: int) -> Tensor:
+    """All sub-pixels that come before one."""
+    order = torch.arange(channels * height * width).view(height, width, channels).permute(2, 0, 1)
+    return order < order[channel, y, x]
+
+
+def square(seen: Tensor, y: int, x: int, reach: int) -> Tensor:
+    """Of ``seen`` only what is within ``reach`` rows and columns of a pixel."""
+    near = torch.zeros_like(seen)
+    near[:, max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] = True
+    return seen & near
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+@pytest.mark.parametrize("look", [reached, by_gradient])
+def test_gated_sees_all_before_and_nothing_else(channel: int, look: object) -> None:
+    """3 layers: the first reaches 2, the others 1 each; nothing within that is missed."""
+    net, (height, width), (y, x) = model("gated"), (7, 11), (5, 5)
+    seen = look(net, height, width, y, x, channel)  # type: ignore[operator]
+    wanted = square(before(3, height, width, y, x, channel), y, x, 4)
+    assert torch.equal(seen, wanted)
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+@pytest.mark.parametrize("look", [reached, by_gradient])
+def test_pixelcnn_has_a_blind_spot(channel: int, look: object) -> None:
+    """What is above and to the right is seen only along a diagonal: a row up, at most the reach of a layer more."""
+    net, (height, width), (y, x) = model("pixelcnn"), (8, 13), (6, 6)
+    seen = look(net, height, width, y, x, channel)  # type: ignore[operator]
+    wanted = square(before(3, height, width, y, x, channel), y, x, 5)
+    blind = torch.zeros_like(wanted)
+    for up in range(1, 6):  # the first layer goes 2 to the right in any row, the three blocks 1 a row
+        blind[:, y - up, min(width, x + 2 + min(up - 1, 3) + 1) :] = True
+    assert torch.equal(seen, wanted & ~blind)
+    assert (wanted & blind).any()
+
+
+@pytest.mark.parametrize("name", ["row-lstm", "diagonal-lstm"])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_recurrent_networks_see_only_what_is_before(name: str, channel: int) -> None:
+    net, (height, width), (y, x) = model(name), (6, 7), (4, 3)
+    seen = reached(net, height, width, y, x, channel)
+    wanted = before(3, height, width, y, x, channel)
+    assert not (seen & ~wanted).any()
+    if name == "diagonal-lstm":  # Pixel Recurrent Neural Networks, section 3.2: the whole of what is before
+        wanted[2, y - 1, width - 1] = False  # no position tells of its own last channel, and none is right of this one
+        assert torch.equal(seen, wanted)
+    else:  # a triangle above, and to the left what the convolutions reach
+        assert seen[:, : y - 1, x - 2 : x + 3].all()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_stepwise_is_teacher_forced(name: str) -> None:
+    if KINDS[name].half:
+        small = [np.ascontiguousarray(tile[:, ::2, ::2]) for tile in tiles(name)]
+        coder = backend(name)
+        assert coder.half is not None
+        check_backend(coder.half, small)
+    else:
+        check_backend(backend(name), tiles(name))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("size", [(1, 1), (9, 11), (2, 5), (5, 2), (1, 7)])
+def test_round_trip(name: str, size: tuple[int, int]) -> None:
+    coder, three = backend(name), tiles(name, *size)
+    payloads = [encode_tile(coder, tile, ignore).payload for tile in three]
+    together = decode_tiles(coder, payloads, *three[0].shape, ignore)
+    assert np.array_equal(together, np.stack(three))
+    alone = decode_tiles(coder, payloads[1:2], *three[0].shape, ignore)
+    assert np.array_equal(alone[0], three[1])
+    if coder.half is not None:
+        halves = decode_halves(coder, payloads, *three[0].shape, ignore)
+        assert np.array_equal(halves, np.stack(three)[:, :, ::2, ::2])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_integers_cost_what_the_float_network_says(name: str) -> None:
+    coder = backend(name)
+    for tile in tiles(name, 16, 16):
+        coded = encode_tile(coder, tile, ignore)
+        side, _ = split_payload(coded.payload)
+        with exact_arithmetic():
+            promised = coder.likelihood(torch.from_numpy(tile).float(), side)
+        assert promised is not None
+        assert abs(coded.bits.sum() / float(promised.sum()) - 1) < 2e-3
+
+
+def test_weights_in_the_file_are_the_float_networks() -> None:
+    """16 bits a weight: nobody sees the difference."""
+    net = model("gated")
+    rounded = PixelBackend(model_file(net), CPU).model
+    tile = torch.from_numpy(np.stack(tiles("gated", 16, 16))).float()
+    with torch.no_grad():
+        before_, after = (float(each.float().bits(tile).sum()) for each in (net, rounded))
+    assert abs(after / before_ - 1) < 5e-4
+
+
+def test_label_is_the_cheapest_or_the_one_asked_for() -> None:
+    coder, tile = backend("classes"), tiles("classes")[0]
+    costs = []
+    for label in range(4):
+        coded = encode_tile(coder, tile, ignore, label)
+        assert split_payload(coded.payload)[0] == bytes([label])
+        costs.append(float(coded.bits.sum()))
+    assert len(set(costs)) == 4
+    assert split_payload(encode_tile(coder, tile, ignore).payload)[0] == bytes([int(np.argmin(costs))])
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("classes", b"\4"), ("classes", b""), ("auto-encoder", b"12"), ("gated", b"1")]
+)
+def test_side_information_of_another_model_is_damage(name: str, side: bytes) -> None:
+    with exact_arithmetic(), pytest.raises(DamagedError, match="pixel data is damaged"):
+        backend(name).stepper(3, 4, 4, [side])
+
+
+def test_known_pixels_are_not_coded_again() -> None:
+    """The picture at half its size has a quarter of the pixels; the code of the others does not depend on them."""
+    coder = backend("half")
+    tile = tiles("half", 16, 16)[0]
+    coded = encode_tile(coder, tile, ignore)
+    side, code = split_payload(coded.payload)
+    assert coder.half is not None
+    assert side == encode_tile(coder.half, np.ascontiguousarray(tile[:, ::2, ::2]), ignore).payload
+    others = coded.bits.copy()
+    others[::2, ::2] = 0
+    assert abs(8 * len(code) - others.sum()) < 40
+
+
+def changed(tensors: dict[str, Tensor], name: str, value: Tensor) -> bytes:
+    return safetensors.torch.save({**tensors, name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("network.layers.0.vertical.weight", torch.zeros(3, dtype=torch.int16)),
+        ("network.layers.0.vertical.weight", torch.zeros(24, 4, 2, 5)),
+        ("network.layers.0.vertical.weight.exponent", torch.full((24,), 200, dtype=torch.uint8)),
+        ("network.last.bias", torch.full((768,), 1 << 25, dtype=torch.int32)),
+        ("tables.tanh", torch.full((16384,), 5000, dtype=torch.int32)),
+        ("tables.exponential", torch.zeros(4096, dtype=torch.int32)),
+        ("config", torch.frombuffer(bytearray(b'{"kind": "other"}'), dtype=torch.uint8)),
+        ("config", torch.frombuffer(bytearray(b"[]"), dtype=torch.uint8)),
+    ],
+)
+def test_loader_refuses_what_export_does_not_make(name: str, value: Tensor) -> None:
+    tensors = safetensors.torch.load(model_file(model("gated")))
+    assert name in tensors
+    with pytest.raises(ModelRefusedError):
+        PixelBackend(changed(tensors, name, value), CPU)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"kind": "lstm"}, "choose one of"),
+        ({"maps": 16}, "choose a multiple of 3"),
+        ({"maps": 15, "kind": "pixelcnn"}, "choose a multiple of 6"),
+        ({"classes": 3, "half": 12}, "exclude one another"),
+        ({"classes": 3, "kind": "pixelcnn"}, "only 'gated'"),
+        ({"encoder": 8}, "give both vector and encoder"),
+        ({"channels": 2}, "choose one of: 1, 3"),
+        ({"layers": 0}, "the least is 1"),
+    ],
+)
+def test_settings_that_make_no_network(settings: dict[str, object], text: str) -> None:
+    with pytest.raises(UsageError, match=text):
+        PixelConfig(**settings)  # type: ignore[arg-type]
