@@ -18,13 +18,13 @@ from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
-from ridecodec.picture import ColourType, Picture
+from ridecodec.picture import CODING_ORDER, ColourType, Picture
 from ridecodec.tilecoder import EncodedTile, decode_halves, decode_tiles, encode_tile
 
 _PIXELS_AT_ONCE = 6 << 20
 """Pixels of tiles that are encoded at the same time: bounds the memory, about 150 bytes a pixel."""
-CODED = {ColourType.GRAY: [0], ColourType.RGB: [1, 0, 2]}
-"""Channels of a picture in coding order: green first."""
+CODED = {colour: CODING_ORDER[colour.channels] for colour in (ColourType.GRAY, ColourType.RGB)}
+"""Channels of the pictures that are coded, in coding order."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,7 @@ def coding_planes(picture: Picture, box: Box) -> NDArray[np.uint8]:
 
 def picture_of(planes: NDArray[np.uint8], colour: ColourType, depth: int) -> Picture:
     """A picture of planes [C, H, W] in coding order."""
-    order = np.argsort(coding_channels(colour, depth))
-    return Picture(np.ascontiguousarray(planes[order]), colour, depth)
+    return Picture(np.ascontiguousarray(planes[coding_channels(colour, depth)]), colour, depth)
 
 
 def verify(

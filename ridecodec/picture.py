@@ -34,6 +34,10 @@ FORMATS = (*_FORMATS, "npy")
 _WEBP_SIDE = 16383
 
 
+CODING_ORDER = {1: [0], 3: [1, 0, 2]}
+"""Channels of a picture in the order they are coded, green first, by how many there are; this order undoes itself."""
+
+
 class ColourType(IntEnum):
     """What the channels of a picture mean, numbered as in PNG."""
 

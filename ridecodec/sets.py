@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import InputError, UsageError
-from ridecodec.picture import Picture
+from ridecodec.picture import CODING_ORDER, Picture
 
 SUFFIXES = (".png", ".webp", ".ppm", ".pgm", ".pnm", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gif")
 
@@ -109,8 +109,7 @@ def stacked(found: Sequence[Entry], channels: int) -> NDArray[np.uint8]:
         if entry.picture.planes.shape != shape or shape[0] != channels:
             size = " x ".join(map(str, entry.picture.planes.shape[::-1]))
             raise InputError(f"{entry.name}: {size} samples where the others have {shape[2]} x {shape[1]} x {channels}")
-    order = [0] if channels == 1 else [1, 0, 2]
-    pixels: NDArray[np.uint8] = np.stack([entry.picture.planes[order] for entry in found])
+    pixels: NDArray[np.uint8] = np.stack([entry.picture.planes[CODING_ORDER[channels]] for entry in found])
     return pixels
 
 

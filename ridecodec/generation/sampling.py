@@ -18,11 +18,10 @@ from torch import Tensor
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.coding.tables import SYMBOLS, VALUES, high_table, low_table
 from ridecodec.models.base import Backend
+from ridecodec.picture import CODING_ORDER
 
 MARGIN = 8
 """Pixels of marginal noise above a sample and on its left and right."""
-CODING_ORDER = {1: [0], 3: [1, 0, 2]}
-"""Channels of a picture in the order they are coded, by how many there are; this order undoes itself."""
 _DRAW_BITS = 24
 _HALF = 1 << 62
 """Between the seeds of a sample and of what is drawn before it."""

@@ -46,6 +46,8 @@ class State:
     maps: list[Tensor]
     """What it keeps for later positions, [positions, n] each; the first is the stream that the next layer reads."""
     context: Context | None = None
+    told: Tensor | None = None
+    """What the context adds to the layer's sums, integers [n, tiles], where it is the same all over a tile."""
     turn: list[Tensor] = field(default_factory=list)
     """What it keeps from channel to channel of the positions at hand, [n, m] each."""
 
@@ -155,8 +157,10 @@ class Gated(Layer):
 
     def open(self, board: Board, below: State) -> State:
         sizes = (self.maps, self.maps, 2 * self.maps)  # horizontal, vertical, and the vertical before its gate
-        context = below.context
-        return State(board, [board.blank(size) for size in sizes], context)
+        context, told = below.context, None
+        if self.context is not None and context is not None and not context.spatial:
+            told = self.context(context.values)
+        return State(board, [board.blank(size) for size in sizes], context, told)
 
     def prepare(self, state: State, below: State, places: Places) -> None:
         rows = self.vertical(places.gather(below.maps[1], self.above)).clamp_(-PRE_TOP, PRE_TOP)
@@ -167,11 +171,11 @@ class Gated(Layer):
 
     def _context(self, state: State, places: Places) -> Tensor:
         """Of both stacks, [4 * maps, m]."""
+        if state.told is not None:
+            return places.spread(state.told)
         assert self.context is not None
         assert state.context is not None
-        if state.context.spatial:
-            return self.context(places.read(state.context.values))
-        return places.spread(self.context(state.context.values))
+        return self.context(places.read(state.context.values))
 
     def enter(self, state: State, places: Places) -> None:
         rows = places.read(state.maps[2]).double()

@@ -28,7 +28,6 @@ class RowLSTM(nn.Module):
 
     def __init__(self, maps: int, groups: int, reach: int = 1) -> None:
         super().__init__()
-        self.maps = maps
         mask = group_mask(GATES * maps, maps, groups, strict=False, halves=GATES)
         self.input = Conv(maps, GATES * maps, 0, reach, reach, mask=mask)
         self.state = Conv(maps, GATES * maps, 0, 1, 1, shift=True, bias=False)
@@ -50,7 +49,6 @@ class Diagonal(nn.Module):
 
     def __init__(self, maps: int, groups: int) -> None:
         super().__init__()
-        self.maps = maps
         self.input = Conv(maps, GATES * maps, mask=group_mask(GATES * maps, maps, groups, strict=False, halves=GATES))
         self.up = Conv(maps, GATES * maps, bias=False)
         self.beside = Conv(maps, GATES * maps, bias=False)
