@@ -112,12 +112,6 @@ def bsds300() -> tuple[list[Pixels], list[Pixels], list[Pixels]]:
     )
 
 
-def decay(fraction: float) -> float:
-    """Factor of a learning rate: flat for 20 % of the time, then a cosine down to 1 %."""
-    late = max(0.0, (fraction - 0.2) / 0.8)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, late)))
-
-
 def trained(
     row: Row,
     rows: Sequence[Row],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import asdict
 from pathlib import Path
 
 import common
@@ -16,12 +15,10 @@ from torch.nn import functional
 
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder
-from ridecodec.training.distributed import workers
+from ridecodec.training.distributed import Workers, workers
+from ridecodec.training.pictureset import Pictures, PictureTask, fit
 from ridecodec.training.pixel_schedule import PixelSchedule
-from ridecodec.training.pixelcnn import Pictures
-from ridecodec.training.plan import Plan, Settings
-from ridecodec.training.task import Batch, Place, Task
-from ridecodec.training.trainer import Trainer
+from ridecodec.training.task import Place
 
 _CPU = torch.device("cpu")
 _START = 4
@@ -50,23 +47,15 @@ class MseAutoEncoder(nn.Module):
         return drawn
 
 
-class MseTask(Task):
+class MseTask(PictureTask):
     """Pictures and the squared error, for the trainer."""
 
-    def __init__(self, model: MseAutoEncoder, data: Pictures, schedule: PixelSchedule) -> None:
-        self.model: MseAutoEncoder = model
-        self.data, self.schedule = data, schedule
-        self.shape = data.pixels.shape[1:]
+    def __init__(self, model: MseAutoEncoder, data: Pictures, schedule: PixelSchedule, group: Workers) -> None:
+        super().__init__(model, data, schedule, group)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=1.0)
 
-    def draw(self, place: Place, generator: torch.Generator) -> Batch:
-        count = self.schedule.images
-        chosen = torch.randint(len(self.data.pixels), (count,), generator=generator)
-        mirrored = torch.rand(count, generator=generator) < 0.5
-        return Batch(self.data.packed(chosen, mirrored), count * self.shape[1] * self.shape[2])
-
     def loss(self, model: nn.Module, data: Tensor) -> Tensor:
-        x = data.unflatten(1, self.shape)
+        x, _ = self.parted(data)
         return functional.mse_loss(model(x) / 127.5, x / 127.5)
 
     def rates(self, place: Place) -> tuple[float]:
@@ -78,11 +67,5 @@ def train(pixels: NDArray[np.uint8], config: PixelConfig, schedule: PixelSchedul
     with workers(_CPU) as group:
         torch.manual_seed(schedule.seed)
         model = MseAutoEncoder(config)
-        task = MseTask(model, Pictures(torch.from_numpy(pixels)), schedule)
-        plan = Plan(None, 60 * (schedule.minutes or 1), ((1.0, 1.0),))
-        record = {"config": asdict(config), "schedule": asdict(schedule)}
-        trainer = Trainer(task, plan, Settings(4, None, schedule.clip, schedule.seed), group, path, record, common.say)
-        if path.exists():
-            trainer.resume(torch.load(path, weights_only=True))
-        trainer.run()
+        fit(MseTask(model, Pictures(torch.from_numpy(pixels)), schedule, group), config, path, common.say)
     return model.eval()

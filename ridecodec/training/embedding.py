@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,9 @@ from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder
 from ridecodec.training import checkpoints
 from ridecodec.training.distributed import Workers, workers
+from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
 from ridecodec.training.pixel_schedule import PixelSchedule
-from ridecodec.training.pixelcnn import Pictures, resume, split
-from ridecodec.training.plan import Plan, Settings
-from ridecodec.training.task import Batch, Place, Report, Task
-from ridecodec.training.trainer import Trainer
+from ridecodec.training.task import Place, Report
 
 _CPU = torch.device("cpu")
 MARGIN = 0.5
@@ -33,28 +30,21 @@ MARGIN = 0.5
 _HELD = 256
 
 
-class EmbeddingTask(Task):
+class EmbeddingTask(PictureTask):
     """An encoder and labelled pictures, for the trainer."""
+
+    least = 2
 
     def __init__(
         self, model: Encoder, data: Pictures, schedule: PixelSchedule, group: Workers, held: Pictures | None = None
     ) -> None:
-        self.model: Encoder = model
-        self.data, self.held, self.schedule, self.group = data, held, schedule, group
-        self.shape = data.pixels.shape[1:]
+        super().__init__(model, data, schedule, group, held)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=1.0)
-
-    def draw(self, place: Place, generator: torch.Generator) -> Batch:
-        count, device = max(2, self.schedule.images // self.group.size), self.group.device
-        chosen = torch.randint(len(self.data.pixels), (count,), generator=generator, device=device)
-        mirrored = torch.rand(count, generator=generator, device=device) < 0.5 if self.schedule.flips == 2 else None
-        return Batch(self.data.packed(chosen, mirrored), count * self.shape[1] * self.shape[2])
 
     def loss(self, model: nn.Module, data: Tensor) -> Tensor:
         """Mean over all triplets of a batch: a picture, one of its label, one of another."""
-        size = math.prod(self.shape)
-        code = functional.normalize(model(data[:, :size].unflatten(1, self.shape)), dim=1)
-        return triplet_loss(code, data[:, size])
+        pictures, labels = self.parted(data)
+        return triplet_loss(functional.normalize(model(pictures), dim=1), labels[:, 0])
 
     def rates(self, place: Place) -> tuple[float]:
         return (self.schedule.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * place.fraction))),)
@@ -97,13 +87,7 @@ def train(
         model = Encoder(config.channels, config.encoder, config.vector).to(group.device)
         data, held = split(pixels, labels, schedule.validation, group.device)
         task = EmbeddingTask(model, data, schedule, group, held)
-        plan = Plan(schedule.steps, math.inf if schedule.minutes is None else 60 * schedule.minutes, ((1.0, 1.0),))
-        settings = Settings(schedule.evaluations, schedule.patience, schedule.clip, schedule.seed)
-        record = {"config": asdict(config), "schedule": asdict(schedule)}
-        trainer = Trainer(task, plan, settings, group, checkpoint, record, say, progress)
-        if checkpoint is not None and checkpoint.exists() and not fresh:
-            resume(trainer, checkpoints.read(checkpoint), config, checkpoint)
-        trainer.run()
+        fit(task, config, checkpoint, say, progress, fresh)
     return model
 
 

@@ -4,70 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ridecodec.errors import InputError, UsageError
+from ridecodec.errors import UsageError
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder
 from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.models.pixelcnn.network import PixelNetwork
-from ridecodec.training import checkpoints
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.muon import Muon
+from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
 from ridecodec.training.pixel_schedule import PixelSchedule
-from ridecodec.training.plan import Plan, Settings
-from ridecodec.training.task import Batch, Place, Report, Task
-from ridecodec.training.trainer import Trainer
+from ridecodec.training.task import Place, Report
 
 _CPU = torch.device("cpu")
 _HELD_BATCH = 64
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """A set of small pictures, and their labels."""
-
-    pixels: Tensor
-    """uint8 [N, C, H, W], channels in coding order."""
-    labels: Tensor | None = None
-    """[N]"""
-
-    def packed(self, index: Tensor | slice, mirrored: Tensor | None = None) -> Tensor:
-        """Pictures, and behind the pixels of each its label: float32 [n, C * H * W (+ 1)]."""
-        pixels = self.pixels[index].float()
-        if mirrored is not None:
-            pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
-        parts = [pixels.flatten(1)]
-        if self.labels is not None:
-            parts.append(self.labels[index].float()[:, None])
-        return torch.cat(parts, 1)
-
-
-class PixelTask(Task):
+class PixelTask(PictureTask):
     """A model and its pictures, for the trainer."""
 
     def __init__(
         self, model: PixelModel, data: Pictures, schedule: PixelSchedule, group: Workers, held: Pictures | None = None
     ) -> None:
+        super().__init__(model, data, schedule, group, held)
         self.model: PixelModel = model
-        self.data, self.held, self.schedule, self.group = data, held, schedule, group
-        self.shape = data.pixels.shape[1:]
         parts = _parts(model) if schedule.optimizer == "muon" else [list(model.parameters())]
         groups = [{"params": part, "matrices": index > 0} for index, part in enumerate(parts)]
         self.optimizer = Muon(groups)
-
-    def draw(self, place: Place, generator: torch.Generator) -> Batch:
-        count, device = max(1, self.schedule.images // self.group.size), self.group.device
-        chosen = torch.randint(len(self.data.pixels), (count,), generator=generator, device=device)
-        mirrored = torch.rand(count, generator=generator, device=device) < 0.5 if self.schedule.flips == 2 else None
-        return Batch(self.data.packed(chosen, mirrored), count * self.shape[1] * self.shape[2])
 
     def loss(self, model: nn.Module, data: Tensor) -> Tensor:
         """Mean bits a sub-pixel; where asked for, the products in bfloat16."""
@@ -76,9 +45,8 @@ class PixelTask(Task):
             return self._rate(model, data)
 
     def _rate(self, model: PixelModel, data: Tensor) -> Tensor:
-        size = math.prod(self.shape)
-        labels = data[:, size] if model.config.classes else None
-        return model.each(data[:, :size].unflatten(1, self.shape), labels).mean()
+        pictures, behind = self.parted(data)
+        return model.each(pictures, behind[:, 0] if model.config.classes else None).mean()
 
     def rates(self, place: Place) -> tuple[float, ...]:
         steps, warmup = self.schedule.steps, self.schedule.warmup
@@ -134,24 +102,8 @@ def train(
         model.to(group.device)
         data, held = split(pixels, labels, schedule.validation, group.device)
         task = PixelTask(model, data, schedule, group, held)
-        plan = Plan(schedule.steps, math.inf if schedule.minutes is None else 60 * schedule.minutes, ((1.0, 1.0),))
-        settings = Settings(schedule.evaluations, schedule.patience, schedule.clip, schedule.seed)
-        record = {"config": asdict(config), "schedule": asdict(schedule)}
-        trainer = Trainer(task, plan, settings, group, checkpoint, record, say, progress)
-        if checkpoint is not None and checkpoint.exists() and not fresh:
-            resume(trainer, checkpoints.read(checkpoint), config, checkpoint)
-        trainer.run()
+        fit(task, config, checkpoint, say, progress, fresh)
     return model
-
-
-def resume(trainer: Trainer, state: dict[str, Any], config: PixelConfig, checkpoint: Path) -> None:
-    """Go on from a checkpoint; InputError where it is of something else."""
-    if state.get("config") != asdict(config):
-        raise InputError(f"{checkpoint}: not a checkpoint of this network; name another file")
-    try:
-        trainer.resume(state)
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise InputError(f"{checkpoint}: a checkpoint of another training, which this one cannot go on with") from error
 
 
 def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
@@ -166,18 +118,3 @@ def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
 
 def _ends(net: PixelNetwork) -> list[nn.Parameter]:
     return [*net.layers[0].parameters(), *net.last.parameters()]
-
-
-def split(
-    pixels: NDArray[np.uint8], labels: NDArray[np.uint8] | None, share: float, device: torch.device
-) -> tuple[Pictures, Pictures | None]:
-    """(training, validation) pictures; those held out are spread evenly."""
-    count = min(max(1, round(share * len(pixels))), len(pixels) - 1) if share else 0
-    apart = np.zeros(len(pixels), np.bool_)
-    apart[[(2 * k + 1) * len(pixels) // (2 * count) for k in range(count)]] = True
-
-    def part(chosen: NDArray[np.bool_]) -> Pictures:
-        said = None if labels is None else torch.from_numpy(labels[chosen]).to(device)
-        return Pictures(torch.from_numpy(pixels[chosen]).to(device), said)
-
-    return part(~apart), part(apart) if count else None

@@ -132,10 +132,10 @@ def learning_rates(schedule: Schedule, step: int, fraction: float, stage: int) -
         return rate, rate
     warmup = schedule.warmup if schedule.steps is None else min(schedule.warmup, schedule.steps // 10)
     rise = min(1.0, (step + 1) / max(1, warmup))
-    return schedule.rate * rise * _decay(fraction), schedule.mcgsm_rate * rise * _decay(fraction)
+    return schedule.rate * rise * decay(fraction), schedule.mcgsm_rate * rise * decay(fraction)
 
 
-def _decay(fraction: float) -> float:
+def decay(fraction: float) -> float:
     """Flat for 20 % of the time, then a cosine down to 1 %."""
     late = max(0.0, (fraction - 0.2) / 0.8)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, late)))
