@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from ridecodec.codec import Progress
     from ridecodec.evaluation.rates import Rates
+    from ridecodec.parallel import Progress
 
     ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | str | os.PathLike[str] | Picture
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import operator
-import os
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,47 +12,12 @@ from ridecodec import container
 from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
 from ridecodec.models import registry
-from ridecodec.models.base import Backend
+from ridecodec.parallel import Meter, Progress, batches, encoders, spread
 from ridecodec.picture import CODING_ORDER, ColourType, Picture
 from ridecodec.tilecoder import EncodedTile, decode_halves, decode_tiles, encode_tile
 
-_PIXELS_AT_ONCE = 6 << 20
-"""Pixels of tiles that are encoded at the same time: bounds the memory, about 150 bytes a pixel."""
 CODED = {colour: CODING_ORDER[colour.channels] for colour in (ColourType.GRAY, ColourType.RGB)}
 """Channels of the pictures that are coded, in coding order."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the work is: pixels of all, and the bits that they took."""
-
-    pixels_done: int
-    pixels_total: int
-    bits: float
-    channels: int
-
-
-class Meter:
-    """Adds up what the workers report, and stops them when the work is off."""
-
-    def __init__(self, report: Callable[[Progress], None] | None, total: int, channels: int) -> None:
-        self.report, self.total, self.channels = report, total, channels
-        self.pixels, self.bits = 0, 0.0
-        self.off = False
-        self.lock = threading.Lock()
-
-    def tick(self, pixels: int, bits: float) -> None:
-        if self.off:
-            raise _StoppedError
-        with self.lock:
-            self.pixels += pixels
-            self.bits += bits
-            if self.report is not None:
-                self.report(Progress(self.pixels, self.total, self.bits, self.channels))
-
-
-class _StoppedError(Exception):
-    """Raised in a worker whose result nobody wants any more."""
 
 
 def encode(
@@ -93,8 +53,8 @@ def encode(
             look(box, tile)
         return tile.payload
 
-    most = max(1, _PIXELS_AT_ONCE // (boxes[0].width * boxes[0].height))
-    payloads = spread(work, boxes, min(most, workers(threads)), meter)
+    at_once = encoders(backend, boxes[0].width * boxes[0].height, threads)
+    payloads = spread(work, boxes, at_once, meter)
     header = Header(
         picture.width,
         picture.height,
@@ -191,7 +151,8 @@ def _decode(
     if backend.half is not None and header.tile % 2:
         raise DamagedError("the header is damaged: its tiles cannot be halved")
     tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
-    meter = Meter(progress, sum(boxes[i].width * boxes[i].height for i in tiles), len(channels))
+    pixels = sum(-(-boxes[i].width // step) * -(-boxes[i].height // step) for i in tiles)
+    meter = Meter(progress, pixels, len(channels))
     out = np.empty((area.height, area.width, len(channels)), np.uint8)
 
     def work(batch: list[int]) -> None:
@@ -207,7 +168,9 @@ def _decode(
             for plane, c in zip(part, channels, strict=True):
                 out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = plane
 
-    spread(work, _batches(backend, boxes, tiles), workers(threads), meter)
+    shapes = {i: (len(channels), boxes[i].height, boxes[i].width) for i in tiles}
+    groups, at_once = batches(backend, shapes, threads)
+    spread(work, groups, at_once, meter)
     return out
 
 
@@ -238,43 +201,3 @@ def _covering(header: Header, area: Box) -> list[int]:
     right, bottom = min(area.x + area.width, header.width) - 1, min(area.y + area.height, header.height) - 1
     across, down = range(area.x // side, right // side + 1), range(area.y // side, bottom // side + 1)
     return [row * columns + column for row in down for column in across]
-
-
-def _batches(backend: Backend, boxes: Sequence[Box], tiles: list[int]) -> list[list[int]]:
-    """Tiles of equal size together, as many as fill a front: threads with less in each hold each other up."""
-    by_size: dict[tuple[int, int], list[int]] = {}
-    for i in tiles:
-        by_size.setdefault((boxes[i].height, boxes[i].width), []).append(i)
-    result = []
-    for (height, width), same in by_size.items():
-        size = backend.batch(height, width)
-        result += [same[i : i + size] for i in range(0, len(same), size)]
-    return result
-
-
-def workers(threads: int) -> int:
-    if threads < 0:
-        raise UsageError(f"{threads} threads make no sense; choose 1 or more, or 0 for all cores")
-    if threads:
-        return threads
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def spread(work: Callable[[Any], Any], items: Iterable[Any], workers: int, meter: Meter) -> list[Any]:
-    """Results of ``work`` on all items, in order; the first error stops the others."""
-    todo = list(items)
-    count = min(workers, len(todo))
-    if count == 1:
-        return [work(item) for item in todo]
-    with ThreadPoolExecutor(count) as pool:
-        futures = [pool.submit(work, item) for item in todo]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-            failed = [f for f in futures if f.done() and f.exception() is not None]
-            if failed:
-                raise failed[0].exception() or RuntimeError
-            return [f.result() for f in futures]
-        except BaseException:
-            meter.off = True
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

@@ -8,11 +8,12 @@ import numpy as np
 
 from ridecodec import archive
 from ridecodec.archive import Archive, Shape
-from ridecodec.codec import Meter, Progress, coding_channels, coding_planes, picture_of, spread, workers
+from ridecodec.codec import coding_channels, coding_planes, picture_of
 from ridecodec.container import Box
 from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
+from ridecodec.parallel import Meter, Progress, batches, encoders, spread
 from ridecodec.picture import Picture
 from ridecodec.sets import Entry
 from ridecodec.tilecoder import decode_tiles, encode_tile
@@ -49,7 +50,8 @@ def encode(
         box = Box(0, 0, entry.picture.width, entry.picture.height)
         return encode_tile(backend, coding_planes(entry.picture, box), meter.tick, label).payload
 
-    payloads = spread(work, entries, workers(threads), meter)
+    largest = max(entry.picture.width * entry.picture.height for entry in entries)
+    payloads = spread(work, entries, encoders(backend, largest, threads), meter)
     shapes = [Shape(p.width, p.height, p.colour, p.bit_depth) for p in (entry.picture for entry in entries)]
     checksums = [entry.picture.checksum() for entry in entries]
     return archive.write(card.name, bytes.fromhex(card.hash), names, shapes, checksums, payloads)
@@ -70,52 +72,54 @@ def _check(entry: Entry, card: registry.ModelCard, backend: Backend) -> None:
 
 def decode(
     held: Archive, numbers: Sequence[int], *, device: str, threads: int, progress: Report | None = None
-) -> Iterator[tuple[int, Picture]]:
-    """(number, picture) of the pictures asked for, alike ones together; DamagedError names the picture."""
+) -> Iterator[tuple[int, Picture | DamagedError]]:
+    """(number, picture) of the pictures asked for, alike ones together; in the place of a damaged one, what is wrong.
+
+    Raises DamagedError, at once, where the archive claims pictures that its model cannot have coded.
+    """
     card = registry.find(held.model, held.model_hash)
     backend = registry.load(card, registry.pick_device(device))
-    shapes = [held.shapes[number] for number in numbers]
-    for shape in set(shapes):
+    shapes = {number: held.shapes[number] for number in numbers}
+    for shape in set(shapes.values()):
         if len(coding_channels(shape.colour, shape.bit_depth)) not in card.channels:
             raise DamagedError(f"the header is damaged: the model {card.name!r} codes {card.pictures} pictures only")
         if max(shape.width, shape.height) > backend.largest_tile:
             raise DamagedError("the header is damaged: its pictures are larger than the model's tiles")
-    pixels = sum(shape.width * shape.height for shape in shapes)
-    meter = Meter(progress, pixels, shapes[0].colour.channels if shapes else 1)
+    return _decoded(held, shapes, backend, threads, progress)
 
-    def work(batch: list[int]) -> list[tuple[int, Picture]]:
-        shape = held.shapes[batch[0]]
+
+def _decoded(
+    held: Archive, shapes: dict[int, Shape], backend: Backend, threads: int, progress: Report | None
+) -> Iterator[tuple[int, Picture | DamagedError]]:
+    pixels = sum(shape.width * shape.height for shape in shapes.values())
+    meter = Meter(progress, pixels, max((shape.colour.channels for shape in shapes.values()), default=1))
+
+    def work(batch: list[int]) -> list[tuple[int, Picture | DamagedError]]:
+        shape = shapes[batch[0]]
         payloads = [held.payload(number) for number in batch]
         channels = shape.colour.channels
         try:
             tiles = decode_tiles(backend, payloads, channels, shape.height, shape.width, meter.tick)
         except DamagedError as error:
             if len(batch) == 1:
-                raise DamagedError(f"the picture {held.names[batch[0]]!r} is damaged ({error})") from error
+                return [(batch[0], error)]
             return [found for number in batch for found in work([number])]
-        pictures = [picture_of(tile, shape.colour, shape.bit_depth) for tile in tiles]
-        for number, picture in zip(batch, pictures, strict=True):
-            if picture.checksum() != held.checksums[number]:
-                raise DamagedError(f"the picture {held.names[number]!r} is damaged: its checksum is wrong")
-        return list(zip(batch, pictures, strict=True))
+        return [
+            (number, _checked(picture_of(tile, shape.colour, shape.bit_depth), int(held.checksums[number])))
+            for number, tile in zip(batch, tiles, strict=True)
+        ]
 
-    batches = _batches(backend, held, numbers, workers(threads))
-    group = max(1, workers(threads))
-    for first in range(0, len(batches), group):
-        for found in spread(work, batches[first : first + group], workers(threads), meter):
+    alike = {number: (shape.colour.channels, shape.height, shape.width) for number, shape in shapes.items()}
+    groups, at_once = batches(backend, alike, threads, share=True)
+    for first in range(0, len(groups), at_once):
+        for found in spread(work, groups[first : first + at_once], at_once, meter):
             yield from found
 
 
-def _batches(backend: Backend, held: Archive, numbers: Sequence[int], threads: int) -> list[list[int]]:
-    """Alike pictures together: as many as the backend takes, but something for every thread."""
-    by_shape: dict[Shape, list[int]] = {}
-    for number in numbers:
-        by_shape.setdefault(held.shapes[number], []).append(number)
-    batches = []
-    for shape, same in by_shape.items():
-        size = min(backend.batch(shape.height, shape.width), -(-len(same) // threads))
-        batches += [same[i : i + size] for i in range(0, len(same), size)]
-    return batches
+def _checked(picture: Picture, checksum: int) -> Picture | DamagedError:
+    if picture.checksum() == checksum:
+        return picture
+    return DamagedError("the decoded pixels do not match the archive's checksum of them: the picture is damaged")
 
 
 def verify(entries: Sequence[Entry], data: bytes, *, device: str, threads: int, progress: Report | None = None) -> None:
@@ -123,6 +127,8 @@ def verify(entries: Sequence[Entry], data: bytes, *, device: str, threads: int, 
     try:
         held = archive.read(data)
         for number, picture in decode(held, range(len(entries)), device=device, threads=threads, progress=progress):
+            if isinstance(picture, DamagedError):
+                raise picture
             if not np.array_equal(picture.planes, entries[number].picture.planes):
                 raise VerificationError(f"decoding {entries[number].name!r} gives other pixels; please report this")
     except DamagedError as error:

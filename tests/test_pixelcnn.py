@@ -240,6 +240,7 @@ def changed(tensors: dict[str, Tensor], name: str, value: Tensor) -> bytes:
         ("tables.exponential", torch.zeros(4096, dtype=torch.int32)),
         ("config", torch.frombuffer(bytearray(b'{"kind": "other"}'), dtype=torch.uint8)),
         ("config", torch.frombuffer(bytearray(b"[]"), dtype=torch.uint8)),
+        ("config", torch.frombuffer(bytearray(b'{"maps": 1020, "layers": 64, "reach": 16}'), dtype=torch.uint8)),
     ],
 )
 def test_loader_refuses_what_export_does_not_make(name: str, value: Tensor) -> None:

@@ -11,10 +11,10 @@ import click
 
 from ridecodec import archive
 from ridecodec.archive import Archive
-from ridecodec.cli import files, progress
+from ridecodec.cli import failures, files, progress
 from ridecodec.cli.files import Job
 from ridecodec.cli.summary import Summary
-from ridecodec.errors import InputError, OutputError, UsageError
+from ridecodec.errors import DamagedError, InputError, OutputError, UsageError
 from ridecodec.placing import placed, refuse_existing
 
 SUFFIX = ".rdca"
@@ -35,10 +35,13 @@ def pack(
     force: bool,
 ) -> None:
     """Compress the pictures of folders, mosaics and arrays into one archive."""
-    for path in paths:
-        if not Path(path).exists():
-            raise InputError(f"{files.label(path)}: there is no such file or folder")
-        files.check(Job(path, output), force)
+
+    def check(job: Job) -> None:
+        if not Path(job.input).exists():
+            raise InputError("there is no such file or folder")
+        files.check(job, force)
+
+    failures.for_each([Job(path, output) for path in paths], check, as_json=summary.as_json)
     from ridecodec import setcodec, sets
 
     begun = time.perf_counter()
@@ -61,8 +64,12 @@ def unpack(
     device: str,
     threads: int,
     force: bool,
+    keep_going: bool,
 ) -> None:
-    """Write the pictures of an archive, or those of the names in ``only``, into a folder as files of one format."""
+    """Write the pictures of an archive, or those of the names in ``only``, into a folder as files of one format.
+
+    Exits like `failures.for_each` where pictures are damaged.
+    """
     begun = time.perf_counter()
     held = archive.read(files.read(name))
     numbers = held.numbers(list(dict.fromkeys(only))) if only else range(len(held.names))
@@ -72,16 +79,30 @@ def unpack(
     for target in targets.values():
         refuse_existing(str(target), force)
     from ridecodec import setcodec
+    from ridecodec.picture import Picture
 
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {files.label(folder)}: {error.strerror}") from error
     with progress.bar(files.label(name), summary.progress) as advance:
         found = setcodec.decode(held, list(numbers), device=device, threads=threads, progress=advance)
-        for number, picture in found:
-            with placed(str(targets[number]), force) as path:
-                picture.save(path, kind)
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {files.label(folder)}: {error.strerror}") from error
+        results: dict[Job, Picture | DamagedError] = {}
+
+        def decoded() -> Iterator[Job]:
+            for number, result in found:
+                job = Job(f"{name}: {held.names[number]}", str(targets[number]))
+                results[job] = result
+                yield job
+
+        def save(job: Job) -> None:
+            result = results.pop(job)
+            if isinstance(result, DamagedError):
+                raise result
+            with placed(job.output, force) as path:
+                result.save(path, kind)
+
+        failures.for_each(decoded(), save, keep_going=keep_going, as_json=summary.as_json)
     _done(summary, name, folder, held, len(targets), time.perf_counter() - begun)
 
 

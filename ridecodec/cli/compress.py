@@ -68,20 +68,25 @@ def command(
             raise UsageError("--archive goes neither with --output, --output-dir and --tile nor with standard input")
         if archive != files.STANDARD and not archive.lower().endswith(archives.SUFFIX):
             raise UsageError(f"{files.label(archive)}: an archive's name ends in {archives.SUFFIX}")
-        summary.check([Job("", archive)])
-        archives.pack(
-            paths,
-            archive,
-            summary,
-            cut=cut,
-            count=count,
-            model=model,
-            label=label,
-            device=device,
-            threads=threads,
-            verify=verify,
-            force=force,
-        )
+        whole = Job(", ".join(paths), archive)
+        summary.check([whole])
+
+        def pack(job: Job) -> None:
+            archives.pack(
+                paths,
+                job.output,
+                summary,
+                cut=cut,
+                count=count,
+                model=model,
+                label=label,
+                device=device,
+                threads=threads,
+                verify=verify,
+                force=force,
+            )
+
+        failures.for_each([whole], pack, as_json=as_json)
         return
     if cut is not None or count is not None:
         raise UsageError("--cut and --count are for --archive")

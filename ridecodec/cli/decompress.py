@@ -69,8 +69,21 @@ def command(
             raise UsageError("an archive is decompressed into a folder, not to standard output")
         if region is not None or preview:
             raise UsageError("an archive's pictures are decoded whole: leave out --region and --preview")
-        kind = format_ or "png"
-        archives.unpack(name, target, only, kind, summary, device=device, threads=threads, force=force)
+
+        def unpack(job: Job) -> None:
+            archives.unpack(
+                job.input,
+                job.output,
+                only,
+                format_ or "png",
+                summary,
+                device=device,
+                threads=threads,
+                force=force,
+                keep_going=keep_going,
+            )
+
+        failures.for_each([Job(name, target)], unpack, as_json=as_json)
         return
     if only:
         raise UsageError(f"--only is for archives, whose names end in {archives.SUFFIX}")

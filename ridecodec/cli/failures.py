@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import click
 
@@ -64,7 +64,7 @@ def report(error: BaseException, job: Job | None = None, as_json: bool = False) 
 
 
 def for_each(
-    jobs: Sequence[Job], work: Callable[[Job], None], *, keep_going: bool = False, as_json: bool = False
+    jobs: Iterable[Job], work: Callable[[Job], None], *, keep_going: bool = False, as_json: bool = False
 ) -> None:
     """Do ``work`` on every job, up to the first failure unless ``keep_going``; exits with the first failure's code."""
     first = 0

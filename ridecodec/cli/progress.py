@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ridecodec.codec import Progress
+    from ridecodec.parallel import Progress
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def _pictures(labels_help: str, **extra: Any) -> Callable[[Function], Function]:
 
 
 @click.command(short_help="Train PixelCNN, Gated PixelCNN, PixelRNN and what is built of them.")
-@_pictures("Their labels, a .npy array, for --classes; there are as many pictures as labels.")
+@_pictures("Their labels, a .npy array, for --classes, one for each picture.")
 @click.option(
     "--encoder-from",
     "start",
@@ -91,7 +91,7 @@ def pixelcnn(start: Path | None, **given: Any) -> None:
 
 
 @click.command(short_help="Train an encoder of pictures on their labels, by a triplet loss.")
-@_pictures("Their labels, a .npy array; there are as many pictures as labels.", required=True)
+@_pictures("Their labels, a .npy array; one for each picture.", required=True)
 @training.fields_of(PixelConfig, "channels", "vector", "encoder")
 @training.fields_of(PixelSchedule)
 def embedding(**given: Any) -> None:
@@ -141,8 +141,10 @@ def _train(
     labels: NDArray[np.uint8] | None = None
     if labelled is not None:
         labels = sets.labels(labelled, config.classes or 256)[:count]
-        count = len(labels)
     pixels = sets.stacked(list(sets.entries(paths, cut, count)), config.channels)
+    if labels is not None and len(labels) != len(pixels):
+        found = f"{len(labels)} labels for {len(pixels)} pictures"
+        raise InputError(f"{labelled}: {found}; --count takes the first of both")
     with training.bar(checkpoint.name) as (say, progress):
         say(f"{len(pixels)} pictures of {pixels.shape[3]} x {pixels.shape[2]}, on {where}")
         run(pixels, labels, config, schedule, checkpoint, say=say, device=where, progress=progress, fresh=force)

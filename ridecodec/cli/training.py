@@ -117,7 +117,7 @@ def bar(name: str) -> Iterator[Shown]:
         def advance(report: Report) -> None:
             parts = [report.doing] if report.doing != "training" else []
             if math.isfinite(report.rate):
-                parts.append(f"{report.rate:.3f} bit/px")
+                parts.append(f"{report.rate:.3f} {report.unit}")
             if report.held is not None:
                 parts.append(f"held out {report.held:.3f}")
             parts.append(f"{tqdm.format_sizeof(report.pixels_per_second)}px/s")

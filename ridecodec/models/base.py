@@ -67,6 +67,8 @@ class Backend(ABC):
     """Default side of a tile."""
     largest_tile: int = 1 << 11
     """Largest side of a tile: bounds the memory that a file can make a decoder take, and what an encoder needs."""
+    pixel_bytes: int = 32
+    """Bytes of memory that a pixel of the tiles at hand takes, about."""
     bounded: bool = False
     """Whether it learnt what pictures look like at their borders, so that a sample needs no margin of noise."""
 
@@ -78,7 +80,7 @@ class Backend(ABC):
         return b""
 
     def batch(self, height: int, width: int) -> int:
-        """How many tiles of this size are decoded together: enough to fill the products, few enough for the memory."""
+        """How many tiles of this size are decoded together: enough to fill the products."""
         return max(1, _FRONT_ROWS // height)
 
     @abstractmethod

@@ -19,6 +19,7 @@ from ridecodec.errors import InputError, UsageError
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder
 from ridecodec.training import checkpoints
+from ridecodec.training.arithmetic import arithmetic
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
 from ridecodec.training.pixel_schedule import PixelSchedule
@@ -34,6 +35,7 @@ class EmbeddingTask(PictureTask):
     """An encoder and labelled pictures, for the trainer."""
 
     least = 2
+    unit = "loss"
 
     def __init__(
         self, model: Encoder, data: Pictures, schedule: PixelSchedule, group: Workers, held: Pictures | None = None
@@ -81,8 +83,7 @@ def train(
     """Train the encoder that ``config`` describes on pictures uint8 [N, C, H, W] in coding order, ``labels`` [N]."""
     if not config.encoder:
         raise UsageError("these settings have no encoder; give vector and encoder")
-    with workers(device) as group:
-        torch.set_num_threads(schedule.threads)
+    with workers(device) as group, arithmetic(schedule.threads, group.device):
         torch.manual_seed(schedule.seed)
         model = Encoder(config.channels, config.encoder, config.vector).to(group.device)
         data, held = split(pixels, labels, schedule.validation, group.device)

@@ -48,6 +48,7 @@ class PictureTask(Task):
 
     least = 1
     """Pictures that a process draws a step, at least."""
+    unit = "bits/dim"
 
     def __init__(
         self, model: nn.Module, data: Pictures, schedule: PixelSchedule, group: Workers, held: Pictures | None = None

@@ -16,6 +16,7 @@ from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder
 from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.models.pixelcnn.network import PixelNetwork
+from ridecodec.training.arithmetic import arithmetic
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.muon import Muon
 from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
@@ -88,8 +89,7 @@ def train(
     ``labels`` [N] are for networks that know classes; ``encoder`` is taken as it is, and learns nothing. A
     ``checkpoint`` that exists is resumed, unless ``fresh``. Under torchrun the processes share every step's pictures.
     """
-    with workers(device) as group:
-        torch.set_num_threads(schedule.threads)
+    with workers(device) as group, arithmetic(schedule.threads, group.device):
         torch.manual_seed(schedule.seed)
         model = PixelModel(config)
         if encoder is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ridecodec.errors import InputError, UsageError
 from ridecodec.models.ride.export import read_checkpoint
 from ridecodec.models.ride.network import Ride, RideConfig
 from ridecodec.training import checkpoints, polish
+from ridecodec.training.arithmetic import arithmetic
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.patches import Patches
 from ridecodec.training.plan import Settings
@@ -173,7 +173,7 @@ def train(
     A ``checkpoint`` that exists is resumed, unless ``fresh``. ``start`` gives its layers to the network (`grow`).
     Under torchrun the processes share every step's patches, and all return the same weights.
     """
-    with workers(device) as group, _arithmetic(schedule, group.device):
+    with workers(device) as group, arithmetic(schedule.threads, group.device, schedule.tf32):
         torch.manual_seed(schedule.seed)
         data = Patches(arrays, margin(config), group.device)
         data.require(max(schedule.sizes))
@@ -218,19 +218,3 @@ def _same(state: dict[str, Any], config: RideConfig, schedule: Schedule, checkpo
 
 def _noisy(planes: Tensor, generator: torch.Generator) -> Tensor:
     return planes + torch.rand(planes.shape, generator=generator, device=planes.device)
-
-
-@contextlib.contextmanager
-def _arithmetic(schedule: Schedule, device: torch.device) -> Iterator[None]:
-    """Threads, TF32 and torch's own random numbers of the training; afterwards as they were."""
-    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    gpu = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if gpu else []):
-        try:
-            torch.set_num_threads(schedule.threads)
-            if schedule.tf32 and gpu:
-                torch.set_float32_matmul_precision("high")
-            yield
-        finally:
-            torch.set_num_threads(threads)
-            torch.set_float32_matmul_precision(precision)

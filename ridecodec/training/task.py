@@ -33,7 +33,8 @@ class Report:
     step: int
     fraction: float
     rate: float
-    """Bits a pixel, of the last steps."""
+    """Of the last steps, in the task's unit."""
+    unit: str
     held: float | None
     """Of the last validation."""
     pixels_per_second: float
@@ -46,6 +47,8 @@ class Task(abc.ABC):
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
+    unit: str = "bit/px"
+    """Of the loss."""
     rounds: int = 0
     """How often `polish` is called after each stage, at most."""
 
@@ -55,14 +58,14 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, model: nn.Module, data: Tensor) -> Tensor:
-        """Mean bits a pixel, a scalar. Uses nothing but ``model``, which may be a wrapped one, and ``data``."""
+        """Mean code length, a scalar. Uses nothing but ``model``, which may be a wrapped one, and ``data``."""
 
     @abc.abstractmethod
     def rates(self, place: Place) -> Sequence[float]:
         """Learning rate of each of the optimizer's groups."""
 
     def validate(self) -> float | None:
-        """Bits a pixel of what is held out, the same in every process; None where nothing is."""
+        """The loss of what is held out, the same in every process; None where nothing is."""
         return None
 
     def polish(self, place: Place, turn: int, enough: Callable[[], bool]) -> None:

@@ -201,7 +201,7 @@ class Trainer:
                 self.at.best, self._best = found, _copy(self.task.model)
             held = "" if found is None else f"  held out {found:.4f}"
             speed = f"  {self._speed():,.0f} px/s" if self._pixels else ""
-            rate = "" if math.isnan(self.at.rate) else f"  {self.at.rate:.4f} bit/px"
+            rate = "" if math.isnan(self.at.rate) else f"  {self.at.rate:.4f} {self.task.unit}"
             self.say(f"step {self.at.step}  {self.at.seconds / 60:.1f} min{rate}{held}{speed}")
             self._tick()
         if counts and math.isfinite(self.at.held):
@@ -227,7 +227,8 @@ class Trainer:
         if self.plan.steps is not None:
             left = self.at.seconds * (1 - done) / done if done else math.inf
         held = self.at.held if math.isfinite(self.at.held) else None
-        self.progress(Report(self.at.step, done, rate, held, self._speed(), max(0.0, left), doing))
+        unit, speed = self.task.unit, self._speed()
+        self.progress(Report(self.at.step, done, rate, unit, held, speed, max(0.0, left), doing))
 
     def save(self) -> None:
         """Write the checkpoint, where there is one."""

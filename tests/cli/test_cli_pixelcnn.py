@@ -124,9 +124,28 @@ def test_archive_information(folder: Path) -> None:
     assert sum(parts) + found["header_bytes"] + found["names_bytes"] + found["index_bytes"] == found["total_bytes"]
 
 
+def test_one_damaged_picture_of_an_archive(folder: Path) -> None:
+    """The others come out with --keep-going; the first error is told, as JSON too."""
+    assert run("compress", "mosaic.png", "--cut", "8x8", "--archive", "a.rdca", "-m", "gradient").exit_code == 0
+    data = bytearray(Path("a.rdca").read_bytes())
+    data[-3] ^= 255
+    Path("a.rdca").write_bytes(data)
+    assert_fails(run("decompress", "a.rdca", "out"), 4, "a.rdca: mosaic-5: ")
+    result = run("decompress", "a.rdca", "out", "-k", "-f", "--json")
+    assert result.exit_code == 4
+    assert json.loads(result.stdout.splitlines()[0])["input"] == "a.rdca: mosaic-5"
+    assert sorted(path.stem for path in Path("out").iterdir()) == [f"mosaic-{k}" for k in range(5)]
+
+
+def test_labels_for_other_pictures(folder: Path) -> None:
+    args = ["--data", "mosaic.png", "--out", "l.pt", "--classes", "3", "--labels", "labels.npy", *NETWORK, *STEPS]
+    assert_fails(run("train", "pixelcnn", *args, "--cut", "4x4"), 3, "6 labels for 24 pictures")
+
+
 def test_archives_fail_in_an_orderly_way(folder: Path) -> None:
     archive = ["--cut", "8x8", "--archive", "a.rdca", "-m", "gradient"]
-    assert_fails(run("compress", "nothing", *archive), 3, "no such file or folder")
+    assert_fails(run("compress", "nothing", *archive), 3, "nothing: there is no such file or folder")
+    assert_fails(run("compress", "mosaic.png", *archive[:-1], "nobody"), 2, "mosaic.png: there is no model")
     assert_fails(run("compress", "mosaic.png", *archive[2:], "--cut", "7x8"), 3, "cannot be cut")
     assert_fails(run("compress", "mosaic.png", "--cut", "8x8"), 2, "for --archive")
     assert_fails(run("compress", "mosaic.png", *archive, "--tile", "8"), 2, "--archive goes neither")

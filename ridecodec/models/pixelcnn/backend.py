@@ -28,13 +28,13 @@ from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.models.pixelcnn.network import PixelNetwork, neighbourhood
 from ridecodec.models.pixelcnn.recurrent import DiagonalBiLSTM, RowLSTM
 from ridecodec.models.pixelcnn.residual import ResidualBlock
-from ridecodec.models.pixelcnn.rounding import fill
+from ridecodec.models.pixelcnn.rounding import check_shapes, fill
 
 _MODEL_FILE = (safetensors.SafetensorError, KeyError, IndexError, TypeError, ValueError, RuntimeError, UsageError)
 _CHUNK = 1024
 """Pixels whose distributions are made at once."""
 _BATCH = 1 << 16
-"""Pixels of a batch of tiles: all maps of all of them are held, some kilobytes a pixel."""
+"""Pixels of a batch of tiles."""
 
 
 class NetworkBackend(Backend):
@@ -50,6 +50,13 @@ class NetworkBackend(Backend):
         self.layers = [_layer(layer, k, net, gates) for k, layer in enumerate(net.layers)]
         self.head = Head(net, outputs.bits)
         self.hood = neighbourhood(net.config)
+        self.pixel_bytes = 4 * self._held()
+
+    def _held(self) -> int:
+        """Numbers that all layers together hold of a pixel."""
+        board = self.board(1, 1, 1)
+        below = self.inputs.open(board, None)
+        return sum(maps.shape[1] for layer in self.layers for maps in layer.open(board, below).maps)
 
     def batch(self, height: int, width: int) -> int:
         return max(1, _BATCH // (height * width))
@@ -100,6 +107,8 @@ class PixelBackend(NetworkBackend):
         try:
             tensors = safetensors.torch.load(data)
             config = PixelConfig(**json.loads(bytes(tensors["config"].numpy())))
+            with torch.device("meta"):  # a file of a few bytes can claim the largest network
+                check_shapes(PixelModel(config), tensors)
             self.model = PixelModel(config).eval()
             fill(self.model, tensors)
             tables = {name[7:]: value for name, value in tensors.items() if name.startswith("tables.")}

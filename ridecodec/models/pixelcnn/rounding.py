@@ -43,6 +43,13 @@ def pack(net: nn.Module, config: Any, tables: dict[str, Tensor]) -> bytes:
     return safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
 
 
+def check_shapes(net: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """ModelRefusedError where a model file's weights are not of the shapes that ``net`` has."""
+    for name, wanted in net.state_dict().items():
+        if tensors[name].shape != wanted.shape:
+            raise ModelRefusedError(f"{name} is {list(tensors[name].shape)} in the model file, not as its settings say")
+
+
 def fill(net: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Give ``net`` the weights of a model file; ModelRefusedError for others than `pack` makes."""
     state = {}
@@ -94,8 +101,11 @@ def product(name: str, parts: Sequence[Part], bits: int, rows: Tensor | None = N
 
 def _digits(name: str, weight: Tensor) -> Tensor:
     """Binary digits behind the point that each row needs, float64 [rows]."""
-    scaled = weight * powers(torch.arange(_EXPONENTS[1] + 1))[:, None, None]  # [digits, rows, columns]
-    fits = (scaled == scaled.round()).all(2)
-    if not fits[-1].all():
+    digits = torch.zeros(len(weight), dtype=torch.float64)
+    for _ in range(_EXPONENTS[1]):
+        left = weight * powers(digits)[:, None]
+        digits += (left != left.round()).any(1)
+    left = weight * powers(digits)[:, None]
+    if (left != left.round()).any():
         raise ModelRefusedError(f"layer {name} has weights that are too fine; export the model again")
-    return fits.int().argmax(0).double()
+    return digits
