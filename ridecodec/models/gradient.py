@@ -29,7 +29,9 @@ _TOP = 4 * 255
 
 
 @dataclass
-class _State:
+class State:
+    """What is known of m pixels; grows with every channel observed."""
+
     pixels: Tensor  # [C, 4, m]
     around: Tensor  # [C, 4, m] errors of the neighbours
     known: list[Tensor] = field(default_factory=list)  # [m] for each channel observed
@@ -46,15 +48,27 @@ class Gradient(ContextModel):
 
     def __init__(self, data: bytes, device: torch.device) -> None:
         """``data``: a model file written by `ridecodec.training.gradient`."""
+        try:
+            self._fill(safetensors.torch.load(data), device)
+        except safetensors.SafetensorError as error:
+            raise ModelRefusedError(f"the model file of {self.name!r} is damaged ({error})") from error
+
+    @classmethod
+    def of(cls, tensors: dict[str, Tensor], device: torch.device) -> Gradient:
+        """Of a model file's tensors, which may be another model's too; ModelRefusedError where they do not fit."""
+        model = cls.__new__(cls)
+        model._fill(tensors, device)
+        return model
+
+    def _fill(self, tensors: dict[str, Tensor], device: torch.device) -> None:
         self.device = device
         try:
-            tensors = safetensors.torch.load(data)
             parts = (tensors[f"tables.{n}"] for n in ("logistic", "inverse", "exponential"))
             self.tables = LogisticTables(*parts).to(device)
             self.bins = tensors["bins"].int().to(device)  # [4 * 255 + 1]
             self.scales = tensors["scales"].float().to(device)  # [KINDS * CONTEXTS, 2]
             self.weight = tensors["weight"].int().to(device)  # [KINDS * CONTEXTS] of the narrow component
-        except (safetensors.SafetensorError, KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError) as error:
             raise ModelRefusedError(f"the model file of {self.name!r} is damaged ({error})") from error
         shapes = (self.bins.shape, self.scales.shape, self.weight.shape)
         fits = shapes == ((_TOP + 1,), (KINDS * CONTEXTS, 2), (KINDS * CONTEXTS,))
@@ -76,11 +90,11 @@ class Gradient(ContextModel):
         refuse_side_information(sides)
         return channels
 
-    def context(self, opened: int, taps: Tensor, located: Tensor) -> _State:
+    def context(self, opened: int, taps: Tensor, located: Tensor) -> State:
         pixels, around = taps.view(2, opened, len(NEAR), -1)
-        return _State(pixels, around)
+        return State(pixels, around)
 
-    def distribution(self, state: _State, channel: int) -> Distribution:
+    def distribution(self, state: State, channel: int) -> Distribution:
         rows, predicted = self.rows_of(state, channel)
         state.predicted.append(predicted)
         narrow = self.weight.index_select(0, rows)
@@ -89,7 +103,7 @@ class Gradient(ContextModel):
         means = (MEAN_UNIT * predicted).expand(2, -1).contiguous()
         return LogisticMixture(self.tables, weights, means, scales)
 
-    def rows_of(self, state: _State, channel: int) -> tuple[Tensor, Tensor]:
+    def rows_of(self, state: State, channel: int) -> tuple[Tensor, Tensor]:
         """Context, as rows of the table (int64 [m]), and prediction (float32 [m]) of a channel's pixels."""
         west, north, corner, east = state.pixels[channel]
         now = torch.stack([*state.known, west])[:, None]  # the last one stands for a value not known yet
@@ -108,11 +122,11 @@ class Gradient(ContextModel):
         rows = ((kind * ERROR_BINS + errors) * GRADIENT_BINS + steep) * GREEN_BINS + green
         return rows.long(), predicted
 
-    def observe(self, state: _State, channel: int, values: Tensor) -> None:
+    def observe(self, state: State, channel: int, values: Tensor) -> None:
         state.known.append(values)
         state.errors.append(values - state.predicted[channel])
 
-    def derive(self, state: _State) -> Tensor:
+    def derive(self, state: State) -> Tensor:
         return torch.stack(state.errors)
 
 

@@ -1,0 +1,103 @@
+"""Mixtures of logistics on 16 bits, in integers, as two distributions of 8 bits each."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
+from ridecodec.errors import ModelRefusedError
+
+TOP = VALUES**2 - 1
+WEIGHT_TOTAL = 1024
+MEAN_UNIT = 32
+"""Means are in 1/32 of a value."""
+SCALE_UNIT = 16
+"""Scales are indices: 1/16 octave each."""
+SCALE_ZERO = 64
+"""Index of a scale of one value."""
+SCALES = SCALE_ZERO + 14 * SCALE_UNIT + 1
+_RANGE = 14
+_TABLE_BITS = 9
+_INVERSE_BITS = 30
+_STEPS = 2 * _RANGE << _TABLE_BITS
+
+
+class DeepTables:
+    """The functions that the mixtures need, made once at export and shipped with the model."""
+
+    def __init__(self, logistic: Tensor, inverse: Tensor) -> None:
+        """Raises ModelRefusedError for tables that this version's arithmetic cannot use."""
+        top = CDF_TOTAL // WEIGHT_TOTAL
+        ends = len(logistic) == _STEPS + 1 and logistic[0] == 0 and logistic[-1] == top
+        rises = ends and (logistic.diff() >= 0).all()
+        # 23 bits of an offset times 30 of this stay below 2^53
+        scales = len(inverse) == SCALES and (inverse >= 1).all() and (inverse <= 1 << _INVERSE_BITS).all()
+        if not rises or not scales:
+            raise ModelRefusedError("the tables of the deep mixtures are out of range; export the model again")
+        self.logistic = logistic.long()
+        self.inverse = inverse.double() / 2.0 ** (_INVERSE_BITS - _TABLE_BITS)
+
+    @staticmethod
+    def make() -> dict[str, Tensor]:
+        """The tables as int32 tensors."""
+        top = CDF_TOTAL // WEIGHT_TOTAL
+        position = torch.arange(_STEPS, dtype=torch.float64) - _STEPS // 2 + 0.5
+        inner = torch.round(top * torch.sigmoid(position / 2**_TABLE_BITS))
+        inner[0] = 0
+        scale = torch.exp2((torch.arange(SCALES, dtype=torch.float64) - SCALE_ZERO) / SCALE_UNIT)
+        return {
+            "logistic": torch.cat([inner, torch.tensor([float(top)])]).int(),
+            "inverse": torch.round(2**_INVERSE_BITS / (MEAN_UNIT * scale)).int(),
+        }
+
+    def to(self, device: torch.device) -> DeepTables:
+        """Move the tables."""
+        self.logistic, self.inverse = self.logistic.to(device), self.inverse.to(device)
+        return self
+
+
+class DeepMixture:
+    """K logistics for each of m samples, on bins [v - 1/2, v + 1/2)."""
+
+    def __init__(self, tables: DeepTables, weights: Tensor, means: Tensor, scales: Tensor) -> None:
+        """``weights`` int64 [K, m] summing to WEIGHT_TOTAL; ``means`` integers in float64 [K, m], 0 to TOP of them in
+        1/`MEAN_UNIT`; ``scales`` indices int64 [K, m]."""
+        self.tables, self.weights, self.means = tables, weights, means
+        self.inverse = tables.inverse[scales]
+
+    def below(self, edges: Tensor) -> Tensor:
+        """Mass below the lower ends of values ``edges``, int64 [E, m] from 0 to TOP + 1; rises with every value."""
+        offset = MEAN_UNIT * edges[:, None].double() - MEAN_UNIT // 2 - self.means  # [E, K, m]
+        index = (offset * self.inverse + _STEPS // 2).clamp_(0, _STEPS).long()
+        mass = (self.tables.logistic[index] * self.weights).sum(1)
+        return mass.masked_fill(edges <= 0, 0).masked_fill_(edges > TOP, CDF_TOTAL) + edges
+
+
+class High(Distribution):
+    """Of the high bytes."""
+
+    def __init__(self, mixture: DeepMixture) -> None:
+        self.mixture = mixture
+
+    def cumulative(self, edges: Tensor) -> Tensor:
+        below = self.mixture.below(_bytes(edges, self.mixture.means) * VALUES)
+        return torch.div(below * CDF_TOTAL, CDF_TOTAL + TOP + 1, rounding_mode="floor").int()
+
+
+class Low(Distribution):
+    """Of the low bytes, given the high ones, int64 [m]."""
+
+    def __init__(self, mixture: DeepMixture, high: Tensor) -> None:
+        self.mixture, self.first = mixture, high * VALUES
+        ends = mixture.below(torch.stack([self.first, self.first + VALUES]))
+        self.start, self.mass = ends[0], ends[1] - ends[0]
+
+    def cumulative(self, edges: Tensor) -> Tensor:
+        below = self.mixture.below(self.first + _bytes(edges, self.mixture.means)) - self.start
+        return torch.div(below * CDF_TOTAL, self.mass, rounding_mode="floor").int()
+
+
+def _bytes(edges: Tensor, means: Tensor) -> Tensor:
+    """Edges [E, 1] or [E, m] as int64 [E, m] from 0 to 256."""
+    return edges.clamp(0, VALUES).long().expand(-1, means.shape[1])

@@ -1,0 +1,147 @@
+"""Trains the graphics model: how far to trust each colour that came before, from pictures of graphics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ridecodec.coding.exact import exact_arithmetic, quantise
+from ridecodec.coding.tables import intervals
+from ridecodec.models import registry
+from ridecodec.models.graphics.backend import HIDDEN, HIDDEN_TOP, LOGITS, Graphics
+from ridecodec.models.graphics.features import INPUTS, LATER
+from ridecodec.models.spikes import LOGIT_UNIT, WEIGHT_BITS, SpikeTables
+
+HIDDEN_UNIT = 256
+_EASY = 0.05
+"""Share of the pixels that learn where all that came before agrees: most pixels of graphics, and nothing to learn."""
+_BATCH = 8192
+_RATE = 3e-3
+
+
+@dataclass
+class Samples:
+    """Sub-pixels for a layer: what its network sees, and how likely each part of the mixture makes the truth."""
+
+    inputs: Tensor  # uint8 [m, inputs]
+    alive: Tensor  # bool [m, LOGITS]
+    likely: Tensor  # float32 [m, LOGITS]
+    weight: Tensor  # float32 [m]
+
+
+class Net(nn.Module):
+    """The float network of one layer."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(inputs, HIDDEN)
+        self.out = nn.Linear(HIDDEN, LOGITS)
+
+    def bits(self, samples: Samples) -> Tensor:
+        """Code lengths [m]."""
+        logits = self.out(self.hidden(samples.inputs.float()).clamp(0, HIDDEN_TOP / HIDDEN_UNIT))
+        weights = logits.masked_fill(~samples.alive, -math.inf).softmax(1)
+        weights = weights * (1 - 2.0 ** (2 - WEIGHT_BITS)) + 2.0 ** (-WEIGHT_BITS - 2)
+        return -torch.log2((weights * samples.likely).sum(1))
+
+
+def blank(gradient: bytes) -> dict[str, Tensor]:
+    """The model file's tensors, the networks knowing nothing; ``gradient``: the gradient model's file."""
+    tensors = safetensors.torch.load(gradient) | {"tables.weights": SpikeTables.make()}
+    for name, inputs in (("first", INPUTS), ("later", LATER)):
+        tensors |= layers(name, Net(inputs))
+    return tensors
+
+
+def layers(name: str, net: Net) -> dict[str, Tensor]:
+    """A network in integers."""
+    parts = {
+        "hidden": quantise(net.hidden.weight * HIDDEN_UNIT, net.hidden.bias * HIDDEN_UNIT, 1.0),
+        "out": quantise(net.out.weight * LOGIT_UNIT / HIDDEN_UNIT, net.out.bias * LOGIT_UNIT, float(HIDDEN_TOP)),
+    }
+    return {f"{name}.{part}.{key}": value.int() for part, found in parts.items() for key, value in found.items()}
+
+
+@torch.no_grad()
+def samples(model: Graphics, planes: NDArray[np.uint8], generator: torch.Generator) -> Iterator[tuple[bool, Samples]]:
+    """(whether the first channel's, samples) of a picture [C, H, W] in coding order."""
+    truth = torch.from_numpy(np.ascontiguousarray(planes)).float()
+    width = truth.shape[2]
+    with exact_arithmetic():
+        for y0, _, state in model.states(truth, model.side_information(truth)):
+            for c in range(len(truth)):
+                inputs, alive, values = model.look(state, c)
+                m = inputs.shape[1]
+                wanted = truth[c].reshape(-1)[y0 * width : y0 * width + m]
+                mixture = model.distribution(state, c)
+                base = 2.0 ** -intervals(mixture.base, wanted.int()).bits()
+                model.observe(state, c, wanted)
+                even = 1 / mixture.count.double()
+                likely = torch.cat([(values == wanted.long()).double(), torch.stack([base, even])]).T.float()
+                easy = likely[:, :-2].all(1)
+                kept = ~easy | (torch.rand(m, generator=generator) < _EASY)
+                weight = torch.where(easy, 1 / _EASY, 1.0)
+                yield c == 0, Samples(inputs.T[kept].byte(), alive.T[kept], likely[kept], weight[kept])
+
+
+def train(
+    parts: Sequence[NDArray[np.uint8]],
+    gradient: bytes,
+    minutes: float,
+    say: Callable[[str], None] = print,
+    seed: int = 1,
+) -> bytes:
+    """The model file, from pictures uint8 [C, H, W] in coding order, of 1 to 4 channels."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    tensors = blank(gradient)
+    model = Graphics(safetensors.torch.save(tensors), torch.device("cpu"))
+    found: dict[bool, list[Samples]] = {True: [], False: []}
+    for planes in parts:
+        for first, each in samples(model, planes, generator):
+            found[first].append(each)
+    for first, name in ((True, "first"), (False, "later")):
+        whole = _together(found[first])
+        say(f"{name}: {len(whole.weight):,} sub-pixels")
+        net = _fit(whole, INPUTS if first else LATER, minutes / 2, say)
+        tensors |= layers(name, net)
+    return safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
+
+
+def _together(parts: Sequence[Samples]) -> Samples:
+    names = ("inputs", "alive", "likely", "weight")
+    return Samples(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+
+
+def _fit(whole: Samples, inputs: int, minutes: float, say: Callable[[str], None]) -> Net:
+    import time
+
+    net = Net(inputs)
+    optimizer = torch.optim.Adam(net.parameters(), _RATE)
+    begun, step, mean = time.monotonic(), 0, 0.0
+    while (done := (time.monotonic() - begun) / (60 * minutes)) < 1:
+        optimizer.param_groups[0]["lr"] = _RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        chosen = torch.randint(len(whole.weight), (_BATCH,))
+        part = Samples(whole.inputs[chosen], whole.alive[chosen], whole.likely[chosen], whole.weight[chosen])
+        loss = (net.bits(part) * part.weight).sum() / part.weight.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        mean += 0.01 * (float(loss) - mean)
+        step += 1
+        if step % 1000 == 0:
+            say(f"step {step}: {mean:.4f} bits")
+    return net
+
+
+def write(path: Path, data: bytes) -> registry.ModelCard:
+    """Write the model file and its card."""
+    return registry.write(path, data, "graphics", "screenshots, icons, drawings", channels=(1, 2, 3, 4))
