@@ -1,0 +1,23 @@
+"""The models that a picture's parts may go to, and what each takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model, and the channels that it takes; ``deep``: of 16 bits."""
+
+    name: str
+    channels: tuple[int, ...]
+    deep: bool = False
+
+
+MEMBERS = (
+    Member("photo", (1, 3)),
+    Member("gradient", (1, 3)),
+    Member("graphics", (1, 2, 3, 4)),
+    Member("deep", (1, 3), deep=True),
+)
+"""By number; numbers are never reused."""

@@ -1,0 +1,48 @@
+"""A part of a tile: a stack of planes of samples, and how it is asked of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.uint16]
+"""[C, H, W], channels in coding order: what stands beside colours (alpha, black) first, then green, red, blue."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a reader knows of a part: its samples are below ``values``, 1 to 65536."""
+
+    channels: int
+    height: int
+    width: int
+    values: int
+    colours: NDArray[np.uint8] | None = None
+    """Of a part of indices into the picture's palette: the palette, [entries, 3]."""
+
+    @property
+    def pixels(self) -> int:
+        """Samples of a plane."""
+        return self.height * self.width
+
+    def of(self, channels: int, values: int) -> Shape:
+        """Another part of the same pixels."""
+        return replace(self, channels=channels, values=values, colours=None)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Planes wanted of a model, uint8 [channels, H, W]."""
+
+    member: int
+    payload: bytes
+    channels: int
+    height: int
+    width: int
+
+
+Decoding = Generator[Request, NDArray[np.uint8], Samples]
+"""Asks for planes until it has its samples."""
