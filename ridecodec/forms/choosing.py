@@ -1,15 +1,17 @@
-"""Which form a tile takes: the cheapest of those that its colours make likely."""
+"""Which form a tile takes: the cheapest of those that its colours make likely, by estimates where it is large."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import torch
 
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.forms import reading, rows, tables
-from ridecodec.forms.members import MEMBERS
+from ridecodec.forms.members import DEEP, GRAPHICS, MEMBERS, PHOTO
 from ridecodec.forms.part import Samples, Shape
 from ridecodec.models.base import Backend
 from ridecodec.models.deep.backend import parted
@@ -17,104 +19,127 @@ from ridecodec.tilecoder import encode_tile
 
 Load = Callable[[int], Backend]
 """The backend of a member."""
-PHOTO, GRADIENT, GRAPHICS, DEEP = range(4)
-_SAMPLE = 128
-"""Side of the pieces that a large part is judged by."""
-_PIECES = 3
-_PHOTOGRAPHIC = 0.02
-"""Below this share of pixels that repeat a neighbour a part of three channels is a photograph."""
-_GRAPHIC = 0.995
-"""Above it, it is none."""
-_CLOSE = 1.03
-"""Estimates that are not clear."""
+_SIDE, _PIECES = 128, 2
+"""Pieces that a large part is judged by."""
+_LARGE = 1 << 18
+_SMALL = 4096
+"""Pixels of a part of which all forms are tried."""
+_PHOTOGRAPHIC, _GRAPHIC = 0.02, 0.995
+"""Shares of pixels that repeat a neighbour: fewer has a photograph, more has none."""
+_FEW = 0.75
+"""Share of the values up to the largest one below which ranks may be cheaper."""
+_CLOSE = 1.08
+"""Estimates that are too close to tell."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A form that a part may take."""
+
+    cost: float
+    """Bytes, estimated where the part is large."""
+    make: Callable[[], bytes]
 
 
 class Chooser:
-    """Finds the cheapest form of a tile's parts; ``tick`` is called between attempts, and may raise to stop."""
+    """Finds the cheapest form of a tile; ``tick`` is called between attempts, and may raise to stop."""
 
     def __init__(self, load: Load, tick: Callable[[], None]) -> None:
         self.load, self.tick = load, tick
 
-    def encode(self, part: Samples, shape: Shape, simpler: bool = True) -> bytes:
-        """The shortest payload found; ``simpler``: of simpler parts, too."""
-        first = part[:, :1, :1]
-        if (part == first).all():
-            return reading.constant(part[:, 0, 0].tolist(), shape)
-        return min(self._forms(part, shape, simpler), key=len)
+    def encode(self, part: Samples, shape: Shape) -> bytes:
+        """The payload."""
+        choices = sorted(self._choices(part, shape, simpler=True), key=lambda choice: choice.cost)
+        close = [choice for choice in choices if choice.cost <= _CLOSE * choices[0].cost]
+        return min((choice.make() for choice in close), key=len)
 
-    def _forms(self, part: Samples, shape: Shape, simpler: bool) -> Iterator[bytes]:
+    def _best(self, part: Samples, shape: Shape, simpler: bool = False) -> Choice:
+        return min(self._choices(part, shape, simpler), key=lambda choice: choice.cost)
+
+    def _choices(self, part: Samples, shape: Shape, simpler: bool) -> Iterator[Choice]:
+        """``simpler``: also as a part of fewer channels or values."""
+        if (part == part[:, :1, :1]).all():
+            yield _known(reading.constant(part[:, 0, 0].tolist(), shape))
+            return
         repeats = repeated(part)
-        plain = shape.values <= 256
-        if simpler and (repeats > _PHOTOGRAPHIC or shape.pixels < 4096 or not plain):
+        drawn = repeats > _PHOTOGRAPHIC or shape.pixels < _SMALL
+        if simpler and (drawn or shape.values > 256):
             yield from self._simpler(part, shape)
         if shape.channels in (2, 4):
-            beside = self.encode(part[:1], shape.of(1, shape.values), simpler)
-            rest = self.encode(part[1:], shape.of(shape.channels - 1, shape.values), simpler)
-            yield bytes([tables.APART]) + beside + rest
-        members = [m for m in self._members(shape, repeats)]
-        if members:
-            yield from self._modelled(part, shape, members)
-        if repeats > _PHOTOGRAPHIC or shape.pixels < 4096:
+            yield self._apart(part, shape, simpler)
+        for member in _members(shape, repeats, drawn):
+            yield self._modelled(member, part, shape)
+        if drawn or shape.values > 256:
             self.tick()
-            yield from rows.encode(part, shape)
+            yield Choice(rows.estimate(part, shape), partial(rows.encode, part, shape))
 
-    def _simpler(self, part: Samples, shape: Shape) -> Iterator[bytes]:
-        """As indices, ranks, or in the order of lightness."""
+    def _simpler(self, part: Samples, shape: Shape) -> Iterator[Choice]:
+        """As indices, as ranks, in the order of lightness, or as the colours that are shown."""
         if shape.colours is not None:
-            lights = tables.lights(shape)
-            rank = np.empty(len(lights), np.uint16)
-            rank[lights] = np.arange(len(lights))
-            yield bytes([tables.LIGHT]) + self.encode(rank[part], shape.of(1, shape.values), False)
+            light = tables.lights(shape)
+            yield _after(bytes([tables.LIGHT]), self._best(tables.inverse(light)[part], shape.of(1, shape.values)))
+            shown = tables.displayed(part, shape)
+            if shown is not None and shape.values > 64:
+                yield _after(bytes([tables.DISPLAYED]), self._best(shown, shape.of(3, 256)))
+        size = 2 if shape.values > 256 else 1
         values = np.unique(part)
-        if len(values) < 0.75 * (shape.values if shape.values <= 256 else int(values[-1]) - int(values[0]) + 1):
-            table = write = np.asarray(values, np.uint16)
-            size = 2 if shape.values > 256 else 1
-            ranks = np.searchsorted(table, part).astype(np.uint16)
-            inner = self.encode(ranks, shape.of(shape.channels, len(values)), len(values) <= 256 < shape.values)
-            yield tables.write_table(tables.RANKS, write[None], size) + inner
-        if shape.channels > 1:
-            found = tables.colours(part)
-            if found is not None:
-                table, indices = found
-                inner = self.encode(indices, shape.of(1, table.shape[1]), False)
-                yield tables.write_table(tables.COLOURS, table, 1 if shape.values <= 256 else 2) + inner
+        if len(values) < _FEW * (int(values[-1]) + 1):
+            ranks = np.searchsorted(values, part).astype(np.uint16)
+            table = tables.write_table(tables.RANKS, values[None], size)
+            few = len(values) <= 256 < shape.values
+            yield _after(table, self._best(ranks, shape.of(shape.channels, len(values)), simpler=few))
+        found = tables.colours(part) if shape.channels > 1 else None
+        if found is not None:
+            table = tables.write_table(tables.COLOURS, found[0], size)
+            yield _after(table, self._best(found[1], shape.of(1, found[0].shape[1])))
 
-    @staticmethod
-    def _members(shape: Shape, repeats: float) -> Iterator[int]:
-        if shape.values > 256:
-            if shape.channels in MEMBERS[DEEP].channels:
-                yield DEEP
-            return
-        if shape.channels in MEMBERS[PHOTO].channels and repeats < _GRAPHIC and shape.values > 16:
-            yield PHOTO
-        if repeats > _PHOTOGRAPHIC or shape.pixels < 4096:
-            yield GRAPHICS
+    def _apart(self, part: Samples, shape: Shape, simpler: bool) -> Choice:
+        beside = self._best(part[:1], shape.of(1, shape.values), simpler)
+        rest = self._best(part[1:], shape.of(shape.channels - 1, shape.values), simpler)
+        return Choice(1 + beside.cost + rest.cost, lambda: bytes([tables.APART]) + beside.make() + rest.make())
 
-    def _modelled(self, part: Samples, shape: Shape, members: list[int]) -> Iterator[bytes]:
-        if len(members) > 1 and shape.pixels > 2 * _PIECES * _SAMPLE**2:
-            costs = {member: self._estimate(member, part, shape) for member in members}
-            members = [member for member in members if costs[member] <= _CLOSE * min(costs.values())]
-        for member in members:
-            yield reading.modelled(member, self._code(member, part, shape))
-
-    def _estimate(self, member: int, part: Samples, shape: Shape) -> int:
-        """Bytes of some pieces of the part."""
-        side, total = _SAMPLE, 0
+    def _modelled(self, member: int, part: Samples, shape: Shape) -> Choice:
+        make = cache(partial(self._code, member, part, shape))
+        if shape.pixels <= _LARGE:
+            return Choice(len(make()), make)
+        cost, pixels = 0.0, 0
         for k in range(_PIECES):
-            y = k * max(0, shape.height - side) // (_PIECES - 1)
-            x = (_PIECES - 1 - k) * max(0, shape.width - side) // (_PIECES - 1)
-            total += len(self._code(member, part[:, y : y + side, x : x + side], shape))
-        return total
+            y = (2 * k + 1) * max(0, shape.height - _SIDE) // (2 * _PIECES)
+            x = (2 * _PIECES - 2 * k - 1) * max(0, shape.width - _SIDE) // (2 * _PIECES)
+            piece = part[:, y : y + _SIDE, x : x + _SIDE]
+            cost += len(self._code(member, piece, shape))
+            pixels += piece[0].size
+        return Choice(cost * shape.pixels / pixels, make)
 
     def _code(self, member: int, part: Samples, shape: Shape) -> bytes:
         self.tick()
-        backend = self.load(member)
         if shape.values > 256:
             planes = parted(torch.from_numpy(part.astype(np.int32))).numpy()
         else:
-            planes = np.ascontiguousarray(part.astype(np.uint8))
+            planes = np.ascontiguousarray(part, np.uint8)
         with exact_arithmetic():
-            return encode_tile(backend, planes, lambda pixels, bits: self.tick()).payload
+            tile = encode_tile(self.load(member), planes, lambda pixels, bits: self.tick())
+        return reading.modelled(member, tile.payload)
+
+
+def _known(payload: bytes) -> Choice:
+    return Choice(len(payload), lambda: payload)
+
+
+def _after(head: bytes, choice: Choice) -> Choice:
+    """A form that begins with ``head``."""
+    return Choice(len(head) + choice.cost, lambda: head + choice.make())
+
+
+def _members(shape: Shape, repeats: float, drawn: bool) -> Iterator[int]:
+    """Models that a part may go to."""
+    if shape.values > 256:
+        wanted = [DEEP]
+    else:
+        wanted = [GRAPHICS] * drawn + [PHOTO] * (repeats < _GRAPHIC and shape.values > 16)
+    for member in wanted:
+        if shape.channels in MEMBERS[member].channels:
+            yield member
 
 
 def repeated(part: Samples) -> float:

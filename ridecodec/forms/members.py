@@ -21,3 +21,4 @@ MEMBERS = (
     Member("deep", (1, 3), deep=True),
 )
 """By number; numbers are never reused."""
+PHOTO, GRADIENT, GRAPHICS, DEEP = range(len(MEMBERS))

@@ -22,6 +22,8 @@ class Shape:
     values: int
     colours: NDArray[np.uint8] | None = None
     """Of a part of indices into the picture's palette: the palette, [entries, 3]."""
+    share: float = 1.0
+    """What of the tile it stands for."""
 
     @property
     def pixels(self) -> int:
@@ -29,8 +31,9 @@ class Shape:
         return self.height * self.width
 
     def of(self, channels: int, values: int) -> Shape:
-        """Another part of the same pixels."""
-        return replace(self, channels=channels, values=values, colours=None)
+        """A part that stands for this one, or for some channels of it."""
+        share = self.share * min(1.0, channels / self.channels)
+        return replace(self, channels=channels, values=values, colours=None, share=share)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Request:
     channels: int
     height: int
     width: int
+    share: float
+    """What of the tile they stand for."""
 
 
 Decoding = Generator[Request, NDArray[np.uint8], Samples]

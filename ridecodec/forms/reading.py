@@ -10,7 +10,7 @@ from ridecodec.forms import rows, tables
 from ridecodec.forms.members import MEMBERS
 from ridecodec.forms.part import Decoding, Request, Shape
 from ridecodec.models.deep.backend import parted_samples
-from ridecodec.varint import write_varint
+from ridecodec.varint import read_varint, write_varint
 
 CONSTANT = 0
 MODELLED = 16
@@ -19,7 +19,7 @@ _DEPTH = 5
 """Forms within forms."""
 
 
-def decode(payload: bytes, shape: Shape) -> Decoding:
+def decode(payload: bytes | memoryview, shape: Shape) -> Decoding:
     """The samples of a tile; raises DamagedError."""
     reader = Reader(memoryview(payload))
     found = yield from _read(reader, shape, 0)
@@ -60,7 +60,7 @@ def _modelled(reader: Reader, shape: Shape, member: int) -> Decoding:
     if member >= len(MEMBERS) or shape.channels not in MEMBERS[member].channels or MEMBERS[member].deep is not deep:
         raise DamagedError("the pixel data is damaged: its model does not code such pictures")
     channels = 2 * shape.channels if deep else shape.channels
-    planes = yield Request(member, payload, channels, shape.height, shape.width)
+    planes = yield Request(member, payload, channels, shape.height, shape.width, shape.share)
     found = parted_samples(planes) if deep else planes.astype(np.uint16)
     if found.max() >= shape.values:
         raise DamagedError("the pixel data is damaged: a sample is too large")
@@ -70,6 +70,13 @@ def _modelled(reader: Reader, shape: Shape, member: int) -> Decoding:
 def modelled(member: int, payload: bytes) -> bytes:
     """What `_modelled` reads."""
     return bytes([MODELLED + member]) + write_varint(len(payload)) + payload
+
+
+def bare(payload: bytes) -> bytes:
+    """The model's own payload in one that `modelled` made, and that is all of a tile."""
+    length, at = read_varint(payload, 1, "pixel data")
+    assert at + length == len(payload)
+    return payload[at:]
 
 
 def constant(pixel: list[int], shape: Shape) -> bytes:

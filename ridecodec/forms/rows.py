@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,35 @@ from ridecodec.varint import write_varint
 DEFLATE, LZMA = 1, 2
 _ADAPTIVE = 5
 """Filter of each row its own; 0 to 4: PNG's, the same for all."""
-_LARGE = 1 << 21
-"""Bytes from which on only the filters that mostly win are tried."""
+_SMALL, _LARGE = 1 << 20, 1 << 21
+"""Bytes up to which an estimate tries all, and from which on only the filters that mostly win are tried."""
+_FAST = 6
+"""Level of deflate that filters are judged by."""
+_GAIN = 0.85
+"""What the best coder may take of what a quick one takes."""
 _LEAST_DICTIONARY, _LARGEST_DICTIONARY = 12, 26
 
 
-def encode(part: Samples, shape: Shape) -> Iterator[bytes]:
-    """The part in several ways."""
+def encode(part: Samples, shape: Shape) -> bytes:
+    """The payload of a part: the shortest that is found."""
     rows, step = _rows(part, shape)
-    kinds = (0, 2, _ADAPTIVE) if rows.size > _LARGE else (*range(5), _ADAPTIVE)
-    found = {kind: _filtered(rows, step, kind) for kind in kinds}
-    packed = {kind: _deflate(data, 6) for kind, data in found.items()}
-    for kind in sorted(kinds, key=lambda kind: len(packed[kind]))[:2]:
-        yield _framed(DEFLATE, kind, _deflate(found[kind], 9))
-        yield _framed(LZMA, kind, _lzma(found[kind]))
+    found = {kind: _filtered(rows, step, kind) for kind in _kinds(rows)}
+    packed = {kind: _deflate(data, _FAST) for kind, data in found.items()}
+    best = sorted(packed, key=lambda kind: len(packed[kind]))[:2]
+    tries = [_framed(DEFLATE, kind, _deflate(found[kind], 9)) for kind in best]
+    return min([*tries, *(_framed(LZMA, kind, _lzma(found[kind])) for kind in best)], key=len)
+
+
+def estimate(part: Samples, shape: Shape) -> float:
+    """About how many bytes `encode` takes."""
+    rows, step = _rows(part, shape)
+    if rows.size <= _SMALL:
+        return len(encode(part, shape))
+    return _GAIN * min(len(_deflate(_filtered(rows, step, kind), _FAST)) for kind in (0, 2, 4))
+
+
+def _kinds(rows: NDArray[np.uint8]) -> tuple[int, ...]:
+    return (0, 2, 4, _ADAPTIVE) if rows.size > _LARGE else (*range(5), _ADAPTIVE)
 
 
 def decode(method: int, reader: Reader, shape: Shape) -> Samples:

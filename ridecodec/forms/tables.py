@@ -35,9 +35,7 @@ def colours(part: Samples) -> tuple[NDArray[np.uint16], Samples] | None:
     shifts = 8 * np.arange(len(part) - 1, -1, -1)
     table = (found >> shifts[:, None] & 255).astype(np.uint16)
     order = np.argsort(light(table), kind="stable")
-    rank = np.empty(len(order), np.uint16)
-    rank[order] = np.arange(len(order))
-    return table[:, order], rank[indices.reshape(packed.shape)][None]
+    return table[:, order], inverse(order)[indices.reshape(packed.shape)][None]
 
 
 def light(table: NDArray[np.uint16]) -> NDArray[np.int64]:
@@ -102,6 +100,13 @@ def lights(shape: Shape) -> NDArray[np.uint16]:
     known = light(shape.colours.T[[1, 0, 2]].astype(np.uint16))
     whole = np.concatenate([known, np.full(max(0, shape.values - len(known)), 1 << 40)])[: shape.values]
     return np.argsort(whole, kind="stable").astype(np.uint16)
+
+
+def inverse(order: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Where each index stands in an order."""
+    rank = np.empty(len(order), np.uint16)
+    rank[order] = np.arange(len(order))
+    return rank
 
 
 def read_lights(reader: Reader, shape: Shape, read: Read) -> Decoding:

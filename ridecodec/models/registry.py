@@ -44,6 +44,8 @@ class ModelCard:
     """What kind of backend it is; by default the one of its name."""
     ensemble: bool = False
     """Whether tiles are coded in the best of their eight orientations."""
+    members: tuple[tuple[str, str], ...] = ()
+    """Of a bundle of models: the name and hash of each; its own hash is of them."""
 
     @property
     def pictures(self) -> str:
@@ -60,7 +62,7 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[: 2 * HASH_BYTES]
 
 
-_OPTIONAL = ("family", "ensemble")
+_OPTIONAL = ("family", "ensemble", "members")
 
 _UNIFORM = ModelCard(
     "uniform",

@@ -1,0 +1,180 @@
+"""Pictures of every type to .rdc data and back, each tile in the form that is cheapest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ridecodec import container
+from ridecodec.container import Box, Container, Header
+from ridecodec.errors import DamagedError, UsageError
+from ridecodec.forms import reading, rows
+from ridecodec.forms.choosing import Chooser, Load
+from ridecodec.forms.members import MEMBERS
+from ridecodec.forms.part import Decoding, Request, Samples, Shape
+from ridecodec.models import registry
+from ridecodec.models.base import Backend
+from ridecodec.models.registry import ModelCard
+from ridecodec.parallel import Meter, Progress, batches, encoders, spread
+from ridecodec.picture import ColourType, Picture
+from ridecodec.tilecoder import decode_tiles
+
+AUTO = "auto"
+TILE = 1024
+_ORDERS = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
+"""Channels in the order they are coded, by how many there are."""
+
+
+def encode(
+    picture: Picture,
+    *,
+    device: str,
+    threads: int,
+    tile: int,
+    progress: Callable[[Progress], None] | None = None,
+) -> bytes:
+    """The .rdc data of a picture: of a model alone where that codes all tiles, else of several forms."""
+    card = registry.current(AUTO)
+    load = loader(card, registry.pick_device(device))
+    tile = tile or TILE
+    if not 1 <= tile <= Backend.largest_tile:
+        raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {Backend.largest_tile}")
+    boxes = container.tile_boxes(picture.width, picture.height, tile)
+    meter = Meter(progress, picture.width * picture.height, picture.channels)
+
+    def work(box: Box) -> bytes:
+        chooser = Chooser(load, partial(meter.tick, 0, 0.0))
+        payload = chooser.encode(coding_part(picture, box), shape_of(picture.colour, picture.bit_depth, box, picture))
+        meter.tick(box.width * box.height, 8.0 * len(payload))
+        return payload
+
+    at_once = encoders(load(0), boxes[0].width * boxes[0].height, threads)
+    payloads = spread(work, boxes, at_once, meter)
+    header = Header(
+        picture.width,
+        picture.height,
+        picture.colour,
+        picture.bit_depth,
+        AUTO,
+        bytes.fromhex(card.hash),
+        picture.checksum(),
+        tile if len(boxes) > 1 else 0,
+    )
+    plain = _plain(picture, payloads, card, header)
+    if plain is not None:
+        return plain
+    found = [container.write(header, picture.metadata, payloads)]
+    if len(boxes) > 1:
+        found += _untiled(picture, header, len(found[0]))
+    return min(found, key=len)
+
+
+def _plain(picture: Picture, payloads: list[bytes], card: ModelCard, header: Header) -> bytes | None:
+    """The file of the one model that codes all tiles, where there is one."""
+    if picture.colour not in (ColourType.GRAY, ColourType.RGB) or picture.bit_depth != 8:
+        return None
+    member = payloads[0][0] - reading.MODELLED
+    if member < 0 or any(payload[0] != payloads[0][0] for payload in payloads):
+        return None
+    name, hash4 = card.members[member]
+    bare = [reading.bare(payload) for payload in payloads]
+    return container.write(replace(header, model=name, model_hash=bytes.fromhex(hash4)), picture.metadata, bare)
+
+
+def _untiled(picture: Picture, header: Header, most: int) -> list[bytes]:
+    """Files of one tile, by a general coder: what repeats far away is no tile's."""
+    whole = Box(0, 0, picture.width, picture.height)
+    shape = shape_of(picture.colour, picture.bit_depth, whole, picture)
+    part = coding_part(picture, whole)
+    if rows.estimate(part, shape) > most:
+        return []
+    return [container.write(replace(header, tile=0), picture.metadata, [rows.encode(part, shape)])]
+
+
+def loader(card: ModelCard, device: torch.device) -> Load:
+    """Gives the backend of a member of the bundle."""
+
+    def load(member: int) -> Backend:
+        name, hash4 = card.members[member]
+        return registry.load(registry.find(name, bytes.fromhex(hash4)), device)
+
+    return load
+
+
+def coding_part(picture: Picture, box: Box) -> Samples:
+    """A tile's samples in coding order."""
+    part = picture.planes[:, box.y : box.y + box.height, box.x : box.x + box.width]
+    return np.ascontiguousarray(part[_ORDERS[picture.channels]], np.uint16)
+
+
+def shape_of(colour: ColourType, depth: int, box: Box, picture: Picture | None = None) -> Shape:
+    """Of a tile; ``picture``: where its palette is."""
+    palette = picture.palette if picture is not None and colour is ColourType.PALETTE else None
+    return Shape(colour.channels, box.height, box.width, 1 << depth, palette)
+
+
+def decode(
+    held: Container, tiles: Iterable[int], palette: NDArray[np.uint8] | None, *, device: str, threads: int, meter: Meter
+) -> dict[int, Samples]:
+    """Samples [C, H, W] of tiles, channels as in the picture; raises DamagedError.
+
+    What the tiles want of the same model is decoded together.
+    """
+    header = held.header
+    card = registry.find(AUTO, header.model_hash)
+    load = loader(card, registry.pick_device(device))
+    going: dict[int, Decoding] = {}
+    for tile in tiles:
+        shape = shape_of(header.colour, header.bit_depth, header.boxes[tile])
+        shape = replace(shape, colours=palette if header.colour is ColourType.PALETTE else None)
+        going[tile] = reading.decode(held.payload(tile), shape)
+    done: dict[int, Samples] = {}
+    answers: dict[int, NDArray[np.uint8] | None] = dict.fromkeys(going)
+    while answers:
+        wanted: dict[int, Request] = {}
+        for tile, answer in answers.items():
+            try:
+                wanted[tile] = going[tile].send(answer) if answer is not None else next(going[tile])
+            except StopIteration as end:
+                done[tile] = _in_order(end.value)
+        answers = dict(_answered(wanted, load, threads, meter))
+    return done
+
+
+def _in_order(part: Samples) -> Samples:
+    """Channels as in the picture."""
+    found: Samples = part[np.argsort(_ORDERS[len(part)])]
+    return found
+
+
+def _answered(
+    wanted: dict[int, Request], load: Load, threads: int, meter: Meter
+) -> Iterable[tuple[int, NDArray[np.uint8]]]:
+    for member in sorted({request.member for request in wanted.values()}):
+        backend = load(member)
+        asked = {tile: request for tile, request in wanted.items() if request.member == member}
+        if any(max(request.height, request.width) > backend.largest_tile for request in asked.values()):
+            raise DamagedError(f"the header is damaged: its tiles have more than {backend.largest_tile} pixels a side")
+
+        def work(
+            batch: list[int], backend: Backend = backend, asked: dict[int, Request] = asked
+        ) -> list[tuple[int, NDArray[np.uint8]]]:
+            first = asked[batch[0]]
+            share = first.share
+
+            def tick(pixels: int, bits: float) -> None:
+                meter.tick(round(pixels * share), bits)
+
+            payloads = [asked[tile].payload for tile in batch]
+            planes = decode_tiles(backend, payloads, first.channels, first.height, first.width, tick)
+            return list(zip(batch, planes, strict=True))
+
+        shapes = {tile: (request.channels, request.height, request.width) for tile, request in asked.items()}
+        groups, at_once = batches(backend, shapes, threads)
+        for found in spread(work, groups, at_once, meter):
+            yield from found
