@@ -45,7 +45,7 @@ from ridecodec.training.ride import load as load_ride
 SIDE = 32
 FILES, SEEN, DECODED = 2000, 2000, 64
 """Test pictures that files are made of, training pictures for the rate in brackets, pictures decoded again."""
-STEPS = PixelSchedule(minutes=None, steps=18_500, evaluations=16, rate=1.5e-3, muon_rate=6e-3)
+STEPS = PixelSchedule(minutes=None, steps=18_500, evaluations=16)
 """Alike for all, whatever else the machine has to do: about an hour of a core for Gated PixelCNN."""
 
 
