@@ -42,16 +42,7 @@ MIN_BITS = 2 * math.log2(2**24 / (2**24 - 15))
 """The least that a sample costs: two steps of 16 symbols each, of which the other 15 keep a probability of 2^-24."""
 
 _DEPTHS = (8, 1, 2, 4, 16)
-_COLOUR_DEPTHS = {
-    ColourType.GRAY: (1, 2, 4, 8, 16),
-    ColourType.RGB: (8, 16),
-    ColourType.PALETTE: (1, 2, 4, 8),
-    ColourType.GRAY_ALPHA: (8, 16),
-    ColourType.RGBA: (8, 16),
-}
-TYPES = {
-    colour | _DEPTHS.index(depth) << 3: (colour, depth) for colour, depths in _COLOUR_DEPTHS.items() for depth in depths
-}
+TYPES = {colour | _DEPTHS.index(depth) << 3: (colour, depth) for colour in ColourType for depth in colour.depths}
 _METADATA_FLAG = 1 << 6
 _TILED_FLAG = 1 << 7
 TILE_SLACK_BITS = 64
@@ -346,7 +337,7 @@ def _write_header(header: Header, section: bytes) -> bytes:
 
 def type_code(colour: ColourType, bit_depth: int) -> int:
     """The byte that says a picture's type; ValueError where there is no such type."""
-    if bit_depth not in _COLOUR_DEPTHS[colour]:
+    if bit_depth not in colour.depths:
         raise ValueError(f"there is no {colour.name} picture of {bit_depth} bits")
     return colour | _DEPTHS.index(bit_depth) << 3
 

@@ -1,56 +1,82 @@
-"""A picture as integer planes, and its ways in from and out to NumPy, Pillow and picture files."""
+"""A picture as integer planes and what they mean; its ways in and out are opened by the modules that know them."""
 
 from __future__ import annotations
 
-import io
 import os
-import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
-from ridecodec.errors import InputError, OutputError, UsageError
-from ridecodec.opening import BAND_PIXELS, MAX_PIXELS, image_samples, read_samples
+from ridecodec.errors import InputError, UsageError
 
-_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
-    "png": ("PNG", {}),
-    "ppm": ("PPM", {}),
-    "pgm": ("PPM", {}),
-    "pnm": ("PPM", {}),
-    "tiff": ("TIFF", {}),
-    "bmp": ("BMP", {}),
-    "webp": ("WEBP", {"lossless": True, "exact": True}),
-}
-FORMATS = (*_FORMATS, "npy")
+if TYPE_CHECKING:
+    from PIL import Image
+
+Samples: TypeAlias = NDArray[np.uint8 | np.uint16]
+
+FORMATS = ("png", "ppm", "pgm", "pnm", "pbm", "tiff", "bmp", "webp", "npy")
 """The formats that `Picture.save` writes, all of them lossless."""
 
-_WEBP_SIDE = 16383
+MAX_PIXELS = 2**31 - 1
+"""The most pixels a picture may have; what claims more is refused before memory is taken."""
 
+BAND_PIXELS = 1 << 20
+"""Pixels that are converted at a time: conversions hold several copies."""
 
 CODING_ORDER = {1: [0], 3: [1, 0, 2]}
 """Channels of a picture in the order they are coded, green first, by how many there are; this order undoes itself."""
 
 
 class ColourType(IntEnum):
-    """What the channels of a picture mean, numbered as in PNG."""
+    """What the channels of a picture mean, numbered as in PNG where PNG has such pictures."""
 
     GRAY = 0
+    RGBX = 1
     RGB = 2
     PALETTE = 3
     GRAY_ALPHA = 4
+    CMYK = 5
     RGBA = 6
+    PALETTE_ALPHA = 7
 
     @property
     def channels(self) -> int:
         """Samples a pixel has (a palette picture has one: the index)."""
-        return {ColourType.RGB: 3, ColourType.GRAY_ALPHA: 2, ColourType.RGBA: 4}.get(self, 1)
+        return (1, 4, 3, 1, 2, 4, 4, 2)[self]
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """The bits that a sample may have."""
+        if self is ColourType.GRAY:
+            return (1, 2, 4, 8, 16)
+        if self is ColourType.PALETTE:
+            return (1, 2, 4, 8)
+        return (8, 16) if self in (ColourType.RGB, ColourType.GRAY_ALPHA, ColourType.RGBA) else (8,)
+
+    @property
+    def indexed(self) -> bool:
+        """Whether the first channel is an index into a palette."""
+        return self in (ColourType.PALETTE, ColourType.PALETTE_ALPHA)
+
+    @property
+    def words(self) -> str:
+        """The type in words, as messages say it."""
+        return (
+            "gray",
+            "RGB with a fourth channel",
+            "RGB",
+            "palette",
+            "gray with alpha",
+            "CMYK",
+            "RGB with alpha",
+            "palette with alpha",
+        )[self]
 
 
 @dataclass(frozen=True)
@@ -63,23 +89,30 @@ class Chunk:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """The samples of a picture and what they mean.
+    """The samples of a picture, what they mean, and what the file says besides.
 
-    `planes` is uint8 [C, H, W].  It may be a view of interleaved samples, so is not always contiguous, and it may share
-    its memory with the array it came from.  `palette` is uint8 [entries, 3] in palette pictures, else None.
-    Raises `ValueError` if the planes do not fit the colour type.
+    `planes` is [C, H, W], uint16 if `bit_depth` is 16, else uint8; samples of fewer bits are not scaled.  It may be a
+    view of interleaved samples, so is not always contiguous, and it may share its memory with the array it came from.
+    `metadata` has the order of the file it came from; an empty chunk of kind `IDAT` marks where the pixels stood if
+    chunks follow them.  Raises `ValueError` if the planes do not fit the colour type, or a palette is missing.
     """
 
-    planes: NDArray[np.uint8]
+    planes: Samples
     colour: ColourType
     bit_depth: int = 8
-    palette: NDArray[np.uint8] | None = None
     metadata: tuple[Chunk, ...] = ()
 
     def __post_init__(self) -> None:
-        shape = self.planes.shape
-        if self.planes.dtype != np.uint8 or len(shape) != 3 or shape[0] != self.colour.channels or 0 in shape:
-            raise ValueError(f"planes of {self.planes.dtype} {shape} cannot hold a {self.colour.name} picture")
+        if self.bit_depth not in self.colour.depths:
+            raise ValueError(f"there is no {self.bit_depth}-bit {self.colour.name} picture")
+        shape, dtype = self.planes.shape, np.uint16 if self.bit_depth == 16 else np.uint8
+        if self.planes.dtype != dtype or len(shape) != 3 or shape[0] != self.colour.channels or 0 in shape:
+            kind = f"a {self.bit_depth}-bit {self.colour.name} picture"
+            raise ValueError(f"planes of {self.planes.dtype} {shape} cannot hold {kind}")
+        if self.bit_depth < 8 and self.planes.max() >> self.bit_depth:
+            raise ValueError(f"a sample of {self.planes.max()} has more than {self.bit_depth} bits")
+        if self.colour.indexed and self.palette is None:
+            raise ValueError("a palette picture has no palette of 1 to 256 entries before its pixels")
 
     @property
     def width(self) -> int:
@@ -101,122 +134,142 @@ class Picture:
         """Samples of the whole picture: what rates in bits are divided by."""
         return int(self.planes.size)
 
+    @property
+    def palette(self) -> NDArray[np.uint8] | None:
+        """The colours that indices stand for, uint8 [entries, 3], entries 1 to 256; None where there are none.
+
+        A picture may have indices beyond its palette: they stand for black.
+        """
+        data = self.chunk(b"PLTE")
+        if data is None or len(data) % 3 or not 3 <= len(data) <= 768:
+            return None
+        return np.frombuffer(data, np.uint8).reshape(-1, 3)
+
+    @property
+    def transparency(self) -> bytes | None:
+        """The data of the `tRNS` chunk, which says what is transparent in a picture without an alpha channel."""
+        held = self.colour in (ColourType.GRAY, ColourType.RGB, ColourType.PALETTE)
+        return self.chunk(b"tRNS") if held else None
+
+    def chunk(self, kind: bytes) -> bytes | None:
+        """The data of the first chunk of a kind that stands before the pixels, or None."""
+        for chunk in self.metadata:
+            if chunk.kind == kind:
+                return chunk.data
+            if chunk.kind == b"IDAT":
+                break
+        return None
+
     @classmethod
     def from_numpy(cls, samples: ArrayLike) -> Picture:
-        """Take an array uint8 [H, W] (gray) or [H, W, 3] (RGB) without copying it; else raise `InputError`."""
+        """Take an array of uint8 or uint16 without copying it: a picture of 8 or of 16 bits.
+
+        [H, W] and [H, W, 1] are gray, [H, W, 2] gray with alpha, [H, W, 3] RGB, [H, W, 4] RGB with alpha.  Raises
+        `InputError` for every other array.
+        """
         if isinstance(samples, np.ma.MaskedArray):
             raise InputError("masked arrays are not supported: the mask would be lost")
         array = np.asarray(samples)
-        if array.dtype != np.uint8:
-            raise InputError(f"arrays of {array.dtype} are not supported, only uint8")
-        if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
-            raise InputError(f"an array of shape {array.shape} is not supported, only HxW (gray) and HxWx3 (RGB)")
+        if array.dtype.kind != "u" or array.itemsize > 2:
+            raise InputError(f"arrays of {array.dtype} are not supported, only uint8 and uint16")
+        if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (2,), (3,), (4,)):
+            raise InputError(f"an array of shape {array.shape} is not supported, only HxW and HxWxC of 1 to 4 channels")
         if not array.size:
             raise InputError(f"an array of shape {array.shape} has no pixels")
-        if array.shape[0] * array.shape[1] > MAX_PIXELS:
-            raise InputError(f"an array of shape {array.shape} is not supported: it has over {MAX_PIXELS} pixels")
-        if array.ndim == 2:
-            return cls(array[None], ColourType.GRAY)
-        return cls(array.transpose(2, 0, 1), ColourType.RGB)
+        check_pixels(array.shape[1], array.shape[0], MAX_PIXELS)
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+        colours = (ColourType.GRAY, ColourType.GRAY_ALPHA, ColourType.RGB, ColourType.RGBA)
+        return cls(planes, colours[len(planes) - 1], 8 * array.itemsize)
 
     @classmethod
     def from_pil(cls, image: Image.Image) -> Picture:
-        """Take the current frame of a Pillow image of mode L or RGB; raise `InputError` naming any other type."""
-        return cls.from_numpy(image_samples(image))
+        """Take the current frame of a Pillow image, with the metadata in its `info`.
+
+        Takes the modes 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, I;16, and I if its values fit 16 bits.  Raises
+        `InputError`, naming the type, for every other, and where Pillow has lost bits that the file had.
+        """
+        from ridecodec import opening
+
+        return opening.image_picture(image, MAX_PIXELS)
 
     @classmethod
-    def open(cls, source: str | os.PathLike[str] | BinaryIO) -> Picture:
+    def open(cls, source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = None) -> Picture:
         """Read a picture file (all that Pillow reads, and .npy) by path or from a binary stream.
 
-        Raises `InputError` if it cannot be read, is damaged, or is no single 8-bit gray or RGB picture.
+        Raises `InputError` if it cannot be read, is damaged, has more than `max_pixels` pixels (`MAX_PIXELS` without
+        it; checked before memory is taken), or is of no type that `ColourType` has.
         """
-        return cls.from_numpy(read_samples(source))
+        from ridecodec import opening
 
-    def to_numpy(self) -> NDArray[np.uint8]:
-        """Return the samples as uint8 [H, W] or [H, W, C], C-contiguous; they may share memory with the picture."""
-        return np.ascontiguousarray(self._interleaved())
+        return opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels)
+
+    def to_numpy(self) -> Samples:
+        """Return the samples, [H, W] or [H, W, C], C-contiguous; they may share memory with the picture.
+
+        They are uint16 if the picture has 16 bits, else uint8.  A palette picture gives its indices.
+        """
+        return np.ascontiguousarray(self.interleaved())
 
     def to_pil(self) -> Image.Image:
-        """Return the picture as a Pillow image of mode L or RGB."""
-        image = Image.new("L" if self.colour is ColourType.GRAY else "RGB", (self.width, self.height))
-        top = 0
-        for band in self._bands():
-            image.paste(Image.fromarray(band), (0, top))
-            top += len(band)
-        return image
+        """Return the picture as a Pillow image, of the modes that `from_pil` takes, with its metadata in `info`.
+
+        Gray of 2 and 4 bits is scaled to 8, as Pillow does.  Raises `OutputError` where Pillow has no mode: 16 bits
+        with several channels.
+        """
+        from ridecodec import pilimages
+
+        return pilimages.to_pil(self)
 
     def checksum(self) -> int:
-        """Return the CRC-32 of the samples in raster order, the channels of a pixel side by side."""
+        """Return the CRC-32 of the samples in raster order, the channels of a pixel side by side.
+
+        A sample counts as one byte, or as two bytes, the low one first, if it has 16 bits.
+        """
         checksum = 0
-        for band in self._bands():
-            checksum = zlib.crc32(band.data, checksum)
+        for band in self.bands():
+            checksum = zlib.crc32(band.astype(band.dtype.newbyteorder("<"), copy=False).data, checksum)
         return checksum
 
     def save(self, target: str | os.PathLike[str] | BinaryIO, format: str | None = None) -> None:  # noqa: A002
         """Write the picture, losslessly, to a path (replacing what is there) or a binary stream.
 
         `format` is one of `FORMATS`; without it a path's extension decides.  WebP has no gray: its channels are equal.
-        Raises `UsageError` for an unknown format and `OutputError` if the format cannot hold the picture or writing
-        fails; then no file is left behind.
+        PNG keeps all metadata that PNG files can have; TIFF and WebP the ICC profile, EXIF, and XMP; TIFF and BMP the
+        resolution.  Raises `UsageError` for an unknown format and `OutputError` if the format cannot hold the picture
+        or writing fails; then no file is left behind.
         """
-        if format:
-            name = format
-        elif isinstance(target, (str, os.PathLike)):
-            name = target_format(target)
+        from ridecodec import saving
+
+        saving.save(self, target, format)
+
+    def plain(self) -> NDArray[np.uint8]:
+        """The planes of an 8-bit gray or RGB picture, uint8 [C, H, W]; `InputError` for every other type."""
+        if self.colour not in (ColourType.GRAY, ColourType.RGB) or self.bit_depth != 8:
+            kind = f"{self.bit_depth}-bit {self.colour.words}"
+        elif self.transparency is not None:
+            kind = f"{self.colour.words} with a transparent colour"
         else:
-            raise UsageError(f"a stream needs a format: one of {', '.join(FORMATS)}")
-        self._check_fits(name)
-        try:
-            if isinstance(target, (str, os.PathLike)):
-                self._write_file(Path(target), name)
-            else:
-                self._write(target, name)
-        except OSError as error:
-            raise OutputError(f"cannot be written: {error.strerror or error}") from error
-        except (ValueError, struct.error) as error:  # Pillow, where the format ends
-            raise OutputError(f"cannot be written as {name}: {error}") from error
+            return self.planes.view(np.uint8)
+        raise InputError(f"{kind} is not supported here, only 8-bit gray and 8-bit RGB")
 
-    def _check_fits(self, name: str) -> None:
-        if name not in FORMATS:
-            raise UsageError(f"unknown picture format {name!r}; choose one of {', '.join(FORMATS)}")
-        if name == "pgm" and self.colour is not ColourType.GRAY:
-            raise OutputError("PGM holds gray pictures only and this one is RGB; write .ppm or .png")
-        if name == "ppm" and self.colour is ColourType.GRAY:
-            raise OutputError("PPM holds RGB pictures only and this one is gray; write .pgm or .png")
-        if name == "webp" and max(self.width, self.height) > _WEBP_SIDE:
-            raise OutputError(f"WebP holds at most {_WEBP_SIDE} pixels a side; write .png or .tiff")
-
-    def _write_file(self, path: Path, name: str) -> None:
-        file = path.open("wb")
-        try:
-            with file:
-                self._write(file, name)
-        except BaseException:
-            if path.is_file():  # and no device
-                path.unlink()
-            raise
-
-    def _write(self, stream: BinaryIO, name: str) -> None:
-        if not stream.seekable():
-            buffer = io.BytesIO()
-            self._write(buffer, name)
-            stream.write(buffer.getbuffer())
-        elif name == "npy":
-            np.save(stream, self._interleaved(), allow_pickle=False)
-        else:
-            pillow_format, options = _FORMATS[name]
-            self.to_pil().save(stream, pillow_format, **options)
-
-    def _interleaved(self) -> NDArray[np.uint8]:
-        samples: NDArray[np.uint8] = self.planes[0] if self.channels == 1 else self.planes.transpose(1, 2, 0)
+    def interleaved(self) -> Samples:
+        """The samples as [H, W] (one channel) or [H, W, C], a view of `planes`."""
+        samples: Samples = self.planes[0] if self.channels == 1 else self.planes.transpose(1, 2, 0)
         return samples
 
-    def _bands(self) -> Iterator[NDArray[np.uint8]]:
+    def bands(self) -> Iterator[Samples]:
         """Yield the samples from top to bottom, some rows at a time and contiguous, so that no full copy is made."""
-        samples = self._interleaved()
+        samples = self.interleaved()
         rows = max(1, BAND_PIXELS // self.width)
         for top in range(0, self.height, rows):
             yield np.ascontiguousarray(samples[top : top + rows])
+
+
+def check_pixels(width: int, height: int, limit: int) -> None:
+    """Raise `InputError` for a picture of more than `limit` pixels."""
+    if width * height > limit:
+        raise InputError(f"claims {width} x {height} pixels, more than the {limit} pixels that are allowed")
 
 
 def target_format(path: str | os.PathLike[str]) -> str:

@@ -57,9 +57,9 @@ def _of(path: Path, cut: tuple[int, int] | None) -> Iterator[Entry]:
         if cut is None:
             yield Entry(path.stem, picture)
             return
-        parts = _cut(path, picture.to_numpy(), *cut)
+        parts = _cut(path, picture, *cut)
         for number, part in enumerate(parts):
-            yield Entry(_numbered(path, number, len(parts)), Picture.from_numpy(part))
+            yield Entry(_numbered(path, number, len(parts)), part)
 
 
 def _array(path: Path) -> NDArray[np.uint8]:
@@ -76,20 +76,20 @@ def _array(path: Path) -> NDArray[np.uint8]:
 
 def _open(path: Path) -> Picture:
     try:
-        return Picture.open(path)
+        picture = Picture.open(path)
+        return Picture(picture.plain(), picture.colour)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _cut(path: Path, pixels: NDArray[np.uint8], width: int, height: int) -> list[NDArray[np.uint8]]:
-    rows, columns = pixels.shape[0] // height, pixels.shape[1] // width
-    if pixels.shape[0] % height or pixels.shape[1] % width:
-        size = f"{pixels.shape[1]} x {pixels.shape[0]}"
+def _cut(path: Path, picture: Picture, width: int, height: int) -> list[Picture]:
+    if picture.height % height or picture.width % width:
+        size = f"{picture.width} x {picture.height}"
         raise InputError(f"{path}: {size} pixels cannot be cut into parts of {width} x {height}")
     return [
-        np.ascontiguousarray(pixels[y * height : (y + 1) * height, x * width : (x + 1) * width])
-        for y in range(rows)
-        for x in range(columns)
+        Picture(np.ascontiguousarray(picture.planes[:, y : y + height, x : x + width]), picture.colour)
+        for y in range(0, picture.height, height)
+        for x in range(0, picture.width, width)
     ]
 
 
@@ -109,7 +109,7 @@ def stacked(found: Sequence[Entry], channels: int) -> NDArray[np.uint8]:
         if entry.picture.planes.shape != shape or shape[0] != channels:
             size = " x ".join(map(str, entry.picture.planes.shape[::-1]))
             raise InputError(f"{entry.name}: {size} samples where the others have {shape[2]} x {shape[1]} x {channels}")
-    pixels: NDArray[np.uint8] = np.stack([entry.picture.planes[CODING_ORDER[channels]] for entry in found])
+    pixels: NDArray[np.uint8] = np.stack([entry.picture.plain()[CODING_ORDER[channels]] for entry in found])
     return pixels
 
 

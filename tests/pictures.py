@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ridecodec.evaluation import corpora
-from ridecodec.picture import Picture
+from ridecodec.picture import Chunk, ColourType, Picture
 
 Array = NDArray[np.uint8]
 SIDE = 70
@@ -21,7 +23,7 @@ _PHOTOGRAPHS = {False: ("camera", "coins", "gravel"), True: ("astronaut", "chels
 def photograph(name: str) -> Array:
     """A photograph of scikit-image, uint8 [H, W] or [H, W, 3]."""
     (path,) = (p for p in corpora.find("skimage") if p.stem == name)
-    return Picture.open(path).to_numpy()
+    return np.asarray(Picture.open(path).to_numpy(), np.uint8)
 
 
 def crop(name: str, height: int, width: int, top: int = 100, left: int = 120) -> Array:
@@ -82,3 +84,42 @@ def arrays(side: int = SIDE) -> st.SearchStrategy[Array]:
         shapes,
         st.integers(0, 2**16),
     )
+
+
+TYPES = [(colour, depth) for colour in ColourType for depth in colour.depths]
+_CHUNKS = [
+    Chunk(b"gAMA", bytes((0, 0, 0xB1, 0x8F))),
+    Chunk(b"pHYs", bytes((0, 0, 0x0B, 0x13, 0, 0, 0x0B, 0x13, 1))),
+    Chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\0"),
+    Chunk(b"tEXt", b"Title\0a picture"),
+    Chunk(b"tIME", bytes(7)),
+    Chunk(b"prVt", b""),
+]
+
+
+def typed(side: int = 20, types: Sequence[tuple[ColourType, int]] = TYPES) -> st.SearchStrategy[Picture]:
+    """Pictures of all colour types and depths, with a palette where they need one, and some metadata."""
+    numbers = st.integers(1, side)
+    return st.builds(_typed, st.sampled_from(types), numbers, numbers, st.integers(0, 2**16), st.booleans())
+
+
+def _typed(kind: tuple[ColourType, int], height: int, width: int, seed: int, after: bool) -> Picture:
+    colour, depth = kind
+    rng = np.random.default_rng(seed)
+    planes = rng.integers(0, 2**depth, (colour.channels, height, width), np.uint16)
+    planes[:, seed % height :] = planes[:, seed % height, :1, None]
+    metadata = [_CHUNKS[i] for i in rng.permutation(len(_CHUNKS))[: seed % 4]]
+    if colour.indexed:
+        metadata.append(Chunk(b"PLTE", rng.bytes(3 * int(rng.integers(1, 2**depth + 1)))))
+    if seed % 3 == 0 and colour in (ColourType.GRAY, ColourType.RGB, ColourType.PALETTE):
+        transparent = rng.bytes(1) if colour.indexed else np.asarray(planes[:, 0, 0], ">u2").tobytes()
+        metadata.append(Chunk(b"tRNS", transparent))
+    if after:
+        metadata += [Chunk(b"IDAT", b""), Chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"at the end"))]
+    return Picture(planes if depth == 16 else planes.astype(np.uint8), colour, depth, tuple(metadata))
+
+
+def same(one: Picture, other: Picture) -> bool:
+    """Whether two pictures have the same type and samples."""
+    types = [(p.colour, p.bit_depth, p.planes.dtype) for p in (one, other)]
+    return types[0] == types[1] and np.array_equal(one.planes, other.planes)

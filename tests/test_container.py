@@ -197,7 +197,7 @@ def test_lengths_of_tiles_and_chunks_are_not_trusted() -> None:
 @pytest.mark.parametrize(
     ("header", "part"),
     [
-        (head(1, b"\5", b"\5"), "type of picture"),
+        (head(1 | 1 << 3, b"\5", b"\5"), "type of picture"),
         (head(2 | 5 << 3, b"\5", b"\5"), "type of picture"),
         (head(2 | 1 << 3, b"\5", b"\5"), "type of picture"),
         (head(2, b"\0", b"\5"), "without pixels"),

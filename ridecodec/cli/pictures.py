@@ -44,7 +44,7 @@ def read(name: str) -> NDArray[np.uint8]:
     from ridecodec.picture import Picture
 
     try:
-        return Picture.open(name).planes
+        return Picture.open(name).plain()
     except InputError as error:
         raise InputError(f"{files.label(name)}: {error}") from error
 

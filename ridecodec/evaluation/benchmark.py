@@ -104,9 +104,10 @@ def pictures(paths: Sequence[str | Path], corpus: str | None, limit: int | None)
 
 def _pixels(path: Path, gray: bool) -> Pixels:
     picture = Picture.open(path)
+    planes = picture.plain()
     if gray:
         return np.asarray(picture.to_pil().convert("L"))
-    return np.ascontiguousarray(picture.to_numpy())
+    return np.ascontiguousarray(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
 
 
 def _image(name: str, pixels: Pixels, given: bytes | None, options: _Options) -> ImageResult:

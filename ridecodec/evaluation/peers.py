@@ -15,7 +15,8 @@ from PIL import Image
 
 from ridecodec.errors import UsageError, VerificationError
 from ridecodec.evaluation.results import Measurement
-from ridecodec.picture import Picture
+from ridecodec.opening import opened
+from ridecodec.picture import MAX_PIXELS
 
 Pixels = NDArray[np.uint8]
 """uint8 [H, W] for gray or [H, W, 3] for RGB."""
@@ -62,7 +63,8 @@ def _encoder(form: str, **options: Any) -> Callable[[Pixels], bytes]:
 
 
 def _decode_pillow(data: bytes) -> Pixels:
-    return Picture.open(BytesIO(data)).to_numpy()
+    with opened(BytesIO(data), MAX_PIXELS) as image:
+        return np.asarray(image)
 
 
 def _encode_jxl(effort: int) -> Callable[[Pixels], bytes]:

@@ -1,0 +1,167 @@
+"""Metadata as Pillow carries it, in an image's `info` and in the options of its writers, to chunks and back."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from PIL import Image
+
+from ridecodec import metadata
+from ridecodec.picture import Chunk, Picture
+
+_INCH = 0.0254
+_EXIF_PREFIX = b"Exif\0\0"
+_XMP_TAG = 700
+_ORIENTATION = 274
+# Of a TIFF directory only these say nothing of how its pixels are stored: description, make, model, orientation,
+# software, time, artist, copyright, and the directories of EXIF and GPS.
+_TIFF_TAGS = (270, 271, 272, _ORIENTATION, 305, 306, 315, 33432, 0x8769, 0x8825)
+_DIRECTORIES = (0x8769, 0x8825)
+_KEYWORDS = (
+    "Title",
+    "Author",
+    "Description",
+    "Copyright",
+    "Creation Time",
+    "Software",
+    "Disclaimer",
+    "Warning",
+    "Source",
+    "Comment",
+)
+_OWN_KEYS = ("icc_profile", "exif", "xmp", "dpi", "transparency", "gamma")
+
+
+def colour_chunks(image: Image.Image) -> list[Chunk]:
+    """The chunks that stand before a palette: profile and gamma."""
+    chunks = []
+    if isinstance(profile := image.info.get("icc_profile"), bytes) and profile:
+        chunks.append(Chunk(b"ICC ", profile))
+    gamma = image.info.get("gamma")
+    if isinstance(gamma, (int, float)) and 0 < gamma * 100000 < 2**31:
+        chunks.append(Chunk(b"gAMA", round(gamma * 100000).to_bytes(4, "big")))
+    return chunks
+
+
+def other_chunks(image: Image.Image) -> list[Chunk]:
+    """The chunks that stand behind a palette: resolution, EXIF, XMP, texts."""
+    chunks = []
+    if "resolution" not in image.info and (resolution := _resolution(image.info.get("dpi"))):
+        chunks.append(resolution)
+    if exif := _exif(image):
+        chunks.append(Chunk(b"eXIf", exif))
+    if isinstance(xmp := image.info.get("xmp"), bytes) and xmp:
+        chunks.append(metadata.xmp_chunk(xmp))
+    texts = getattr(image, "text", None)  # PNG files alone have it
+    if not isinstance(texts, dict):
+        texts = {key: image.info[key] for key in _KEYWORDS if key in image.info}
+    for keyword, content in texts.items():
+        if isinstance(content, str) and keyword != metadata.XMP_KEYWORD:
+            chunk = metadata.text_chunk(keyword, content)
+            chunks += [chunk] if chunk else []
+    return chunks
+
+
+def info(picture: Picture) -> dict[Any, Any]:
+    """What an image's `info` says of the metadata; the transparency is not in it."""
+    found: dict[Any, Any] = {}
+    for chunk in picture.metadata:
+        said = metadata.text(chunk)
+        if said and metadata.category(chunk) != "xmp" and said[0] not in _OWN_KEYS:
+            found[said[0]] = said[1]
+        elif chunk.kind == b"gAMA" and len(chunk.data) == 4:
+            found["gamma"] = int.from_bytes(chunk.data, "big") / 100000
+    return found | options(picture.metadata)
+
+
+def options(chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """Profile, EXIF, XMP and resolution under the names that Pillow's writers take."""
+    found: dict[str, Any] = {"icc_profile": metadata.profile(chunks), "xmp": _xmp(chunks), "dpi": _dpi(chunks)}
+    exif = _first(chunks, b"eXIf")
+    found["exif"] = _EXIF_PREFIX + exif if exif else None
+    return {key: value for key, value in found.items() if value}
+
+
+def tiff_options(chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """The same for Pillow's TIFF writer, which takes EXIF and XMP as tags of its directory."""
+    found = options(chunks)
+    exif, xmp = found.pop("exif", None), found.pop("xmp", None)
+    tags = _descriptive(exif) if exif else {}
+    return found | {"tiffinfo": tags | ({_XMP_TAG: xmp} if xmp else {})}
+
+
+def _exif(image: Image.Image) -> bytes:
+    """The TIFF structure of EXIF; of a TIFF file, whose directory describes the pixels too, what else is in it."""
+    if image.format != "TIFF":
+        exif = image.info.get("exif")
+        return exif.removeprefix(_EXIF_PREFIX) if isinstance(exif, bytes) else b""
+    tags = _descriptive(image.getexif())
+    return _as_exif(tags).tobytes().removeprefix(_EXIF_PREFIX) if tags else b""
+
+
+def _descriptive(held: Image.Exif | bytes) -> dict[int, Any]:
+    """What EXIF says besides how pixels are stored; nothing where it is damaged."""
+    try:
+        exif = Image.Exif() if isinstance(held, bytes) else held
+        if isinstance(held, bytes):
+            exif.load(held)
+        kept = {tag: exif.get_ifd(tag) if tag in _DIRECTORIES else exif[tag] for tag in _TIFF_TAGS if tag in exif}
+        if kept.get(_ORIENTATION) == 1:
+            del kept[_ORIENTATION]
+        _as_exif(kept).tobytes()
+    except Exception:  # damage shows as whatever Pillow runs into
+        return {}
+    return kept
+
+
+def _as_exif(tags: dict[int, Any]) -> Image.Exif:
+    exif = Image.Exif()
+    for tag, value in tags.items():
+        if tag in _DIRECTORIES:
+            exif.get_ifd(tag).update(value)
+        else:
+            exif[tag] = value
+    return exif
+
+
+def _resolution(dpi: object) -> Chunk | None:
+    """A pHYs chunk where it gives the very number back: whole dots an inch, or whole dots a metre."""
+    try:
+        values = [float(value) for value in dpi]  # type: ignore[attr-defined]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    if len(values) != 2 or not all(math.isfinite(value) and value > 0 for value in values):
+        return None
+    metric = [round(value / _INCH) for value in values]
+    for value, dots in zip(values, metric, strict=True):
+        if not 0 < dots < 2**31 or (abs(value - round(value)) > 1e-4 and abs(value / _INCH - dots) > 0.02):
+            return None
+    return Chunk(b"pHYs", struct.pack(">IIB", *metric, 1))
+
+
+def _dpi(chunks: Iterable[Chunk]) -> tuple[float, float] | None:
+    """Dots an inch, whole where whole ones are meant."""
+    data = _first(chunks, b"pHYs") or b""
+    if len(data) != 9 or data[8] != 1:
+        return None
+    x, y, _ = struct.unpack(">IIB", data)
+    return _inches(x), _inches(y)
+
+
+def _inches(dots: int) -> float:
+    whole = round(dots * _INCH)
+    return whole if round(whole / _INCH) == dots else dots * _INCH
+
+
+def _xmp(chunks: Iterable[Chunk]) -> bytes | None:
+    for chunk in chunks:
+        if metadata.category(chunk) == "xmp" and chunk.kind == b"iTXt" and (said := metadata.text(chunk)):
+            return said[1].encode()
+    return None
+
+
+def _first(chunks: Iterable[Chunk], kind: bytes) -> bytes | None:
+    return next((chunk.data for chunk in chunks if chunk.kind == kind), None)

@@ -1,0 +1,210 @@
+"""What chunks of metadata mean: categories to strip, words for people, and the profile and text inside them."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterable
+
+from ridecodec.errors import UsageError
+from ridecodec.picture import Chunk
+
+XMP_KEYWORD = "XML:com.adobe.xmp"
+"""Keyword of the iTXt chunk that holds XMP."""
+
+CATEGORIES = (
+    "icc",
+    "exif",
+    "xmp",
+    "text",
+    "time",
+    "colour",
+    "resolution",
+    "background",
+    "suggestions",
+    "other",
+)
+"""The categories that `strip` takes, besides `all`."""
+
+_OF_KIND = {
+    "icc": (b"iCCP", b"ICC "),
+    "exif": (b"eXIf",),
+    "text": (b"tEXt", b"zTXt", b"iTXt"),
+    "time": (b"tIME",),
+    "colour": (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT", b"mDCV", b"mDCv", b"cLLI", b"cLLi"),
+    "resolution": (b"pHYs", b"oFFs", b"sCAL"),
+    "background": (b"bKGD",),
+    "suggestions": (b"sPLT", b"hIST"),
+}
+_KINDS = {kind: category for category, kinds in _OF_KIND.items() for kind in kinds}
+_NEEDED = (b"PLTE", b"tRNS", b"IDAT")
+_RAW_PROFILES = {"exif": "exif", "app1": "exif", "icc": "icc", "icm": "icc", "xmp": "xmp"}
+_LONGEST = 1 << 24
+_SHOWN = 60
+
+
+def strip(metadata: Iterable[Chunk], kinds: Iterable[str]) -> tuple[Chunk, ...]:
+    """The metadata without that of some `CATEGORIES`, or of all; what the pixels need stays.
+
+    Raises `UsageError` for a category that there is not.
+    """
+    wanted = set(kinds)
+    for unknown in sorted(wanted - {"all", *CATEGORIES}):
+        raise UsageError(f"unknown metadata {unknown!r}; choose of all, {', '.join(CATEGORIES)}")
+    if "all" in wanted:
+        wanted = set(CATEGORIES)
+    kept = [chunk for chunk in metadata if category(chunk) not in wanted]
+    while kept and kept[-1].kind == b"IDAT":  # marks where the pixels stood, which only matters to chunks behind it
+        kept.pop()
+    return tuple(kept)
+
+
+def category(chunk: Chunk) -> str | None:
+    """Which of `CATEGORIES` a chunk belongs to; None for a palette, its transparency, and the place of the pixels."""
+    if chunk.kind in _NEEDED:
+        return None
+    found = _KINDS.get(chunk.kind, "other")
+    if found != "text":
+        return found
+    keyword = chunk.data.split(b"\0")[0].decode("latin-1")
+    if chunk.kind == b"iTXt" and keyword == XMP_KEYWORD:
+        return "xmp"
+    profile = keyword.lower().removeprefix("raw profile type ")  # ImageMagick hides them in text
+    return _RAW_PROFILES.get(profile, "text") if profile != keyword.lower() else "text"
+
+
+def describe(chunk: Chunk) -> str:
+    """What a chunk is, and says where that is short, in one line of printable characters."""
+    if chunk.kind not in _WORDS:
+        return "of unknown meaning"
+    words, detail = _WORDS[chunk.kind]
+    if category(chunk) == "xmp":
+        return "XMP"
+    try:
+        said = detail(chunk.data)
+    except (ValueError, IndexError, struct.error, zlib.error):
+        said = "(malformed)"
+    return "".join(char if char.isprintable() else " " for char in f"{words} {said}".strip())
+
+
+def text(chunk: Chunk) -> tuple[str, str] | None:
+    """Keyword and text of a tEXt, zTXt or iTXt chunk, XMP included; None for other chunks and malformed ones."""
+    try:
+        return _TEXTS[chunk.kind](chunk.data) if chunk.kind in _TEXTS else None
+    except (ValueError, IndexError, zlib.error):
+        return None
+
+
+def text_chunk(keyword: str, content: str) -> Chunk | None:
+    """The chunk that says a text; None where no chunk can."""
+    try:
+        key = keyword.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+    if not 0 < len(key) < 80 or "\0" in keyword + content:
+        return None
+    try:
+        return Chunk(b"tEXt", key + b"\0" + content.encode("latin-1"))
+    except UnicodeEncodeError:
+        return Chunk(b"iTXt", key + bytes(5) + content.encode("utf-8", "replace"))
+
+
+def xmp_chunk(data: bytes) -> Chunk:
+    """The chunk that holds XMP."""
+    return Chunk(b"iTXt", XMP_KEYWORD.encode("ascii") + bytes(5) + data)
+
+
+def profile(metadata: Iterable[Chunk]) -> bytes | None:
+    """The ICC profile, raw; None where there is none or it cannot be unpacked."""
+    for chunk in metadata:
+        if chunk.kind == b"ICC ":
+            return chunk.data
+        if chunk.kind == b"iCCP":
+            try:
+                return _unpacked(chunk.data.split(b"\0", 1)[1][1:])
+            except (ValueError, IndexError, zlib.error):
+                return None
+    return None
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Inflate what is not absurdly long."""
+    unpacker = zlib.decompressobj()
+    out = unpacker.decompress(data, _LONGEST)
+    if not unpacker.eof:
+        raise ValueError("cut short, or too long")
+    return out
+
+
+def _plain_text(data: bytes) -> tuple[str, str]:
+    keyword, content = data.split(b"\0", 1)
+    return keyword.decode("latin-1"), content.decode("latin-1")
+
+
+def _packed_text(data: bytes) -> tuple[str, str]:
+    keyword, content = data.split(b"\0", 1)
+    return keyword.decode("latin-1"), _unpacked(content[1:]).decode("latin-1")
+
+
+def _international_text(data: bytes) -> tuple[str, str]:
+    keyword, rest = data.split(b"\0", 1)
+    content = rest[2:].split(b"\0", 2)[2]
+    return keyword.decode("latin-1"), (_unpacked(content) if rest[0] else content).decode()
+
+
+_TEXTS: dict[bytes, Callable[[bytes], tuple[str, str]]] = {
+    b"tEXt": _plain_text,
+    b"zTXt": _packed_text,
+    b"iTXt": _international_text,
+}
+
+
+def _said(kind: bytes) -> Callable[[bytes], str]:
+    def detail(data: bytes) -> str:
+        keyword, content = _TEXTS[kind](data)
+        return f"{keyword}: {content if len(content) <= _SHOWN else content[:_SHOWN] + '...'}"
+
+    return detail
+
+
+def _name(data: bytes) -> str:
+    return data[: data.index(b"\0")].decode("latin-1")
+
+
+def _resolution(data: bytes) -> str:
+    x, y, unit = struct.unpack(">IIB", data)
+    if unit != 1:
+        return f"of unknown unit, {x} : {y}"
+    return f"{x} x {y} pixels a metre ({x * 0.0254:.4g} x {y * 0.0254:.4g} dpi)"
+
+
+def _time(data: bytes) -> str:
+    year, *rest = struct.unpack(">HBBBBB", data)
+    return "{}-{:02}-{:02} {:02}:{:02}:{:02}".format(year, *rest)
+
+
+def _nothing(data: bytes) -> str:
+    return ""
+
+
+_WORDS: dict[bytes, tuple[str, Callable[[bytes], str]]] = {
+    b"PLTE": ("palette", lambda data: f"of {len(data) // 3} colours"),
+    b"tRNS": ("transparency", _nothing),
+    b"IDAT": ("place of the pixels", _nothing),
+    b"gAMA": ("gamma", lambda data: f"{struct.unpack('>I', data)[0] / 100000:g}"),
+    b"cHRM": ("chromaticities", _nothing),
+    b"sRGB": ("sRGB,", lambda data: ("perceptual", "relative", "saturation", "absolute")[data[0]]),
+    b"iCCP": ("ICC profile", _name),
+    b"ICC ": ("ICC profile", _nothing),
+    b"cICP": ("colour code points", lambda data: "{}/{}/{}/{}".format(*struct.unpack("4B", data))),
+    b"sBIT": ("significant bits", lambda data: ", ".join(map(str, data))),
+    b"bKGD": ("background", _nothing),
+    b"hIST": ("histogram", lambda data: f"of {len(data) // 2} colours"),
+    b"pHYs": ("resolution", _resolution),
+    b"sPLT": ("suggested palette", _name),
+    b"tIME": ("time stamp", _time),
+    b"eXIf": ("EXIF", _nothing),
+    b"tEXt": ("text", _said(b"tEXt")),
+    b"zTXt": ("text", _said(b"zTXt")),
+    b"iTXt": ("text", _said(b"iTXt")),
+}

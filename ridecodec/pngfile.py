@@ -1,0 +1,147 @@
+"""PNG files of every type, read and written exactly, with all their chunks."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+
+from ridecodec.picture import MAX_PIXELS, Chunk, ColourType, Picture
+from ridecodec.pngchunks import MARK, SIGNATURE, Header, Scan, damaged, framed, parts, scan
+from ridecodec.pngrows import Bytes, filtered_rows, packed, unfiltered, unpacked
+
+__all__ = [
+    "MARK",
+    "SIGNATURE",
+    "Header",
+    "Scan",
+    "filtered_rows",
+    "framed",
+    "parts",
+    "raster",
+    "read",
+    "scan",
+    "unfiltered",
+    "write",
+]
+
+_PIECE = 1 << 20
+_LEVEL = 6
+
+
+def read(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a PNG file; `stream` is at its signature and can seek.  Raises `InputError` where it is damaged."""
+    found = scan(stream, max_pixels)
+    header = found.header
+    inflated = _Inflated(stream, found.pixels)
+    shape = (header.height, header.width, header.colour.channels)
+    samples = np.empty(shape, np.uint16 if header.bit_depth == 16 else np.uint8)
+    for part in header.passes:
+        above = None
+        for band in part.bands():
+            rows = np.frombuffer(inflated.take((band.stop - band.start) * (part.row_bytes + 1)), np.uint8)
+            rows = rows.reshape(-1, part.row_bytes + 1)
+            try:
+                raw = unfiltered(rows[:, 0], rows[:, 1:], header.bpp, above)
+            except ValueError as error:
+                raise damaged(str(error)) from error
+            inside = part.of(samples)[band]
+            inside[:] = unpacked(raw, inside.shape, header.bit_depth)
+            above = raw[-1]
+    inflated.finish()
+    try:
+        return Picture(samples.transpose(2, 0, 1), header.colour, header.bit_depth, found.metadata)
+    except ValueError as error:
+        raise damaged(str(error)) from error
+
+
+def write(stream: BinaryIO, picture: Picture) -> None:
+    """Write a picture as a PNG file, its chunks around the pixels where they stood.
+
+    Metadata that no PNG file has is left out; a raw ICC profile becomes an iCCP chunk.  Raises `OutputError` for a type
+    of picture that PNG does not have.
+    """
+    header = Header.of(picture)
+    before, after = parts(picture.metadata)
+    stream.write(SIGNATURE + framed(b"IHDR", header.data))
+    _write_chunks(stream, before)
+    packer = zlib.compressobj(_LEVEL)
+    plain = header.colour is ColourType.PALETTE or header.bit_depth < 8  # filters do no good there
+    for rows in raster(picture, header, 0 if plain else None):
+        _write_pixels(stream, packer.compress(rows.data))
+    _write_pixels(stream, packer.flush())
+    _write_chunks(stream, after)
+    stream.write(framed(b"IEND", b""))
+
+
+def raster(picture: Picture, header: Header, kind: int | Bytes | None) -> Iterator[Bytes]:
+    """The rows of a picture as PNG packs them, in bands, uint8 [h, 1 + row_bytes]: filter type, filtered bytes.
+
+    `kind` is as in `filtered_rows`; an array has a type for each row of all passes.
+    """
+    samples, done = picture.interleaved(), 0
+    for part in header.passes:
+        above = None
+        for band in part.bands():
+            raw = packed(part.of(samples)[band], header.bit_depth)
+            own = kind[done : done + len(raw)] if isinstance(kind, np.ndarray) else kind
+            types, filtered = filtered_rows(raw, header.bpp, own, above)
+            yield np.concatenate([types[:, None], filtered], axis=1)
+            above, done = raw[-1], done + len(raw)
+
+
+def _write_pixels(stream: BinaryIO, data: bytes) -> None:
+    if data:
+        stream.write(framed(b"IDAT", data))
+
+
+def _write_chunks(stream: BinaryIO, chunks: Iterable[Chunk]) -> None:
+    for chunk in chunks:
+        kind, data = chunk.kind, chunk.data
+        if kind == b"ICC ":
+            kind, data = b"iCCP", b"ICC Profile\0\0" + zlib.compress(data)
+        if kind == b"PLTE" or (kind.isalpha() and kind[:1].islower()):
+            stream.write(framed(kind, data))
+
+
+class _Inflated:
+    """Unpacks the pixels piece by piece."""
+
+    def __init__(self, stream: BinaryIO, pixels: Sequence[tuple[int, int]]) -> None:
+        self._pieces = _pieces(stream, pixels)
+        self._unpacker = zlib.decompressobj()
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        taken = bytearray()
+        while len(taken) < count:
+            more = self._some(count - len(taken))
+            if not more:
+                raise damaged("its pixels are cut short")
+            taken += more
+        return bytes(taken)
+
+    def finish(self) -> None:
+        """Read on to the checksum of what was taken; that there is more has never been an error elsewhere."""
+        self._some(1)
+
+    def _some(self, most: int) -> bytes:
+        """At least one byte, or none at the end."""
+        try:
+            while not self._unpacker.eof:
+                data = self._unpacker.unconsumed_tail or next(self._pieces, b"")
+                out = self._unpacker.decompress(data, most)
+                if out or not data:
+                    return out
+        except zlib.error as error:
+            raise damaged(f"its pixels cannot be unpacked ({error})") from error
+        return b""
+
+
+def _pieces(stream: BinaryIO, pixels: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    for start, length in pixels:
+        stream.seek(start)
+        for at in range(0, length, _PIECE):
+            yield stream.read(min(length - at, _PIECE))

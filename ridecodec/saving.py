@@ -1,0 +1,101 @@
+"""Pictures out to files, without loss: what a format cannot hold is refused, and one that can is named."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ridecodec import carriers, pilimages, pngfile, pnmfile
+from ridecodec.errors import OutputError, UsageError
+from ridecodec.picture import FORMATS, Chunk, ColourType, Picture, target_format
+
+_GRAY = frozenset((ColourType.GRAY, depth) for depth in ColourType.GRAY.depths)
+_BYTES = frozenset((colour, 8) for colour in ColourType)
+_RGB = frozenset(((ColourType.RGB, 8), (ColourType.RGB, 16)))
+_ARRAYS = (ColourType.GRAY, ColourType.GRAY_ALPHA, ColourType.RGB, ColourType.RGBA)
+_HELD = {
+    "png": frozenset((colour, depth) for colour in (*_ARRAYS, ColourType.PALETTE) for depth in colour.depths),
+    "ppm": _RGB,
+    "pgm": _GRAY,
+    "pnm": _GRAY | _RGB,
+    "pbm": frozenset([(ColourType.GRAY, 1)]),
+    "tiff": _BYTES | {(ColourType.GRAY, 1), (ColourType.GRAY, 16)},
+    "bmp": frozenset([(ColourType.GRAY, 1), (ColourType.GRAY, 8), (ColourType.RGB, 8), (ColourType.PALETTE, 8)]),
+    "webp": frozenset((colour, 8) for colour in _ARRAYS),
+    "npy": frozenset((colour, depth) for colour in _ARRAYS for depth in (8, 16)),
+}
+_PILLOW: dict[str, tuple[str, dict[str, Any], Callable[[Sequence[Chunk]], dict[str, Any]]]] = {
+    "tiff": ("TIFF", {}, carriers.tiff_options),
+    "bmp": ("BMP", {}, carriers.options),
+    "webp": ("WEBP", {"lossless": True, "exact": True}, carriers.options),
+}
+_WEBP_SIDE = 16383
+
+
+def save(picture: Picture, target: str | os.PathLike[str] | BinaryIO, name: str | None) -> None:
+    """Write a picture to a path or a stream in the format `name` (see `Picture.save`)."""
+    if not name:
+        if not isinstance(target, (str, os.PathLike)):
+            raise UsageError(f"a stream needs a format: one of {', '.join(FORMATS)}")
+        name = target_format(target)
+    _check_fits(picture, name)
+    try:
+        if isinstance(target, (str, os.PathLike)):
+            _write_file(picture, Path(target), name)
+        else:
+            _write(picture, target, name)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror or error}") from error
+    except (ValueError, struct.error) as error:  # Pillow, where the format ends
+        raise OutputError(f"cannot be written as {name}: {error}") from error
+
+
+def _check_fits(picture: Picture, name: str) -> None:
+    if name not in FORMATS:
+        raise UsageError(f"unknown picture format {name!r}; choose one of {', '.join(FORMATS)}")
+    kind = (picture.colour, picture.bit_depth)
+    if kind not in _HELD[name]:
+        other = "png" if kind in _HELD["png"] else "tiff"
+        words = f"{picture.bit_depth}-bit {picture.colour.words}"
+        raise OutputError(f"{name.upper()} cannot hold {words} pictures; write .{other}")
+    if picture.transparency is not None and name != "png":
+        raise OutputError(f"{name.upper()} cannot hold which colours of this picture are transparent; write .png")
+    if name == "webp" and max(picture.width, picture.height) > _WEBP_SIDE:
+        raise OutputError(f"WebP holds at most {_WEBP_SIDE} pixels a side; write .png or .tiff")
+
+
+def _write_file(picture: Picture, path: Path, name: str) -> None:
+    file = path.open("wb")
+    try:
+        with file:
+            _write(picture, file, name)
+    except BaseException:
+        if path.is_file():  # and no device
+            path.unlink()
+        raise
+
+
+def _write(picture: Picture, stream: BinaryIO, name: str) -> None:
+    if not stream.seekable():
+        buffer = io.BytesIO()
+        _write(picture, buffer, name)
+        stream.write(buffer.getbuffer())
+    elif name == "npy":
+        np.save(stream, picture.interleaved(), allow_pickle=False)
+    elif name == "png":
+        pngfile.write(stream, picture)
+    elif name in _PILLOW:
+        pillow_format, fixed, metadata = _PILLOW[name]
+        with pilimages.quiet():
+            image = pilimages.to_pil(picture)
+            image.info.clear()  # writers take more from it than is meant for them
+            image.save(stream, pillow_format, **fixed, **metadata(picture.metadata))
+    else:
+        bitmap = name == "pbm" or (name == "pnm" and picture.bit_depth == 1)
+        pnmfile.write(stream, picture, bitmap)

@@ -1,0 +1,70 @@
+"""PNM and .npy files: every layout that is read, and damaged ones."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ridecodec.errors import InputError
+from ridecodec.picture import Picture
+from tests.picturefiles import RGB, opened, refused
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"P5 3 2 255\n12345", "cut short"),
+        (b"P6 40000 40000 255\n12345", "cut short"),
+        (b"P5 3 2", "header makes no sense"),
+        (b"P5 3 -2 255\n", "header makes no sense"),
+        (b"P5 3 99999999999999 255\n", "header makes no sense"),
+        (b"P5 # without an end", "header makes no sense"),
+        (b"P5 0 2 255\n", "no pixels"),
+        (b"P5 1 1 3\n\4", "more than 2 bits"),
+        (b"P5 1 1 0\n\4", "1-level gray"),
+    ],
+)
+def test_damaged_pnm(data: bytes, message: str) -> None:
+    refused(data, message)
+
+
+def npy(samples: np.ndarray = RGB) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, samples)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda data: data[:-1], "does not match the shape"),
+        (lambda data: data + b"\0", "does not match the shape"),
+        (lambda data: data[:40], "header is damaged"),
+        (lambda data: data.replace(b"(23, 31", b"(99999999999, 31"), "header is damaged|pixels that are allowed"),
+        (lambda data: data.replace(b"(23, 31, 3), }  ", b"(-23, -31, 3), }"), "is negative"),
+        (lambda data: data.replace(b"(23, 31, 3)", b"(23, 0, 31)"), "does not match"),
+        (lambda data: data.replace(b"|u1", b"<f4"), "float32"),
+        (lambda data: data.replace(b"|u1", b"<u4"), "uint32"),
+        (lambda data: data.replace(b"|u1", b"|O8"), "object"),
+        (lambda data: data[:6] + b"\7" + data[7:], "header is damaged"),
+    ],
+)
+def test_damaged_npy(content: Callable[[bytes], bytes], message: str) -> None:
+    refused(content(npy()), message)
+
+
+def test_npy_data_that_ends_while_it_is_read() -> None:
+    class Shrinking(io.BytesIO):
+        def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+            return super().seek(offset, whence) + (100 if whence == io.SEEK_END else 0)
+
+    with pytest.raises(InputError, match="cut short"):
+        Picture.open(Shrinking(npy()[:-100]))
+
+
+@pytest.mark.parametrize("samples", [np.asfortranarray(RGB), RGB.astype(">u2") * 250, RGB[..., :2], RGB[..., :1]])
+def test_npy_of_every_layout(samples: np.ndarray) -> None:
+    assert np.array_equal(opened(npy(samples)).to_numpy().reshape(samples.shape), samples)

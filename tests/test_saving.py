@@ -1,0 +1,180 @@
+"""Pictures out to files and back: exact, or refused with a format that can; what Pillow's writers are handed."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from ridecodec.errors import OutputError, UsageError
+from ridecodec.picture import FORMATS, Chunk, ColourType, Picture, target_format
+from tests.picturefiles import RGB, opened
+from tests.pictures import same, typed
+
+PNG_TYPES = {ColourType.GRAY, ColourType.GRAY_ALPHA, ColourType.RGB, ColourType.RGBA, ColourType.PALETTE}
+
+
+def saved(picture: Picture, name: str) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, name)
+    return file.getvalue()
+
+
+def held(picture: Picture, name: str) -> bool:
+    """Whether a format holds a picture: what the documentation of the formats says."""
+    colour, depth = picture.colour, picture.bit_depth
+    gray, rgb = colour is ColourType.GRAY, colour is ColourType.RGB
+    if name == "png":
+        return colour in PNG_TYPES
+    if picture.transparency is not None:
+        return False
+    return {
+        "ppm": rgb,
+        "pgm": gray,
+        "pnm": gray or rgb,
+        "pbm": gray and depth == 1,
+        "tiff": depth == 8 or (gray and depth in (1, 16)),
+        "bmp": (gray and depth in (1, 8)) or (depth == 8 and colour in (ColourType.RGB, ColourType.PALETTE)),
+        "webp": depth == 8 and colour in PNG_TYPES - {ColourType.PALETTE},
+        "npy": depth >= 8 and colour in PNG_TYPES - {ColourType.PALETTE},
+    }[name]
+
+
+@given(typed(), st.sampled_from(FORMATS))
+def test_saved_pictures_are_opened_unchanged(picture: Picture, name: str) -> None:
+    if not held(picture, name):
+        with pytest.raises(OutputError, match=r"cannot hold .* write \.") as refusal:
+            saved(picture, name)
+        other = str(refusal.value).rpartition(".")[2]
+        assert same(opened(saved(picture, other)), picture)
+        return
+    back = opened(saved(picture, name))
+    if name == "webp" and picture.colour in (ColourType.GRAY, ColourType.GRAY_ALPHA):
+        assert back.colour is (ColourType.RGB if picture.channels == 1 else ColourType.RGBA)
+        assert np.array_equal(back.planes[[0, 1, 2]], picture.planes[[0, 0, 0]])
+        assert np.array_equal(back.planes[3:], picture.planes[1:])
+        return
+    assert same(back, picture)
+    if picture.palette is not None:
+        assert back.palette is not None
+        assert np.array_equal(back.palette[: len(picture.palette)], picture.palette)
+
+
+@given(typed(types=[(c, d) for c in sorted(PNG_TYPES) for d in c.depths]))
+def test_png_keeps_metadata(picture: Picture) -> None:
+    assert opened(saved(picture, "png")).metadata == picture.metadata
+
+
+def test_the_formats_say_what_a_picture_means() -> None:
+    gray = Picture(np.array([[[0, 1, 1]]], np.uint8), ColourType.GRAY, 1)
+    assert saved(gray, "pbm") == b"P4\n3 1\n\x80"
+    assert saved(gray, "pgm") == b"P5\n3 1\n1\n\0\1\1"
+    assert saved(gray, "pnm") == saved(gray, "pbm")
+    deep = Picture(np.array([[[1, 258]]] * 3, np.uint16), ColourType.RGB, 16)
+    assert saved(deep, "ppm") == b"P6\n2 1\n65535\n" + b"\0\1" * 3 + b"\1\2" * 3
+    cmyk = Picture(np.arange(4, dtype=np.uint8).reshape(4, 1, 1), ColourType.CMYK)
+    with Image.open(io.BytesIO(saved(cmyk, "tiff"))) as image:
+        assert (image.mode, image.getpixel((0, 0))) == ("CMYK", (0, 1, 2, 3))
+    assert np.load(io.BytesIO(saved(deep, "npy"))).tolist() == [[[1, 1, 1], [258, 258, 258]]]
+
+
+EXIF = Image.Exif()
+EXIF[0x0110] = "a camera"
+EXIF.get_ifd(0x8769)[0x9003] = "2020:02:02 02:02:02"
+CARRIED = (
+    Chunk(b"ICC ", b"a profile"),
+    Chunk(b"pHYs", (11811).to_bytes(4, "big") * 2 + b"\1"),
+    Chunk(b"eXIf", EXIF.tobytes()[6:]),
+    Chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + b"<xmp/>"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("tiff", {b"ICC ", b"pHYs", b"eXIf", b"iTXt"}), ("webp", {b"ICC ", b"eXIf", b"iTXt"}), ("bmp", {b"pHYs"})],
+)
+def test_metadata_goes_where_pillow_can_write_it(name: str, kept: set[bytes]) -> None:
+    picture = Picture(RGB.transpose(2, 0, 1), ColourType.RGB, metadata=CARRIED)
+    back = opened(saved(picture, name))
+    assert same(back, picture)
+    assert {chunk.kind for chunk in back.metadata} == kept
+    for chunk in back.metadata:
+        if chunk.kind == b"eXIf":
+            exif = Image.Exif()
+            exif.load(b"Exif\0\0" + chunk.data)
+            assert (exif[0x0110], exif.get_ifd(0x8769)) == ("a camera", {0x9003: "2020:02:02 02:02:02"})
+        else:
+            assert chunk in CARRIED
+
+
+def test_a_raw_profile_becomes_that_of_a_png() -> None:
+    picture = Picture(RGB.transpose(2, 0, 1), ColourType.RGB, metadata=CARRIED)
+    with Image.open(io.BytesIO(saved(picture, "png"))) as image:
+        assert image.info["icc_profile"] == b"a profile"
+        assert image.info["exif"] == EXIF.tobytes()
+        assert image.info["xmp"] == b"<xmp/>"
+
+
+@pytest.mark.parametrize("kind", [b"eXIf", b"ICC ", b"iCCP", b"iTXt", b"tRNS", b"pHYs", b"gAMA", b"tEXt", b"zTXt"])
+@pytest.mark.parametrize("data", [b"", b"XML:com.adobe.xmp\0", b"MM\0*\0\0\0\x08\xff\xff", b"compression\0unknown"])
+def test_damaged_metadata_does_not_keep_a_picture_from_being_saved(kind: bytes, data: bytes) -> None:
+    picture = Picture(np.zeros((4, 3, 2), np.uint8), ColourType.RGBA, metadata=(Chunk(kind, data),))
+    for name in ("png", "tiff", "webp", "npy"):
+        assert same(opened(saved(picture, name)), picture)
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"IEND", b"1234", b"\x7fabc", b"ab d", b"ABCD"])
+def test_chunks_that_no_png_has_are_left_out(kind: bytes) -> None:
+    picture = Picture(np.zeros((1, 3, 2), np.uint8), ColourType.GRAY, metadata=(Chunk(kind, b"data"), CARRIED[1]))
+    assert opened(saved(picture, "png")).metadata == CARRIED[1:2]
+
+
+def test_paths_and_streams(tmp_path: Path) -> None:
+    picture = Picture.from_numpy(RGB)
+    for name, file_format in {"a.png": "png", "a.TIF": "tiff", "a.npy": "npy"}.items():
+        assert target_format(name) == file_format
+        picture.save(tmp_path / name)
+        assert np.array_equal(Picture.open(str(tmp_path / name)).to_numpy(), RGB)
+
+    for file_format in FORMATS:
+        if file_format in ("pgm", "pbm"):
+            continue
+        reader, writer = os.pipe()
+        with open(writer, "wb") as file:
+            picture.save(file, file_format)
+        with open(reader, "rb") as file:
+            assert np.array_equal(Picture.open(file).to_numpy(), RGB)
+
+    for wrong in ("a.xyz", "a", "a.jpg"):
+        with pytest.raises(UsageError, match="choose one of"):
+            picture.save(tmp_path / wrong)
+    with pytest.raises(UsageError, match="needs a format"):
+        picture.save(io.BytesIO())
+    with pytest.raises(UsageError, match="unknown picture format"):
+        picture.save(io.BytesIO(), "gif")
+
+
+def test_failed_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Picture.from_numpy(RGB)
+    with pytest.raises(OutputError, match="No such file"):
+        picture.save(tmp_path / "missing" / "a.png")
+    with pytest.raises(OutputError, match="directory"):
+        picture.save(tmp_path, "png")
+    with pytest.raises(OutputError, match="16383"):
+        Picture.from_numpy(np.zeros((1, 16384), np.uint8)).save(tmp_path / "a.webp")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr("ridecodec.pngfile.framed", full)
+    for name in ("a.png", "a.tiff"):
+        with pytest.raises(OutputError, match="No space left"):
+            picture.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
