@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,17 +15,18 @@ from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, UsageError
 from ridecodec.forms import reading, rows
 from ridecodec.forms.choosing import Chooser, Load
-from ridecodec.forms.members import MEMBERS
-from ridecodec.forms.part import Decoding, Request, Samples, Shape
+from ridecodec.forms.part import Request, Samples, Shape
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.models.registry import ModelCard
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
-from ridecodec.picture import ColourType, Picture
+from ridecodec.picture import Chunk, ColourType, Picture
 from ridecodec.tilecoder import decode_tiles
 
 AUTO = "auto"
 TILE = 1024
+_PIXELS_AT_ONCE = 1 << 24
+"""Pixels of tiles that are decoded before they are put in place."""
 _ORDERS = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
 """Channels in the order they are coded, by how many there are."""
 
@@ -46,10 +47,11 @@ def encode(
         raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {Backend.largest_tile}")
     boxes = container.tile_boxes(picture.width, picture.height, tile)
     meter = Meter(progress, picture.width * picture.height, picture.channels)
+    palette = palette_of(picture.colour, picture.metadata)
 
     def work(box: Box) -> bytes:
         chooser = Chooser(load, partial(meter.tick, 0, 0.0))
-        payload = chooser.encode(coding_part(picture, box), shape_of(picture.colour, picture.bit_depth, box, picture))
+        payload = chooser.encode(coding_part(picture, box), shape_of(picture.colour, picture.bit_depth, box, palette))
         meter.tick(box.width * box.height, 8.0 * len(payload))
         return payload
 
@@ -89,7 +91,7 @@ def _plain(picture: Picture, payloads: list[bytes], card: ModelCard, header: Hea
 def _untiled(picture: Picture, header: Header, most: int) -> list[bytes]:
     """Files of one tile, by a general coder: what repeats far away is no tile's."""
     whole = Box(0, 0, picture.width, picture.height)
-    shape = shape_of(picture.colour, picture.bit_depth, whole, picture)
+    shape = shape_of(picture.colour, picture.bit_depth, whole, palette_of(picture.colour, picture.metadata))
     part = coding_part(picture, whole)
     if rows.estimate(part, shape) > most:
         return []
@@ -112,44 +114,50 @@ def coding_part(picture: Picture, box: Box) -> Samples:
     return np.ascontiguousarray(part[_ORDERS[picture.channels]], np.uint16)
 
 
-def shape_of(colour: ColourType, depth: int, box: Box, picture: Picture | None = None) -> Shape:
-    """Of a tile; ``picture``: where its palette is."""
-    palette = picture.palette if picture is not None and colour is ColourType.PALETTE else None
+def palette_of(colour: ColourType, metadata: Sequence[Chunk]) -> NDArray[np.uint8] | None:
+    """What indices stand for, [entries, 3], where a picture has nothing but indices."""
+    if colour is not ColourType.PALETTE:
+        return None
+    found = next((chunk.data for chunk in metadata if chunk.kind == b"PLTE"), b"")
+    return np.frombuffer(found[: len(found) // 3 * 3], np.uint8).reshape(-1, 3)[: 1 << 8]
+
+
+def shape_of(colour: ColourType, depth: int, box: Box, palette: NDArray[np.uint8] | None) -> Shape:
+    """Of a tile."""
     return Shape(colour.channels, box.height, box.width, 1 << depth, palette)
 
 
 def decode(
-    held: Container, tiles: Iterable[int], palette: NDArray[np.uint8] | None, *, device: str, threads: int, meter: Meter
-) -> dict[int, Samples]:
-    """Samples [C, H, W] of tiles, channels as in the picture; raises DamagedError.
+    held: Container,
+    tiles: Sequence[int],
+    place: Callable[[int, Samples], None],
+    *,
+    device: str,
+    threads: int,
+    meter: Meter,
+) -> None:
+    """Give ``place`` the samples [C, H, W] of tiles, channels as in the picture; raises DamagedError.
 
     What the tiles want of the same model is decoded together.
     """
     header = held.header
     card = registry.find(AUTO, header.model_hash)
     load = loader(card, registry.pick_device(device))
-    going: dict[int, Decoding] = {}
-    for tile in tiles:
-        shape = shape_of(header.colour, header.bit_depth, header.boxes[tile])
-        shape = replace(shape, colours=palette if header.colour is ColourType.PALETTE else None)
-        going[tile] = reading.decode(held.payload(tile), shape)
-    done: dict[int, Samples] = {}
-    answers: dict[int, NDArray[np.uint8] | None] = dict.fromkeys(going)
-    while answers:
-        wanted: dict[int, Request] = {}
-        for tile, answer in answers.items():
-            try:
-                wanted[tile] = going[tile].send(answer) if answer is not None else next(going[tile])
-            except StopIteration as end:
-                done[tile] = _in_order(end.value)
-        answers = dict(_answered(wanted, load, threads, meter))
-    return done
-
-
-def _in_order(part: Samples) -> Samples:
-    """Channels as in the picture."""
-    found: Samples = part[np.argsort(_ORDERS[len(part)])]
-    return found
+    palette = palette_of(header.colour, held.metadata)
+    at_once = max(1, _PIXELS_AT_ONCE // (header.boxes[0].width * header.boxes[0].height))
+    for first in range(0, len(tiles), at_once):
+        some = tiles[first : first + at_once]
+        shapes = {tile: shape_of(header.colour, header.bit_depth, header.boxes[tile], palette) for tile in some}
+        going = {tile: reading.decode(held.payload(tile), shape) for tile, shape in shapes.items()}
+        answers: dict[int, NDArray[np.uint8] | None] = dict.fromkeys(going)
+        while answers:
+            wanted: dict[int, Request] = {}
+            for tile, answer in answers.items():
+                try:
+                    wanted[tile] = going[tile].send(answer) if answer is not None else next(going[tile])
+                except StopIteration as end:
+                    place(tile, end.value[np.argsort(_ORDERS[len(end.value)])])
+            answers = dict(_answered(wanted, load, threads, meter))
 
 
 def _answered(

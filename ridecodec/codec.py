@@ -8,12 +8,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec import container
+from ridecodec import autocodec, container
+from ridecodec.autocodec import AUTO
 from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
 from ridecodec.models import registry
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
-from ridecodec.picture import CODING_ORDER, ColourType, Picture
+from ridecodec.picture import CODING_ORDER, ColourType, Picture, Samples
 from ridecodec.tilecoder import EncodedTile, decode_halves, decode_tiles, encode_tile
 
 CODED = {colour: CODING_ORDER[colour.channels] for colour in (ColourType.GRAY, ColourType.RGB)}
@@ -32,6 +33,10 @@ def encode(
     look: Callable[[Box, EncodedTile], None] | None = None,
 ) -> bytes:
     """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it."""
+    if model == AUTO:
+        if label is not None or look is not None:
+            raise UsageError(f"{AUTO!r} is no density model: name one with a label, or to look into its rates")
+        return autocodec.encode(picture, device=device, threads=threads, tile=tile, progress=progress)
     channels = coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
     if len(channels) not in card.channels:
@@ -94,7 +99,8 @@ def verify(
         raise VerificationError(
             f"what was compressed cannot be decoded ({error}); please report this picture"
         ) from error
-    if again.colour is not picture.colour or not np.array_equal(again.planes, picture.planes):
+    alike = (again.colour, again.bit_depth, again.metadata) == (picture.colour, picture.bit_depth, picture.metadata)
+    if not alike or not np.array_equal(again.planes, picture.planes):
         raise VerificationError("decoding what was compressed gives other pixels; please report this picture")
 
 
@@ -111,7 +117,7 @@ def decode(
     header = held.header
     area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
     out = _decode(held, area, 1, decode_tiles, device, threads, progress)
-    picture = Picture(out.transpose(2, 0, 1), header.colour, header.bit_depth, metadata=held.metadata)
+    picture = _picture(held, out)
     whole = area == Box(0, 0, header.width, header.height)
     if whole and picture.checksum() != header.samples_checksum:
         raise DamagedError("the decoded pixels do not match the file's checksum of them: the file is damaged")
@@ -124,7 +130,15 @@ def preview(data: bytes, *, device: str, threads: int, progress: Callable[[Progr
     header = held.header
     area = Box(0, 0, (header.width + 1) // 2, (header.height + 1) // 2)
     out = _decode(held, area, 2, decode_halves, device, threads, progress)
-    return Picture(out.transpose(2, 0, 1), header.colour, header.bit_depth, metadata=held.metadata)
+    return _picture(held, out)
+
+
+def _picture(held: Container, samples: Samples) -> Picture:
+    """The picture of samples [H, W, C]."""
+    try:
+        return Picture(samples.transpose(2, 0, 1), held.header.colour, held.header.bit_depth, held.metadata)
+    except ValueError as error:
+        raise DamagedError(f"the metadata is damaged: {error}") from error
 
 
 def _decode(
@@ -135,8 +149,45 @@ def _decode(
     device: str,
     threads: int,
     progress: Callable[[Progress], None] | None,
-) -> NDArray[np.uint8]:
+) -> Samples:
     """Samples [H, W, C] of ``area``, in pixels of the picture that has every ``step``-th of a row and of a column."""
+    header = held.header
+    boxes = header.boxes
+    tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
+    out = np.empty((area.height, area.width, header.colour.channels), np.uint16 if header.bit_depth == 16 else np.uint8)
+    pixels = sum(-(-boxes[i].width // step) * -(-boxes[i].height // step) for i in tiles)
+    meter = Meter(progress, pixels, header.colour.channels)
+
+    def place(tile: int, planes: Samples) -> None:
+        """Put a tile's samples [C, H, W], channels as in the picture, where they belong."""
+        x, y = boxes[tile].x // step, boxes[tile].y // step
+        left, top = max(x, area.x), max(y, area.y)
+        right = min(x + planes.shape[2], area.x + area.width)
+        bottom = min(y + planes.shape[1], area.y + area.height)
+        for c, plane in enumerate(planes):
+            part = plane[top - y : bottom - y, left - x : right - x]
+            out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = part
+
+    if header.model == AUTO:
+        if step == 2:
+            raise UsageError("there is no preview: the picture's tiles are coded at once")
+        autocodec.decode(held, tiles, place, device=device, threads=threads, meter=meter)
+        return out
+    _decode_modelled(held, tiles, step, decoder, place, device, threads, meter)
+    return out
+
+
+def _decode_modelled(
+    held: Container,
+    tiles: list[int],
+    step: int,
+    decoder: Callable[..., NDArray[np.uint8]],
+    place: Callable[[int, Samples], None],
+    device: str,
+    threads: int,
+    meter: Meter,
+) -> None:
+    """Decode tiles of a file of one model."""
     header = held.header
     channels = coding_channels(header.colour, header.bit_depth)
     boxes = header.boxes
@@ -150,33 +201,23 @@ def _decode(
         raise UsageError(f"there is no preview: the model {card.name!r} codes the whole picture at once")
     if backend.half is not None and header.tile % 2:
         raise DamagedError("the header is damaged: its tiles cannot be halved")
-    tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
-    pixels = sum(-(-boxes[i].width // step) * -(-boxes[i].height // step) for i in tiles)
-    meter = Meter(progress, pixels, len(channels))
-    out = np.empty((area.height, area.width, len(channels)), np.uint8)
 
     def work(batch: list[int]) -> None:
         first = boxes[batch[0]]
         payloads = [bytes(held.payload(i)) for i in batch]
         decoded = decoder(backend, payloads, len(channels), first.height, first.width, meter.tick)
-        for i, pixels in zip(batch, decoded, strict=True):
-            x, y = boxes[i].x // step, boxes[i].y // step
-            left, top = max(x, area.x), max(y, area.y)
-            right = min(x + pixels.shape[2], area.x + area.width)
-            bottom = min(y + pixels.shape[1], area.y + area.height)
-            part = pixels[:, top - y : bottom - y, left - x : right - x]
-            for plane, c in zip(part, channels, strict=True):
-                out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = plane
+        for i, planes in zip(batch, decoded, strict=True):
+            place(i, planes[channels])
 
     shapes = {i: (len(channels), boxes[i].height, boxes[i].width) for i in tiles}
     groups, at_once = batches(backend, shapes, threads)
     spread(work, groups, at_once, meter)
-    return out
 
 
 def coding_channels(colour: ColourType, depth: int) -> list[int]:
     if colour not in CODED or depth != 8:
-        raise InputError(f"{depth}-bit {colour.name} pictures are not supported yet, only 8-bit gray and RGB")
+        words = f"{depth}-bit {colour.words} pictures are not for one model alone, only 8-bit gray and RGB"
+        raise InputError(f"{words}; leave the model out, or name {AUTO!r}")
     return CODED[colour]
 
 

@@ -133,11 +133,8 @@ def _after(head: bytes, choice: Choice) -> Choice:
 
 def _members(shape: Shape, repeats: float, drawn: bool) -> Iterator[int]:
     """Models that a part may go to."""
-    if shape.values > 256:
-        wanted = [DEEP]
-    else:
-        wanted = [GRAPHICS] * drawn + [PHOTO] * (repeats < _GRAPHIC and shape.values > 16)
-    for member in wanted:
+    plain = [GRAPHICS] * drawn + [PHOTO] * (repeats < _GRAPHIC and shape.values > 16)
+    for member in plain if shape.values <= 256 else [DEEP]:
         if shape.channels in MEMBERS[member].channels:
             yield member
 

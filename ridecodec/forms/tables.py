@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +74,9 @@ def read_table(reader: Reader, channels: int, values: int) -> NDArray[np.uint16]
     if len(data) != wanted:
         raise DamagedError("the pixel data is damaged: a table of colours is cut short")
     steps = np.frombuffer(data, "<u2" if size == 2 else np.uint8).reshape(channels, count)
-    table = np.cumsum(steps, axis=1, dtype=np.uint16)
-    table = table if size == 2 else table & 255
+    table: NDArray[np.uint16] = np.cumsum(steps, axis=1, dtype=np.uint16)
+    if size == 1:
+        table &= np.uint16(255)
     if table.max() >= values:
         raise DamagedError("the pixel data is damaged: a table has a colour that cannot be")
     return table
@@ -91,7 +93,8 @@ def read_ranks(reader: Reader, shape: Shape, read: Read) -> Decoding:
     """A part of few values: their table, and ranks."""
     table = read_table(reader, 1, shape.values)[0]
     ranks = yield from read(reader, shape.of(shape.channels, len(table)))
-    return table[ranks]
+    found: Samples = table[ranks]
+    return found
 
 
 def lights(shape: Shape) -> NDArray[np.uint16]:
@@ -102,7 +105,7 @@ def lights(shape: Shape) -> NDArray[np.uint16]:
     return np.argsort(whole, kind="stable").astype(np.uint16)
 
 
-def inverse(order: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def inverse(order: NDArray[np.integer[Any]]) -> NDArray[np.uint16]:
     """Where each index stands in an order."""
     rank = np.empty(len(order), np.uint16)
     rank[order] = np.arange(len(order))

@@ -160,7 +160,8 @@ def parted(samples: Tensor) -> Tensor:
 
 def parted_samples(planes: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Samples [C, H, W] of their bytes [2 C, H, W], the high ones first."""
-    return planes[::2].astype(np.uint16) << 8 | planes[1::2]
+    found: NDArray[np.uint16] = (planes[::2].astype(np.uint16) << np.uint16(8)) | planes[1::2]
+    return found
 
 
 def _missed(sample: Tensor, predicted: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from ridecodec.models.base import ContextModel
 from ridecodec.models.gradient import NEAR, Gradient
 from ridecodec.models.gradient import State as Slope
 from ridecodec.models.graphics.features import CANDIDATES, INPUTS, KINDS, LATER, Seen, see
-from ridecodec.models.graphics.memory import ENDS, NEIGHBOURS, Found, Memory
+from ridecodec.models.graphics.memory import NEIGHBOURS, Found, Memory
 from ridecodec.models.spikes import Spikes, SpikeTables
 
 HIDDEN = 32
@@ -114,17 +114,21 @@ class Graphics(ContextModel):
         flat = torch.cat([layout.extend(planes, 128.0), derived]).view(-1)
         for y0, y1, _, _, taps in layout.gather(flat, self.taps(channels), self.chunk):
             part = slice(y0 * width, y1 * width)
-            here = Found(*(each[:, part] for each in (found.latest, found.before, found.counts, found.keys, found.tags)))
+            here = Found(
+                *(each[:, part] for each in (found.latest, found.before, found.counts, found.keys, found.tags))
+            )
             yield y0, y1, self._context(opened, taps, here)[0]
 
     def _remember(self, opened: _Opened, planes: Tensor) -> Found:
         """What the memory said of every pixel of a tile before it was coded, in raster order."""
-        channels, height, width = planes.shape
+        height, width = planes.shape[1:]
         layout = RasterLayout(self.hood, height, width)
         colours = packed(layout.extend(planes, 128.0)[:, None])[0]
         shifts = layout.shifts([(0, offset) for offset in NEIGHBOURS]).to(self.device)[:, None]
         places = layout.positions(0, height).view(height, width).to(self.device)
-        whole = Found(*(torch.empty(len(ENDS), height * width, dtype=torch.int64, device=self.device) for _ in range(5)))
+        whole = Found(
+            *(torch.empty(len(ENDS), height * width, dtype=torch.int64, device=self.device) for _ in range(5))
+        )
         for t in range(self.hood.fronts(height, width)):
             y0, y1 = self.hood.rows(t, height, width)
             if y0 >= y1:
@@ -134,10 +138,8 @@ class Graphics(ContextModel):
             place = places[y, x]
             found = opened.memory.look(colours[place + shifts])
             opened.memory.learn(found, colours[place])
-            raster = y * width + x
-            for name in ("latest", "before", "counts"):
-                getattr(whole, name)[:, raster] = getattr(found, name)
-        return whole
+            remembered.put(y * width + x, found)
+        return remembered
 
     def look(self, state: State, channel: int) -> tuple[Tensor, Tensor, Tensor]:
         """What the network sees, float32 [n, m], the parts of the mixture that can be, bool [LOGITS, m], and the
@@ -160,7 +162,11 @@ class Graphics(ContextModel):
         layers = self.layers["later" if channel else "first"]
         logits = layers[1](layers[0](inputs).clamp_(0, HIDDEN_TOP)).long()
         slope, c = self._slope(state, channel)
-        top = state.top if len(state.slopes[0].pixels) == 1 and len(state.slopes) == 1 else torch.full_like(state.top, 255)
+        top = (
+            state.top
+            if len(state.slopes[0].pixels) == 1 and len(state.slopes) == 1
+            else torch.full_like(state.top, 255)
+        )
         return Spikes(values, self.tables.weights(logits, alive), self.gradient.distribution(slope, c), top)
 
     @staticmethod
@@ -197,7 +203,9 @@ def packed(samples: Tensor) -> Tensor:
 def _layers(tensors: dict[str, Tensor], name: str, device: torch.device) -> list[ExactLinear]:
     def layer(part: str, inputs: int, outputs: int, limit: float) -> ExactLinear:
         start = f"{name}.{part}"
-        weight = whole(f"{start}.weight", tensors[f"{start}.weight"], (outputs, inputs), -LARGEST_WEIGHT, LARGEST_WEIGHT)
+        weight = whole(
+            f"{start}.weight", tensors[f"{start}.weight"], (outputs, inputs), -LARGEST_WEIGHT, LARGEST_WEIGHT
+        )
         bias = whole(f"{start}.bias", tensors[f"{start}.bias"], (outputs,), -LARGEST_WEIGHT, LARGEST_WEIGHT)
         exponent = whole(f"{start}.exponent", tensors[f"{start}.exponent"], (outputs,), 0, 16)
         return ExactLinear(start, weight, bias, exponent, limit).to(device)

@@ -53,7 +53,21 @@ class Found:
     keys: Tensor
     """Entries, int64 [contexts, m]."""
     tags: Tensor
-    """int64 [contexts, m]"""
+    """What tells apart contexts of one entry, int64 [contexts, m]."""
+
+    @classmethod
+    def blank(cls, pixels: int, device: torch.device) -> Found:
+        """Room for what is said of so many pixels."""
+        said = torch.empty(3, len(ENDS), pixels, dtype=torch.int64, device=device)
+        return cls(*said, said[:0], said[:0])
+
+    def put(self, index: Tensor, other: Found) -> None:
+        """What another says goes to the pixels ``index``, without its entries."""
+        self.latest[:, index], self.before[:, index], self.counts[:, index] = other.latest, other.before, other.counts
+
+    def at(self, part: slice) -> Found:
+        """Some pixels' part, without the entries."""
+        return Found(self.latest[:, part], self.before[:, part], self.counts[:, part], self.keys, self.tags)
 
 
 class Memory:
