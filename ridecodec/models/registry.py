@@ -83,7 +83,7 @@ def cards() -> list[ModelCard]:
 @cache
 def _cards(own: str) -> list[ModelCard]:
     found = _shipped() + (_own(Path(own)) if own else [])
-    return [*sorted(found, key=lambda c: (c.name != "photo", not c.current, c.name)), _UNIFORM]
+    return [*sorted(found, key=lambda c: (c.name not in ("auto", "photo"), not c.current, c.name)), _UNIFORM]
 
 
 def _shipped() -> list[ModelCard]:
@@ -125,7 +125,8 @@ def _card(path: Path, remedy: str) -> ModelCard:
         if not all(isinstance(kept[name], str) for name in ("name", "purpose", "hash")):
             raise TypeError("name, purpose and hash are text")
         file = None if kept["file"] is None else str(path.parent / kept["file"])
-        return ModelCard(**{**kept, "channels": tuple(kept["channels"]), "file": file})
+        lists = {"channels": tuple(kept["channels"]), "members": tuple(map(tuple, kept.get("members", ())))}
+        return ModelCard(**{**kept, **lists, "file": file})
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelRefusedError(f"{path}: the model's card is damaged; {remedy}") from error
 
@@ -221,7 +222,9 @@ def pick_device(name: str) -> torch.device:
 def load(card: ModelCard, device: torch.device) -> Backend:
     """The backend on a device; raises ModelRefusedError where its file is damaged or its bounds do not hold."""
     from ridecodec.coding.exact import check_products, exact_arithmetic
+    from ridecodec.models.deep.backend import Deep
     from ridecodec.models.gradient import Gradient
+    from ridecodec.models.graphics.backend import Graphics
     from ridecodec.models.photo.backend import Photo
     from ridecodec.models.pixelcnn.backend import PixelBackend
     from ridecodec.models.ride.backend import RideBackend
@@ -229,10 +232,14 @@ def load(card: ModelCard, device: torch.device) -> Backend:
 
     check_products(device)
     with exact_arithmetic():
+        if card.members:
+            raise UsageError(f"{card.name!r} is no density model; name one, such as photo")
         if card.file is None:
             return Uniform(device)
         backends: dict[str, Callable[[bytes, torch.device], Backend]] = {
+            "deep": Deep,
             "gradient": Gradient,
+            "graphics": Graphics,
             "photo": Photo,
             "pixelcnn": PixelBackend,
             "ride": RideBackend,

@@ -144,4 +144,4 @@ def _fit(whole: Samples, inputs: int, minutes: float, say: Callable[[str], None]
 
 def write(path: Path, data: bytes) -> registry.ModelCard:
     """Write the model file and its card."""
-    return registry.write(path, data, "graphics", "screenshots, icons, drawings", channels=(1, 2, 3, 4))
+    return registry.write(path, data, "graphics", "screenshots, icons, drawings", channels=(1, 3))

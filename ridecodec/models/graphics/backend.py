@@ -126,9 +126,7 @@ class Graphics(ContextModel):
         colours = packed(layout.extend(planes, 128.0)[:, None])[0]
         shifts = layout.shifts([(0, offset) for offset in NEIGHBOURS]).to(self.device)[:, None]
         places = layout.positions(0, height).view(height, width).to(self.device)
-        whole = Found(
-            *(torch.empty(len(ENDS), height * width, dtype=torch.int64, device=self.device) for _ in range(5))
-        )
+        remembered = Found.blank(height * width, self.device)
         for t in range(self.hood.fronts(height, width)):
             y0, y1 = self.hood.rows(t, height, width)
             if y0 >= y1:

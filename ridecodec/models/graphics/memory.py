@@ -59,7 +59,7 @@ class Found:
     def blank(cls, pixels: int, device: torch.device) -> Found:
         """Room for what is said of so many pixels."""
         said = torch.empty(3, len(ENDS), pixels, dtype=torch.int64, device=device)
-        return cls(*said, said[:0], said[:0])
+        return cls(said[0], said[1], said[2], said[:0], said[:0])
 
     def put(self, index: Tensor, other: Found) -> None:
         """What another says goes to the pixels ``index``, without its entries."""
