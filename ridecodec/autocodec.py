@@ -20,15 +20,13 @@ from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.models.registry import ModelCard
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
-from ridecodec.picture import Chunk, ColourType, Picture
+from ridecodec.picture import CODING_ORDER, Chunk, ColourType, Picture
 from ridecodec.tilecoder import decode_tiles
 
 AUTO = "auto"
 TILE = 1024
 _PIXELS_AT_ONCE = 1 << 24
 """Pixels of tiles that are decoded before they are put in place."""
-_ORDERS = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
-"""Channels in the order they are coded, by how many there are."""
 
 
 def encode(
@@ -111,7 +109,7 @@ def loader(card: ModelCard, device: torch.device) -> Load:
 def coding_part(picture: Picture, box: Box) -> Samples:
     """A tile's samples in coding order."""
     part = picture.planes[:, box.y : box.y + box.height, box.x : box.x + box.width]
-    return np.ascontiguousarray(part[_ORDERS[picture.channels]], np.uint16)
+    return np.ascontiguousarray(part[CODING_ORDER[picture.channels]], np.uint16)
 
 
 def palette_of(colour: ColourType, metadata: Sequence[Chunk]) -> NDArray[np.uint8] | None:
@@ -156,7 +154,7 @@ def decode(
                 try:
                     wanted[tile] = going[tile].send(answer) if answer is not None else next(going[tile])
                 except StopIteration as end:
-                    place(tile, end.value[np.argsort(_ORDERS[len(end.value)])])
+                    place(tile, end.value[np.argsort(CODING_ORDER[len(end.value)])])
             answers = dict(_answered(wanted, load, threads, meter))
 
 

@@ -51,6 +51,10 @@ _TILED_FLAG = 1 << 7
 TILE_SLACK_BITS = 64
 _INDEX_ENTRY = 5
 _NAME_LIMIT = 64
+_PACKED = b"\0"
+"""What deflated metadata begins with, where no chunk's kind does."""
+_DEFLATE_LIMIT = 1032
+"""How much larger than its bytes anything deflated can be."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ def write(header: Header, metadata: Sequence[Chunk], payloads: Sequence[bytes]) 
         raise ValueError(f"{len(payloads)} payloads for {len(header.boxes)} tiles")
     if len(payloads) == 1:
         header = replace(header, tile=0)
-    section = b"".join(_kind(chunk) + write_varint(len(chunk.data)) + chunk.data for chunk in metadata)
+    section = _write_chunks(metadata)
     head = _write_header(header, section)
     if header.tile:
         index = b"".join(write_varint(len(payload)) + checksum(payload) for payload in payloads)
@@ -283,8 +287,17 @@ def _valid_name(name: bytes) -> bool:
     return 0 < len(name) <= _NAME_LIMIT and printable and name.decode("ascii") not in MODEL_IDS.values()
 
 
+def _write_chunks(metadata: Sequence[Chunk]) -> bytes:
+    """The metadata, deflated where that is shorter."""
+    section = b"".join(_kind(chunk) + write_varint(len(chunk.data)) + chunk.data for chunk in metadata)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    packed = packer.compress(section) + packer.flush()
+    packed = _PACKED + write_varint(len(section)) + packed
+    return min(section, packed, key=len)
+
+
 def _read_chunks(section: memoryview) -> tuple[Chunk, ...]:
-    reader, chunks = Reader(section), []
+    reader, chunks = Reader(_unpacked(section)), []
     while reader.left:
         kind = bytes(reader.take(4, "metadata"))
         data = bytes(reader.take(reader.varint("metadata"), "metadata"))
@@ -292,6 +305,26 @@ def _read_chunks(section: memoryview) -> tuple[Chunk, ...]:
             raise DamagedError("the metadata is damaged: a chunk has no valid kind")
         chunks.append(Chunk(kind, data))
     return tuple(chunks)
+
+
+def _unpacked(section: memoryview) -> memoryview:
+    """The chunks, where they are deflated; no larger than they can be."""
+    reader = Reader(section)
+    if section[: len(_PACKED)] != _PACKED:
+        return section
+    reader.take(len(_PACKED), "metadata")
+    length = reader.varint("metadata")
+    packed = reader.take(reader.left, "metadata")
+    if length > _DEFLATE_LIMIT * len(packed):
+        raise DamagedError("the metadata is damaged: it claims more than its bytes can hold")
+    unpacker = zlib.decompressobj(-15)
+    try:
+        data = unpacker.decompress(packed, length + 1)
+    except zlib.error as error:
+        raise DamagedError(f"the metadata is damaged ({error})") from error
+    if len(data) != length or not unpacker.eof or unpacker.unused_data:
+        raise DamagedError("the metadata is damaged: it is not as long as it says")
+    return memoryview(data)
 
 
 def _valid_kind(kind: bytes) -> bool:

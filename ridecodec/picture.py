@@ -29,8 +29,8 @@ MAX_PIXELS = 2**31 - 1
 BAND_PIXELS = 1 << 20
 """Pixels that are converted at a time: conversions hold several copies."""
 
-CODING_ORDER = {1: [0], 3: [1, 0, 2]}
-"""Channels of a picture in the order they are coded, green first, by how many there are; this order undoes itself."""
+CODING_ORDER = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
+"""Channels of a picture in the order they are coded, by how many there are: what stands beside colours, then green."""
 
 
 class ColourType(IntEnum):

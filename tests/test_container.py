@@ -87,7 +87,8 @@ def test_bytes_are_those_of_the_specification() -> None:
     assert container.write(HEADER, (), [payload]) == one_tile
     assert one_tile[:-11].hex(" ") == "92 52 44 01 02 ac 02 c8 01 01 68 61 73 68 78 56 34 12 9d cb"
 
-    chunks = b"eXIf" + varint(200) + bytes(200)
+    noise = np.random.default_rng(1).bytes(200)
+    chunks = b"eXIf" + varint(200) + noise
     payloads = [b"one", b""]
     index = b"".join(varint(len(p)) + crc(p) for p in payloads)
     tiled = head(
@@ -95,7 +96,22 @@ def test_bytes_are_those_of_the_specification() -> None:
     )
     tiled += chunks + index + crc(index) + b"one"
     header = replace(HEADER, colour=ColourType.GRAY, bit_depth=16, model="abc", tile=200)
-    assert container.write(header, [Chunk(b"eXIf", bytes(200))], payloads) == tiled
+    assert container.write(header, [Chunk(b"eXIf", noise)], payloads) == tiled
+
+
+def test_metadata_is_deflated_where_that_is_shorter() -> None:
+    chunks = (Chunk(b"tEXt", b"Comment\0" + b"word " * 100), Chunk(b"tIME", bytes(7)))
+    data = container.write(HEADER, chunks, [b"payload"])
+    back = container.read(data)
+    assert back.metadata == chunks
+    assert back.metadata_bytes < 60
+    packed = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = packed.compress(bytes(1 << 20)) + packed.flush()
+    for claimed in (len(bomb), 1 << 20, 2**31 - 1):
+        section = b"\0" + varint(claimed) + bomb
+        fields = varint(len(section)) + crc(section)
+        with pytest.raises(DamagedError, match="metadata"):
+            container.read(head(0x42, varint(3), varint(3), fields) + section + crc(b""))
 
 
 SMALL = [

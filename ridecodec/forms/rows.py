@@ -120,17 +120,13 @@ def _filter(size: int) -> dict[str, Any]:
 
 
 def _unpack(method: int, packed: bytes, size: int) -> bytes:
+    unpacker: Any = zlib.decompressobj(-15)
+    if method == LZMA:
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_filter(size)])
     try:
-        if method == DEFLATE:
-            inflate = zlib.decompressobj(-15)
-            data = inflate.decompress(packed, size)
-            whole = not inflate.unconsumed_tail and not inflate.unused_data
-        else:
-            unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_filter(size)])
-            data = unpacker.decompress(packed, size)
-            whole = unpacker.needs_input or unpacker.eof
+        data: bytes = unpacker.decompress(packed, size + 1)
     except (zlib.error, lzma.LZMAError) as error:
         raise DamagedError(f"the pixel data is damaged ({error})") from error
-    if len(data) != size or not whole:
+    if len(data) != size or not unpacker.eof or unpacker.unused_data:
         raise DamagedError("the pixel data is damaged: it is not as long as the picture")
     return data

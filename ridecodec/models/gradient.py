@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from ridecodec.coding.exact import whole
 from ridecodec.coding.order import Neighbourhood, Offset, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
@@ -65,16 +66,13 @@ class Gradient(ContextModel):
         try:
             parts = (tensors[f"tables.{n}"] for n in ("logistic", "inverse", "exponential"))
             self.tables = LogisticTables(*parts).to(device)
-            self.bins = tensors["bins"].int().to(device)  # [4 * 255 + 1]
-            self.scales = tensors["scales"].float().to(device)  # [KINDS * CONTEXTS, 2]
-            self.weight = tensors["weight"].int().to(device)  # [KINDS * CONTEXTS] of the narrow component
+            rows = KINDS * CONTEXTS
+            self.bins = whole("bins", tensors["bins"], (_TOP + 1,), 0, ERROR_BINS - 1).int().to(device)
+            self.scales = whole("scales", tensors["scales"], (rows, 2), 0, SCALES - 1).float().to(device)
+            narrow = whole("weight", tensors["weight"], (rows,), 0, WEIGHT_TOTAL)
+            self.weight = narrow.int().to(device)  # of the narrow component
         except (KeyError, RuntimeError) as error:
             raise ModelRefusedError(f"the model file of {self.name!r} is damaged ({error})") from error
-        shapes = (self.bins.shape, self.scales.shape, self.weight.shape)
-        fits = shapes == ((_TOP + 1,), (KINDS * CONTEXTS, 2), (KINDS * CONTEXTS,))
-        tops = ((self.bins, ERROR_BINS - 1), (self.scales, SCALES - 1), (self.weight, WEIGHT_TOTAL))
-        if not fits or any(table.min() < 0 or table.max() > top for table, top in tops):
-            raise ModelRefusedError(f"the tables of {self.name!r} are out of range; install ridecodec again")
 
     def taps(self, channels: int) -> list[Tap]:
         return [(plane, offset) for plane in range(2 * channels) for offset in NEAR]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ridecodec.coding.exact import whole
 from ridecodec.coding.tables import CDF_TOTAL, Distribution
 from ridecodec.errors import ModelRefusedError
 
@@ -12,6 +13,7 @@ WEIGHT_BITS = 16
 """The weights of a distribution sum to 2^16."""
 LOGIT_UNIT = 64
 _EXPONENT = 20
+_STEPS = 16 * LOGIT_UNIT
 
 
 class SpikeTables:
@@ -19,15 +21,14 @@ class SpikeTables:
 
     def __init__(self, exponential: Tensor) -> None:
         """Raises ModelRefusedError for a table that this version's arithmetic cannot use."""
-        falls = len(exponential) > 1 and exponential[0] == 1 << _EXPONENT and (exponential.diff() <= 0).all()
-        if not falls or exponential[-1] < 0:
+        self.exponential = whole("tables.weights", exponential, (_STEPS,), 0, 1 << _EXPONENT)
+        if self.exponential[0] < 1 << _EXPONENT or (self.exponential.diff() > 0).any():
             raise ModelRefusedError("the table of the weights is out of range; export the model again")
-        self.exponential = exponential.long()
 
     @staticmethod
     def make() -> Tensor:
         """The table as an int32 tensor."""
-        steps = torch.arange(16 * LOGIT_UNIT, dtype=torch.float64)
+        steps = torch.arange(_STEPS, dtype=torch.float64)
         return torch.round(2**_EXPONENT * torch.exp(-steps / LOGIT_UNIT)).int()
 
     def to(self, device: torch.device) -> SpikeTables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,20 @@ from torch import Tensor, nn
 
 from ridecodec.coding.exact import exact_arithmetic, quantise
 from ridecodec.coding.tables import intervals
+from ridecodec.forms.part import Shape
+from ridecodec.forms.tables import displayed, inverse, lights
 from ridecodec.models import registry
 from ridecodec.models.graphics.backend import HIDDEN, HIDDEN_TOP, LOGITS, Graphics
 from ridecodec.models.graphics.features import INPUTS, LATER
 from ridecodec.models.spikes import LOGIT_UNIT, WEIGHT_BITS, SpikeTables
+from ridecodec.picture import CODING_ORDER, ColourType, Picture
 
 HIDDEN_UNIT = 256
 _EASY = 0.05
 """Share of the pixels that learn where all that came before agrees: most pixels of graphics, and nothing to learn."""
+_WHOLE, _CROPS, _CROP = 200_000, 4, 320
+"""Pixels of a picture from which on pieces of it learn, how many, and their side."""
+_KINDS = (ColourType.GRAY, ColourType.RGB, ColourType.RGBA, ColourType.PALETTE)
 _BATCH = 8192
 _RATE = 3e-3
 
@@ -51,6 +58,38 @@ class Net(nn.Module):
         weights = logits.masked_fill(~samples.alive, -math.inf).softmax(1)
         weights = weights * (1 - 2.0 ** (2 - WEIGHT_BITS)) + 2.0 ** (-WEIGHT_BITS - 2)
         return -torch.log2((weights * samples.likely).sum(1))
+
+
+def parts(picture: Picture) -> Iterator[NDArray[np.uint8]]:
+    """What of a picture goes to the model, uint8 [C, H, W] in coding order: alpha apart and together with the colours,
+    indices in the order of lightness, and the colours that they show."""
+    if picture.bit_depth == 16 or picture.colour not in _KINDS:
+        return
+    planes = picture.planes.astype(np.uint8)
+    if picture.colour is ColourType.PALETTE:
+        part = planes.astype(np.uint16)
+        shape = Shape(1, picture.height, picture.width, 1 << picture.bit_depth, picture.palette)
+        yield inverse(lights(shape))[part].astype(np.uint8)
+        shown = displayed(part, shape)
+        if shown is not None:
+            yield shown.astype(np.uint8)
+        return
+    planes = planes[CODING_ORDER[len(planes)]]
+    yield planes
+    if len(planes) == 4:
+        yield planes[:1]
+        yield planes[1:]
+
+
+def crops(part: NDArray[np.uint8], rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
+    """The part, or some pieces of a large one."""
+    height, width = part.shape[1:]
+    if height * width <= _WHOLE:
+        yield part
+        return
+    for _ in range(_CROPS):
+        y, x = (int(rng.integers(0, max(1, side - _CROP))) for side in (height, width))
+        yield np.ascontiguousarray(part[:, y : y + _CROP, x : x + _CROP])
 
 
 def blank(gradient: bytes) -> dict[str, Tensor]:
@@ -122,8 +161,6 @@ def _together(parts: Sequence[Samples]) -> Samples:
 
 
 def _fit(whole: Samples, inputs: int, minutes: float, say: Callable[[str], None]) -> Net:
-    import time
-
     net = Net(inputs)
     optimizer = torch.optim.Adam(net.parameters(), _RATE)
     begun, step, mean = time.monotonic(), 0, 0.0
@@ -135,7 +172,7 @@ def _fit(whole: Samples, inputs: int, minutes: float, say: Callable[[str], None]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        mean += 0.01 * (float(loss) - mean)
+        mean += 0.01 * (float(loss.detach()) - mean)
         step += 1
         if step % 1000 == 0:
             say(f"step {step}: {mean:.4f} bits")

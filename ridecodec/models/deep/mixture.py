@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ridecodec.coding.exact import whole
 from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
 from ridecodec.errors import ModelRefusedError
 
@@ -29,14 +30,13 @@ class DeepTables:
     def __init__(self, logistic: Tensor, inverse: Tensor) -> None:
         """Raises ModelRefusedError for tables that this version's arithmetic cannot use."""
         top = CDF_TOTAL // WEIGHT_TOTAL
-        ends = len(logistic) == _STEPS + 1 and logistic[0] == 0 and logistic[-1] == top
-        rises = ends and (logistic.diff() >= 0).all()
+        self.logistic = whole("logistic", logistic, (_STEPS + 1,), 0, top)
+        if self.logistic[0] or self.logistic[-1] < top or (self.logistic.diff() < 0).any():
+            raise ModelRefusedError("the table of the logistic is out of range; export the model again")
         # 23 bits of an offset times 30 of this stay below 2^53
-        scales = len(inverse) == SCALES and (inverse >= 1).all() and (inverse <= 1 << _INVERSE_BITS).all()
-        if not rises or not scales:
-            raise ModelRefusedError("the tables of the deep mixtures are out of range; export the model again")
-        self.logistic = logistic.long()
-        self.inverse = inverse.double() / 2.0 ** (_INVERSE_BITS - _TABLE_BITS)
+        self.inverse = whole("inverse", inverse, (SCALES,), 1, 1 << _INVERSE_BITS).double() / 2.0 ** (
+            _INVERSE_BITS - _TABLE_BITS
+        )
 
     @staticmethod
     def make() -> dict[str, Tensor]:

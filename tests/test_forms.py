@@ -1,0 +1,181 @@
+"""Forms: every one is read back, whatever it holds; damage never gives other errors or takes long."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from checker import CPU
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pictures import KINDS
+
+from ridecodec.errors import DamagedError
+from ridecodec.forms import reading, rows, tables
+from ridecodec.forms.choosing import Chooser, repeated
+from ridecodec.forms.members import MEMBERS
+from ridecodec.forms.part import Samples, Shape
+from ridecodec.models import registry
+from ridecodec.models.base import Backend
+from ridecodec.tilecoder import decode_tiles
+
+
+def ignore(*args: object) -> None:
+    pass
+
+
+def load(member: int) -> Backend:
+    return registry.load(registry.current(MEMBERS[member].name), CPU)
+
+
+def decoded(payload: bytes, shape: Shape) -> Samples:
+    """A payload's samples."""
+    going = reading.decode(payload, shape)
+    answer: NDArray[np.uint8] | None = None
+    try:
+        while True:
+            request = going.send(answer) if answer is not None else next(going)
+            size = (request.channels, request.height, request.width)
+            (answer,) = decode_tiles(load(request.member), [request.payload], *size, ignore)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def plain(payload: bytes, shape: Shape) -> Samples:
+    """Samples of a payload that asks for no model."""
+    with pytest.raises(StopIteration) as end:
+        next(reading.decode(payload, shape))
+    return end.value.value  # type: ignore[no-any-return]
+
+
+@st.composite
+def parts(draw: st.DrawFn, side: int = 9) -> tuple[Samples, Shape]:
+    """Parts of all depths: noise, few values, few colours, and pictures."""
+    channels, height, width = draw(st.integers(1, 4)), draw(st.integers(1, side)), draw(st.integers(1, side))
+    values = draw(st.sampled_from((2, 3, 4, 16, 17, 200, 256, 257, 4096, 65536)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    kind = draw(st.sampled_from(("noise", "values", "colours", "picture")))
+    part = rng.integers(0, values, (channels, height, width), np.uint16)
+    if kind == "values":
+        part = rng.integers(0, values, 3, np.uint16)[part % 3]
+    if kind == "colours":
+        part = rng.integers(0, values, (3, channels), np.uint16)[part[0] % 3].transpose(2, 0, 1)
+    if kind == "picture":
+        drawn = draw(st.sampled_from(KINDS))
+        part = np.stack([drawn((height, width), c).astype(np.uint32) * 257 % values for c in range(channels)])
+    palette = None
+    if channels == 1 and values <= 256 and draw(st.booleans()):
+        palette = rng.integers(0, 256, (draw(st.integers(1, 256)), 3), np.uint8)
+    return np.ascontiguousarray(part, np.uint16), Shape(channels, height, width, values, palette)
+
+
+@settings(max_examples=60)
+@given(parts())
+def test_the_chosen_form_is_read_back(given_part: tuple[Samples, Shape]) -> None:
+    part, shape = given_part
+    payload = Chooser(load, ignore).encode(part, shape)
+    assert np.array_equal(decoded(payload, shape), part)
+    assert len(payload) <= len(rows.encode(part, shape))
+
+
+@given(parts(20))
+def test_rows(given_part: tuple[Samples, Shape]) -> None:
+    part, shape = given_part
+    payload = rows.encode(part, shape)
+    assert np.array_equal(plain(payload, shape), part)
+    for cut in (1, len(payload) // 2):
+        with pytest.raises(DamagedError):
+            next(reading.decode(payload[:-cut], shape))
+
+
+@given(parts(12), st.integers(0, 2**32))
+def test_tables(given_part: tuple[Samples, Shape], seed: int) -> None:
+    """Few colours, few values, and the order of lightness, each over packed rows."""
+    part, shape = given_part
+    size = 1 if shape.values <= 256 else 2
+    found = tables.colours(part)
+    if found is not None:
+        table, indices = found
+        inner = shape.of(1, table.shape[1])
+        payload = tables.write_table(tables.COLOURS, table, size) + rows.encode(indices, inner)
+        assert np.array_equal(plain(payload, shape), part)
+    values = np.unique(part)
+    ranks = np.searchsorted(values, part).astype(np.uint16)
+    payload = tables.write_table(tables.RANKS, values[None], size)
+    payload += rows.encode(ranks, shape.of(shape.channels, len(values)))
+    assert np.array_equal(plain(payload, shape), part)
+    if shape.colours is not None:
+        light = tables.inverse(tables.lights(shape))[part]
+        payload = bytes([tables.LIGHT]) + rows.encode(light, shape.of(1, shape.values))
+        assert np.array_equal(plain(payload, shape), part)
+        shown = tables.displayed(part, shape)
+        if shown is not None:
+            payload = bytes([tables.DISPLAYED]) + rows.encode(shown, shape.of(3, 256))
+            assert np.array_equal(plain(payload, shape), part)
+
+
+def test_lightness_orders_the_colours() -> None:
+    palette = np.array([[255, 255, 255], [0, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    assert tables.lights(Shape(1, 1, 1, 4, palette)).tolist() == [1, 3, 2, 0]
+
+
+def test_shown_colours_must_tell_the_indices() -> None:
+    palette = np.array([[1, 2, 3], [1, 2, 3], [9, 9, 9]], np.uint8)
+    shape = Shape(1, 1, 2, 4, palette)
+    assert tables.displayed(np.array([[[0, 2]]], np.uint16), shape) is not None
+    assert tables.displayed(np.array([[[1, 2]]], np.uint16), shape) is None
+    assert tables.displayed(np.array([[[0, 3]]], np.uint16), shape) is None
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=60), st.integers(1, 4), st.sampled_from((2, 256, 65536)))
+def test_any_bytes_are_samples_or_damaged(payload: bytes, channels: int, values: int) -> None:
+    shape = Shape(channels, 5, 7, values, None)
+    try:
+        found = decoded(payload, shape)
+    except DamagedError:
+        return
+    assert found.shape == (channels, 5, 7)
+    assert found.max() < values
+
+
+@settings(max_examples=100)
+@given(parts(), st.data())
+def test_changed_bytes_are_samples_or_damaged(given_part: tuple[Samples, Shape], data: st.DataObject) -> None:
+    part, shape = given_part
+    payload = bytearray(Chooser(load, ignore).encode(part, shape))
+    for _ in range(3):
+        payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        found = decoded(bytes(payload), shape)
+    except DamagedError:
+        return
+    assert found.shape == part.shape
+    assert found.max() < shape.values
+
+
+def test_forms_within_forms_end() -> None:
+    """Tables of one colour in a row as long as you like."""
+    table = tables.write_table(tables.RANKS, np.array([[0]], np.uint16), 1)
+    with pytest.raises(DamagedError, match="no end"):
+        next(reading.decode(table * 50 + reading.constant([0], Shape(1, 2, 2, 1)), Shape(1, 2, 2, 256)))
+
+
+def test_what_is_packed_cannot_be_larger_than_the_picture() -> None:
+    import zlib
+
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = packer.compress(bytes(1 << 24)) + packer.flush()
+    payload = rows._framed(rows.DEFLATE, 0, bomb)
+    with pytest.raises(DamagedError, match="as long as the picture"):
+        next(reading.decode(payload, Shape(1, 10, 10, 256)))
+
+
+def test_repeats() -> None:
+    assert repeated(np.zeros((2, 3, 3), np.uint16)) == 8 / 9
+    assert repeated(np.arange(9, dtype=np.uint16).reshape(1, 3, 3)) == 0
+
+
+def test_members_take_what_they_say() -> None:
+    for number, member in enumerate(MEMBERS):
+        assert load(number).name == member.name
