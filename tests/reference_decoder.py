@@ -15,12 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import reference_forms
 import reference_pixelcnn
 from safetensors.numpy import load
 
 MODELS = {1: "photo", 2: "gradient", 3: "uniform", 4: "mcgsm-gray", 5: "ride-gray", 6: "ride-rgb"}
 MODELS |= {7: "eomcgsm-gray", 8: "eoride-gray", 9: "pixelcnn-cifar", 10: "gated-cifar", 11: "conditional-cifar"}
-MODELS |= {12: "autoencoder-cifar", 13: "pixelrnn-cifar", 14: "multiscale-cifar"}
+MODELS |= {
+    12: "autoencoder-cifar",
+    13: "pixelrnn-cifar",
+    14: "multiscale-cifar",
+    15: "auto",
+    16: "graphics",
+    17: "deep",
+}
+DEPTHS = (8, 1, 2, 4, 16)
+CHANNELS = (1, 4, 3, 1, 2, 4, 4, 2)
+ORDERS = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
+MEMBERS = ("photo", "gradient", "graphics", "deep")
 ENSEMBLES = ("eomcgsm-gray", "eoride-gray")
 TOTAL = 2**24 - 16  # of a table of 16 symbols, whose floor is 1 / 2^24 each
 CUMULATIVE = 64 * (TOTAL - 256)  # what a model's distribution reaches
@@ -51,7 +63,10 @@ class Bytes:
 
 
 def decode(data: bytes, weights: Path) -> np.ndarray:
-    """The picture in ``data``, uint8 [H, W] or [H, W, 3]; ``weights`` is the folder of the models' files."""
+    """The samples in ``data``, [H, W] or [H, W, C], uint16 if there are 16 bits, else uint8.
+
+    ``weights`` is the folder of the models' files.
+    """
     file = Bytes(data)
     assert file.take(3) == b"\x92RD"
     assert file.number(1) == 1
@@ -65,10 +80,10 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
     metadata, metadata_check = (file.varint(), file.number(4)) if flags & 64 else (0, 0)
     check = zlib.crc32(data[: file.at]) & 0xFFFF
     assert file.number(2) == check
-    assert zlib.crc32(file.take(metadata)) == metadata_check
-    order = {0: [0], 2: [1, 0, 2]}[flags & 63]  # channels in coding order
-
-    model = make_model(name, model_hash, weights)
+    section = file.take(metadata)
+    assert zlib.crc32(section) == metadata_check
+    depth = DEPTHS[flags >> 3 & 7]
+    order = ORDERS[CHANNELS[flags & 7]]  # channels in coding order
     corners = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
     if flags & 128:
         start = file.at
@@ -77,16 +92,56 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
         assert file.number(4) == check
     else:
         index = [(len(data) - file.at - 4, file.number(4))]
-    picture = np.empty((height, width, len(order)), np.uint8)
+    picture = np.empty((height, width, len(order)), np.uint16 if depth == 16 else np.uint8)
+    decoder = forms(model_hash, weights, depth, palette(section) if flags & 7 == 3 else None)
+    if name != "auto":
+        model = make_model(name, model_hash, weights)
+
+        def decoder(payload: bytes, height: int, width: int, channels: int) -> np.ndarray:
+            return decode_tile(model, payload, height, width, channels, ensemble=name in ENSEMBLES)
+
     for (y, x), (length, check) in zip(corners, index, strict=True):
         payload = file.take(length)
         assert zlib.crc32(payload) == check
         part = picture[y : y + side, x : x + side]
-        planes = decode_tile(model, payload, *part.shape, ensemble=name in ENSEMBLES)
+        planes = decoder(payload, *part.shape)
         part[:, :, order] = planes.transpose(1, 2, 0)
     assert file.at == len(data)
     assert zlib.crc32(picture.tobytes()) == samples
     return picture if len(order) > 1 else picture[:, :, 0]
+
+
+def palette(section: bytes) -> np.ndarray:
+    """The colours in the metadata, [entries, 3]."""
+    reader = Bytes(section)
+    if section[:1] == b"\0":
+        reader = Bytes(zlib.decompress(section[1 + (section[1] > 127) + 1 :], -15))
+    while True:
+        kind = reader.take(4)
+        found = reader.take(reader.varint())
+        if kind == b"PLTE":
+            return np.frombuffer(found, np.uint8).reshape(-1, 3).astype(int)
+
+
+def forms(
+    model_hash: bytes, weights: Path, depth: int, colours: np.ndarray | None
+) -> Callable[[bytes, int, int, int], np.ndarray]:
+    """Decodes tiles of the model `auto`."""
+
+    def decoder(payload: bytes, height: int, width: int, channels: int) -> np.ndarray:
+        def modelled(member: int, payload: bytes, channels: int) -> np.ndarray:
+            name, hash4 = members[member]
+            assert name == MEMBERS[member]
+            return decode_tile(make_model(name, bytes.fromhex(hash4), weights), payload, height, width, channels)
+
+        cards = [json.loads(path.read_text()) for path in weights.glob("auto*.json")]
+        members = next(card["members"] for card in cards if card["hash"] == model_hash.hex())
+        reader = Bytes(payload)
+        found = reference_forms.Part(reader, height, width, colours, modelled).read(channels, 2**depth)
+        assert reader.at == len(payload)
+        return found
+
+    return decoder
 
 
 class RangeDecoder:
@@ -213,7 +268,9 @@ def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
         return Model(lambda tile, y, x: ride(tile, y, x, tensors, configs), lambda _: width // 2 + 1)
     if "config" in tensors:
         return pixelcnn(tensors)
-    function = {"gradient": gradient, "photo": photo}[name]
+    if name == "graphics":
+        return Model(lambda tile, y, x: reference_forms.graphics(tile, y, x, tensors, gradient), lambda width: 2)
+    function = {"gradient": gradient, "photo": photo, "deep": reference_forms.deep}[name]
     return Model(lambda tile, y, x: function(tile, y, x, tensors), lambda width: 2)
 
 
@@ -245,24 +302,30 @@ def uniform(tile: Tile, y: int, x: int) -> Iterator[Any]:
         yield np.arange(257) * (CUMULATIVE // 256)
 
 
-def gradient(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray]) -> Iterator[Any]:
+def gradient(
+    tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray], begin: int = 0, count: int = 0
+) -> Iterator[Any]:
+    """Of ``count`` channels (0: all), from ``begin`` on."""
     near = [(0, -1), (-1, 0), (-1, -1), (-1, 1)]
-    bins, channels = tensors["bins"], tile.channels
+    bins, channels = tensors["bins"], count or tile.channels
     error = 0
     for c in range(channels):
-        w, n, nw, ne = tile.around(c, y, x, near)
-        now, first = (0, np.zeros(3, int)) if c == 0 else (tile.planes[0, y, x], tile.around(0, y, x, near)[:3])
+        plane, errors = begin + c, tile.channels + begin + c
+        w, n, nw, ne = tile.around(plane, y, x, near)
+        now, first = 0, np.zeros(3, int)
+        if c:
+            now, first = tile.planes[begin, y, x], tile.around(begin, y, x, near)[:3]
         a, b, d = np.array([w, n, nw]) - first
         predicted = int(np.clip(now + np.clip(a + b - d, min(a, b), max(a, b)), 0, 255))
-        around = bins[min(1020, abs(tile.around(channels + c, y, x, near)).sum())]
+        around = bins[min(1020, abs(tile.around(errors, y, x, near)).sum())]
         steep = min(9, bins[abs(w - nw) + abs(n - nw) + abs(n - ne)])
         before = min(9, bins[min(1020, 4 * abs(error))])
         kind = 0 if channels == 1 else 1 + c
         row = ((kind * 14 + around) * 10 + steep) * 10 + before
         narrow = tensors["weight"][row]
         yield mixture(tensors, np.array([narrow, 1024 - narrow]), np.array(32 * predicted), tensors["scales"][row])
-        error = tile.planes[c, y, x] - predicted
-        tile.planes[channels + c, y, x] = error
+        error = tile.planes[plane, y, x] - predicted
+        tile.planes[errors, y, x] = error
 
 
 FAN = [

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checker import MODELS, fit
+from hypothesis import given, settings
 from numpy.typing import NDArray
+from pictures import typed
 from reference_decoder import RangeDecoder, decode
 from safetensors.numpy import load_file
 from test_pixelcnn import KINDS, model
@@ -64,6 +66,30 @@ def test_reference_decoder_reads_every_network_of_pixelcnn(
     for shape in ((1, 1, 3), (5, 7, 3), (6, 4, 3)):
         pixels = fit("own", smooth(shape))
         assert np.array_equal(decode(compress(pixels, "own"), tmp_path), pixels)
+
+
+@settings(max_examples=40)
+@given(typed(6))
+def test_reference_decoder_reads_pictures_of_all_types(picture: Picture) -> None:
+    data = ridecodec.compress(picture, model="auto", device="cpu", threads=1, verify=False)
+    assert np.array_equal(decode(data, WEIGHTS), picture.to_numpy())
+
+
+@pytest.mark.parametrize("colours", [2, 5, 40])
+def test_reference_decoder_reads_graphics(colours: int) -> None:
+    rng = np.random.default_rng(colours)
+    shown = rng.integers(0, 256, (colours, 4), np.uint8)[rng.integers(0, colours, (5, 4)).repeat(3, 0).repeat(4, 1)]
+    for pixels in (shown, shown[:, :, :3], shown[:, :, 0], np.ascontiguousarray(shown[:, :, 2:])):
+        assert np.array_equal(decode(compress(pixels, "auto"), WEIGHTS), pixels)
+        assert np.array_equal(decode(compress(pixels, "auto", tile=7), WEIGHTS), pixels)
+
+
+def test_reference_decoder_reads_fitted_predictions() -> None:
+    y, x = np.mgrid[:34, :33]
+    pixels = (9000 + 700 * np.sin(x / 5) * np.cos(y / 7) + np.random.default_rng(1).normal(0, 9, x.shape)).astype(
+        np.uint16
+    )
+    assert np.array_equal(decode(compress(pixels, "auto"), WEIGHTS), pixels)
 
 
 @pytest.mark.parametrize("shape", [(10, 13), (10, 13, 3)], ids=str)

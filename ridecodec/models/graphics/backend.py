@@ -160,12 +160,7 @@ class Graphics(ContextModel):
         layers = self.layers["later" if channel else "first"]
         logits = layers[1](layers[0](inputs).clamp_(0, HIDDEN_TOP)).long()
         slope, c = self._slope(state, channel)
-        top = (
-            state.top
-            if len(state.slopes[0].pixels) == 1 and len(state.slopes) == 1
-            else torch.full_like(state.top, 255)
-        )
-        return Spikes(values, self.tables.weights(logits, alive), self.gradient.distribution(slope, c), top)
+        return Spikes(values, self.tables.weights(logits, alive), self.gradient.distribution(slope, c), state.top)
 
     @staticmethod
     def _slope(state: State, channel: int) -> tuple[Slope, int]:
