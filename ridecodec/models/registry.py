@@ -58,7 +58,8 @@ def words(channels: Iterable[int]) -> str:
     return " and ".join({1: "gray", 3: "RGB"}.get(c, f"{c}-channel") for c in channels)
 
 
-def _hash(data: bytes) -> str:
+def short_hash(data: bytes) -> str:
+    """The first four bytes of the SHA-256, hexadecimal."""
     return hashlib.sha256(data).hexdigest()[: 2 * HASH_BYTES]
 
 
@@ -67,7 +68,7 @@ _OPTIONAL = ("family", "ensemble", "members")
 _UNIFORM = ModelCard(
     "uniform",
     "every value equally likely; for tests",
-    _hash(b"ridecodec uniform 1"),
+    short_hash(b"ridecodec uniform 1"),
     0,
     (1, 3),
     8.0,
@@ -193,7 +194,7 @@ def write(
 ) -> ModelCard:
     """Write a model file and its card (JSON, with how it was trained) beside it; ``ensemble``: the name of a second
     card, of the same weights as an ensemble over the orientations. What exists is replaced."""
-    card = ModelCard(name, purpose, _hash(data), len(data), channels, None, path.name, True, family)
+    card = ModelCard(name, purpose, short_hash(data), len(data), channels, None, path.name, True, family)
     made = [card]
     if ensemble is not None:
         again = f"{name} in the best of eight orientations, for each tile"
@@ -258,6 +259,6 @@ def _weights(card: ModelCard) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise ModelMissingError(f"{path}: the model's weights cannot be read ({error.strerror})") from error
-    if _hash(data) != card.hash:
+    if short_hash(data) != card.hash:
         raise ModelRefusedError(f"{path}: the model's weights are damaged; install ridecodec again")
     return data
