@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,13 @@ def entries(paths: Sequence[Path], cut: tuple[int, int] | None = None, count: in
         yield entry
     if count is not None and found < count:
         raise InputError(f"there are {found} pictures, and {count} were asked for")
+
+
+def readable(paths: Sequence[Path]) -> Iterator[Picture]:
+    """The pictures of all types that can be read among files and in folders, in the order of their names."""
+    for file in sorted(each for path in paths for each in (path.iterdir() if path.is_dir() else [path])):
+        with contextlib.suppress(InputError):
+            yield Picture.open(file)
 
 
 def _of(path: Path, cut: tuple[int, int] | None) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ridecodec.cli import files, options, train_pixelcnn, train_ride, training
+from ridecodec.cli import files, options, train_forms, train_pixelcnn, train_ride, training
 
 
 @click.group(name="train", short_help="Train models.")
@@ -19,6 +19,8 @@ command.add_command(train_ride.ride)
 command.add_command(train_ride.mcgsm)
 command.add_command(train_pixelcnn.pixelcnn)
 command.add_command(train_pixelcnn.embedding)
+command.add_command(train_forms.graphics)
+command.add_command(train_forms.deep)
 
 
 @command.command(short_help="Fill the baseline's table from photographs.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ridecodec import sets
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.models import registry
 from ridecodec.models.deep.backend import (
@@ -25,10 +26,15 @@ from ridecodec.models.deep.backend import (
     median_edge,
     parted,
 )
-from ridecodec.models.deep.mixture import MEAN_UNIT, SCALE_UNIT, SCALE_ZERO, SCALES, WEIGHT_TOTAL, DeepTables
+from ridecodec.models.deep.mixture import MEAN_UNIT, SCALE_UNIT, SCALE_ZERO, SCALES, TOP, WEIGHT_TOTAL, DeepTables
+from ridecodec.picture import CODING_ORDER
+from ridecodec.training.photos import load, split
 
 _CONTEXTS = KINDS * ENERGY_BINS * SLOPE_BINS
 _HIDDEN = 24
+_PHOTOS = 16
+"""One in so many photographs learns."""
+_SIDE = 128
 _BATCH = 8192
 _RATE = 5e-3
 _LEAST = -4.0
@@ -63,14 +69,38 @@ def blank() -> dict[str, Tensor]:
     return tensors | {"weights": weights.repeat(_CONTEXTS, 1)}
 
 
-def train(
-    pictures: Sequence[NDArray[np.uint16]], steps: int, say: Callable[[str], None] = print, seed: int = 1
-) -> bytes:
+def pictures(photos: Path, paths: Sequence[Path], seed: int) -> Iterator[NDArray[np.uint16]]:
+    """Pictures uint16 [C, H, W] in coding order, of 1 or 3 channels.
+
+    Some photographs at half their size, as they are or with more bits made up; waves with noise of all strengths; and
+    those of 16 bits among ``paths`` and in their folders.
+    """
+    rng = np.random.default_rng(seed)
+    for path in split(photos)[0][::_PHOTOS]:
+        whole = load(path, 3).astype(np.int64)
+        whole = whole[:, : whole.shape[1] // 2 * 2, : whole.shape[2] // 2 * 2]
+        halved = whole[:, ::2, ::2] + whole[:, 1::2, ::2] + whole[:, ::2, 1::2] + whole[:, 1::2, 1::2]
+        more = int(rng.choice([1, 1, 4, 16, 64]))
+        deep = (halved * more + rng.integers(0, more, halved.shape)).astype(np.uint16)
+        yield deep
+        yield deep[:1]
+    for strength in (0, 1, 3, 10, 40, 200, 1000, 5000, 30000):
+        y, x = np.mgrid[:_SIDE, :_SIDE]
+        waves = 32768 + 25000 * np.sin(x / rng.uniform(5, 40)) * np.cos(y / rng.uniform(5, 40))
+        noisy = waves + rng.uniform(-1, 1, (3, _SIDE, _SIDE)) * strength
+        for planes in (noisy, noisy[:1]):
+            yield planes.clip(0, TOP).astype(np.uint16)
+    for picture in sets.readable(paths):
+        if picture.bit_depth == 16 and picture.channels in (1, 3):
+            yield np.ascontiguousarray(picture.planes[CODING_ORDER[picture.channels]], np.uint16)
+
+
+def train(found: Iterable[NDArray[np.uint16]], steps: int, say: Callable[[str], None] = print, seed: int = 1) -> bytes:
     """The model file, from pictures uint16 [C, H, W] in coding order, of 1 or 3 channels."""
     torch.manual_seed(seed)
     tensors = blank()
     model = Deep(safetensors.torch.save(tensors), torch.device("cpu"))
-    rows, misses = (torch.cat(parts) for parts in zip(*(_misses(model, p) for p in pictures), strict=True))
+    rows, misses = (torch.cat(parts) for parts in zip(*(_misses(model, p) for p in found), strict=True))
     say(f"{len(rows):,} samples")
     net = Widths()
     optimizer = torch.optim.Adam(net.parameters(), _RATE)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ridecodec import sets
 from ridecodec.coding.exact import exact_arithmetic, quantise
 from ridecodec.coding.tables import intervals
+from ridecodec.corpora import graphics as drawing
 from ridecodec.forms.part import Shape
 from ridecodec.forms.tables import displayed, inverse, lights
 from ridecodec.models import registry
@@ -60,6 +63,13 @@ class Net(nn.Module):
         return -torch.log2((weights * samples.likely).sum(1))
 
 
+def pictures(paths: Sequence[Path], drawn: int, seed: int) -> Iterator[Picture]:
+    """Those that can be read among ``paths`` and in their folders, and ``drawn`` that are drawn."""
+    yield from sets.readable(paths)
+    for index in range(drawn):
+        yield Picture.from_pil(drawing.picture(seed, index))
+
+
 def parts(picture: Picture) -> Iterator[NDArray[np.uint8]]:
     """What of a picture goes to the model, uint8 [C, H, W] in coding order: alpha apart and together with the colours,
     indices in the order of lightness, and the colours that they show."""
@@ -92,9 +102,11 @@ def crops(part: NDArray[np.uint8], rng: np.random.Generator) -> Iterator[NDArray
         yield np.ascontiguousarray(part[:, y : y + _CROP, x : x + _CROP])
 
 
-def blank(gradient: bytes) -> dict[str, Tensor]:
-    """The model file's tensors, the networks knowing nothing; ``gradient``: the gradient model's file."""
-    tensors = safetensors.torch.load(gradient) | {"tables.weights": SpikeTables.make()}
+def blank() -> dict[str, Tensor]:
+    """The model file's tensors, the networks knowing nothing."""
+    gradient = registry.current("gradient").file
+    assert gradient is not None
+    tensors = safetensors.torch.load_file(gradient) | {"tables.weights": SpikeTables.make()}
     for name, inputs in (("first", INPUTS), ("later", LATER)):
         tensors |= layers(name, Net(inputs))
     return tensors
@@ -132,23 +144,23 @@ def samples(model: Graphics, planes: NDArray[np.uint8], generator: torch.Generat
 
 
 def train(
-    parts: Sequence[NDArray[np.uint8]],
-    gradient: bytes,
+    found: Iterable[Picture],
     minutes: float,
     say: Callable[[str], None] = print,
     seed: int = 1,
 ) -> bytes:
-    """The model file, from pictures uint8 [C, H, W] in coding order, of 1 to 4 channels."""
+    """The model file. What the mixture's smooth part is comes from the current model `gradient`."""
     torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    tensors = blank(gradient)
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    tensors = blank()
     model = Graphics(safetensors.torch.save(tensors), torch.device("cpu"))
-    found: dict[bool, list[Samples]] = {True: [], False: []}
-    for planes in parts:
-        for first, each in samples(model, planes, generator):
-            found[first].append(each)
+    learnt: dict[bool, list[Samples]] = {True: [], False: []}
+    for part in itertools.chain.from_iterable(map(parts, found)):
+        for planes in crops(part, rng):
+            for first, each in samples(model, planes, generator):
+                learnt[first].append(each)
     for first, name in ((True, "first"), (False, "later")):
-        whole = _together(found[first])
+        whole = _together(learnt[first])
         say(f"{name}: {len(whole.weight):,} sub-pixels")
         net = _fit(whole, INPUTS if first else LATER, minutes / 2, say)
         tensors |= layers(name, net)

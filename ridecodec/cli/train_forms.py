@@ -1,0 +1,63 @@
+"""ridecodec train graphics, ridecodec train deep"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from ridecodec.cli import files, options
+from ridecodec.cli.files import Job
+
+_paths = partial(
+    click.option, "--data", "paths", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="PATH"
+)
+_out = click.option(
+    "--out",
+    "model",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The model file; its card (JSON) is written beside it.",
+)
+_seed = click.option("--seed", type=options.SEED, default=1, show_default=True, help="Seed of everything random.")
+
+
+@click.command(short_help="Train the model of graphics.")
+@_paths(help="Graphics: picture files, or folders of them; repeatable.")
+@click.option("--drawn", type=click.IntRange(min=0), default=350, show_default=True, help="Pictures that are drawn.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=6.0, show_default=True)
+@_seed
+@_out
+@options.force
+def graphics(paths: tuple[Path, ...], drawn: int, minutes: float, seed: int, model: Path, force: bool) -> None:
+    """Train the model `graphics` on pictures given and drawn; those that cannot be read, or have 16 bits, are left
+    out."""
+    files.check_model(Job("", str(model)), force)
+    from ridecodec.training import graphics as training
+
+    say = partial(click.echo, err=True)
+    training.write(model, training.train(training.pictures(paths, drawn, seed), minutes, say, seed))
+
+
+@click.command(short_help="Train the model of 16-bit samples.")
+@click.option(
+    "--photos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Photographs of 8 bits; at half their size they have more.",
+)
+@_paths(help="Pictures of 16 bits, or folders of them; repeatable.")
+@click.option("--steps", type=click.IntRange(min=1), default=6000, show_default=True, help="Gradient steps.")
+@_seed
+@_out
+@options.force
+def deep(photos: Path, paths: tuple[Path, ...], steps: int, seed: int, model: Path, force: bool) -> None:
+    """Train the model `deep`: on photographs at half their size, on waves and noise, and on pictures given."""
+    files.check_model(Job("", str(model)), force)
+    from ridecodec.training import deep as training
+
+    say = partial(click.echo, err=True)
+    training.write(model, training.train(training.pictures(photos, paths, seed), steps, say, seed))
