@@ -9,7 +9,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import BinaryIO, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ _TILED_FLAG = 1 << 7
 TILE_SLACK_BITS = 64
 _INDEX_ENTRY = 5
 _NAME_LIMIT = 64
+_LONGEST_HEADER = 128
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -189,16 +191,27 @@ def read(data: bytes | memoryview) -> Container:
     reader = Reader(view)
     header, metadata_bytes, metadata_checksum = _read_header(reader)
     header_bytes = reader.position
-    section = reader.take(metadata_bytes, "metadata")
-    if metadata_bytes and zlib.crc32(section) != metadata_checksum:
-        raise DamagedError("the metadata is damaged: its checksum is wrong")
-    metadata = _read_chunks(section)
+    metadata = _read_metadata(reader.take(metadata_bytes, "metadata"), metadata_checksum)
     lengths, checksums = _read_index(reader, header)
     index_bytes = reader.position - header_bytes - metadata_bytes
     offsets = reader.position + np.cumsum(lengths) - lengths
     if (reader.left * 8 + len(lengths) * TILE_SLACK_BITS) < header.sub_pixels * MIN_BITS:
         raise DamagedError("the header is damaged: it claims more pixels than the file's bytes can hold")
     return Container(header, metadata, lengths, header_bytes, metadata_bytes, index_bytes, checksums, offsets, view)
+
+
+def read_head(stream: BinaryIO) -> tuple[Header, tuple[Chunk, ...]]:
+    """Return the header and the metadata of the file that `stream` is at the start of; what follows is not looked at.
+
+    Raises what `read` does.
+    """
+    start = stream.read(_LONGEST_HEADER)
+    reader = Reader(memoryview(start))
+    header, size, checksum = _read_header(reader)
+    section = bytearray(start[reader.position : reader.position + size])
+    while len(section) < size and (piece := stream.read(min(_PIECE, size - len(section)))):
+        section += piece
+    return header, _read_metadata(Reader(memoryview(section)).take(size, "metadata"), checksum)
 
 
 class Reader:
@@ -283,7 +296,9 @@ def _valid_name(name: bytes) -> bool:
     return 0 < len(name) <= _NAME_LIMIT and printable and name.decode("ascii") not in MODEL_IDS.values()
 
 
-def _read_chunks(section: memoryview) -> tuple[Chunk, ...]:
+def _read_metadata(section: memoryview, checksum: int) -> tuple[Chunk, ...]:
+    if section and zlib.crc32(section) != checksum:
+        raise DamagedError("the metadata is damaged: its checksum is wrong")
     reader, chunks = Reader(section), []
     while reader.left:
         kind = bytes(reader.take(4, "metadata"))

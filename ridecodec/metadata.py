@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable
 from ridecodec.errors import UsageError
 from ridecodec.picture import Chunk
 
+RECIPE = b"PNG "
+"""Kind of the chunk that says how the PNG file was packed (`exactfile`); no PNG file can have one of this kind."""
+
 XMP_KEYWORD = "XML:com.adobe.xmp"
 """Keyword of the iTXt chunk that holds XMP."""
 
@@ -46,14 +49,18 @@ _SHOWN = 60
 def strip(metadata: Iterable[Chunk], kinds: Iterable[str]) -> tuple[Chunk, ...]:
     """The metadata without that of some `CATEGORIES`, or of all; what the pixels need stays.
 
-    Raises `UsageError` for a category that there is not.
+    Where something goes, the very file cannot be made again, and its recipe goes too.  Raises
+    `UsageError` for a category that there is not.
     """
     wanted = set(kinds)
     for unknown in sorted(wanted - {"all", *CATEGORIES}):
         raise UsageError(f"unknown metadata {unknown!r}; choose of all, {', '.join(CATEGORIES)}")
     if "all" in wanted:
         wanted = set(CATEGORIES)
-    kept = [chunk for chunk in metadata if category(chunk) not in wanted]
+    chunks = list(metadata)
+    kept = [chunk for chunk in chunks if category(chunk) not in wanted]
+    if len(kept) < len(chunks):
+        kept = [chunk for chunk in kept if chunk.kind != RECIPE]
     while kept and kept[-1].kind == b"IDAT":  # marks where the pixels stood, which only matters to chunks behind it
         kept.pop()
     return tuple(kept)
@@ -207,4 +214,5 @@ _WORDS: dict[bytes, tuple[str, Callable[[bytes], str]]] = {
     b"tEXt": ("text", _said(b"tEXt")),
     b"zTXt": ("text", _said(b"zTXt")),
     b"iTXt": ("text", _said(b"iTXt")),
+    RECIPE: ("how to make the very PNG file again", _nothing),
 }
