@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from ridecodec import __version__
-from ridecodec.cli import failures, files
+from ridecodec.cli import failures, signals
 
 COMMANDS = (
     "compress",
     "decompress",
+    "verify",
     "info",
     "models",
     "benchmark",
@@ -126,5 +127,5 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the `ridecodec` program."""
-    files.clean_up_on_signals()
+    signals.clean_up()
     cli(prog_name="ridecodec")
