@@ -1,7 +1,7 @@
 """ridecodec: lossless image compression driven by learned density models.
 
 The whole public interface: `compress`, `decompress`, `read_info`, `evaluate`, the `Picture` they give and take, and
-the errors they raise. Importing this does not import torch; the first picture does.
+the errors they raise. Importing this does not import torch; the first picture does. Pillow knows .rdc files then.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ridecodec.errors import (
 )
 from ridecodec.info import Info, file_bytes, read_info
 from ridecodec.picture import MAX_PIXELS, ColourType, Picture, check_pixels
+from ridecodec.plugins.pillow import register as _register_with_pillow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     ImageLike: TypeAlias = Image.Image | NDArray[np.uint8 | np.uint16] | str | os.PathLike[str] | Picture
 
 __version__ = "0.1.0"
+
+_register_with_pillow()
 
 
 def compress(
