@@ -138,7 +138,7 @@ def command(
     )
     left = gathering.number(paths, JPEG_ENDINGS) if batch.recursive and not wishes.jpeg else 0
     if left:
-        failures.say(f"{left:,} JPEG files in folders are left as they are; --pixels takes them too")
+        failures.say(f"JPEG files in folders are left as they are ({left:,} of them); --pixels takes them too")
     batches.run(jobs, work, batch, summary)
 
 

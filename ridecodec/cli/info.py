@@ -65,7 +65,7 @@ def _lines(name: str, info: Info) -> Iterator[str]:
     for part, size in (("header", info.header_bytes), ("metadata", info.metadata_bytes), ("index", info.index_bytes)):
         yield row(part, size, 8 * size / sub_pixels)
     for chunk in info.metadata:
-        yield f"    {chunk.kind}: {chunk.words}, {chunk.bytes:,} bytes"
+        yield f"    {chunk.kind.strip()}: {chunk.words}, {chunk.bytes:,} bytes"
     for number, tile in enumerate(info.tiles):
         at = f"tile {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
         yield row(at, tile.bytes, tile.bits_per_subpixel)

@@ -137,7 +137,7 @@ max_pixels = click.option(
     metavar="N",
     help="Refuse larger pictures, before memory is taken for them; 0 for the format's limit.",
 )
-preserve = click.option("--preserve", is_flag=True, help="Give outputs the times of access and change of their inputs.")
+preserve = click.option("--preserve", is_flag=True, help="Give outputs the modification times of their inputs.")
 
 
 def output(what: str) -> Callable[[Function], Function]:
