@@ -1,6 +1,6 @@
 """The manual page, made of the commands themselves.
 
-    python docs/manual.py > docs/ridecodec.1
+python docs/manual.py > docs/ridecodec.1
 """
 
 from __future__ import annotations

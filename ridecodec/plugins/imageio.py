@@ -31,9 +31,9 @@ class RdcPlugin(PluginV3):
         """Take a request; raises `InitializationError` where it is for no .rdc file."""
         super().__init__(request)
         if request.mode.io_mode == IOMode.read:
-            self._data: bytes = request.get_file().read()
-            if not self._data.startswith(MAGIC):
+            if not request.firstbytes.startswith(MAGIC):
                 raise InitializationError(f"{request.raw_uri!r:.99} is no .rdc file")
+            self._data: bytes = request.get_file().read()
         elif request.extension != ENDING:
             raise InitializationError(f"the extension {request.extension!r} is not {ENDING}")
 
@@ -98,7 +98,9 @@ def _shown(picture: Picture) -> NDArray[Any]:
 
 def register() -> None:
     """Tell imageio of .rdc files."""
-    known_plugins[NAME] = PluginConfig(NAME, RdcPlugin.__name__, __name__)
+    others = {name: config for name, config in known_plugins.items() if name != NAME}
+    known_plugins.clear()  # to be asked first: Pillow's plugin would take bytes that begin like a file of ours
+    known_plugins.update({NAME: PluginConfig(NAME, RdcPlugin.__name__, __name__), **others})
     extension = FileExtension(extension=ENDING, priority=[NAME], name="ridecodec lossless image")
     known_extensions[ENDING] = [extension]
     extension_list.append(extension)
