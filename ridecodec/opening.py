@@ -11,13 +11,13 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ridecodec import archive, container, pilimages, pngfile, pnmfile
+from ridecodec import pilimages, pngfile, pnmfile
 from ridecodec.errors import InputError
 from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, more
 
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
 _NPY_SIGNATURE = b"\x93NUMPY"
-_OWN_SIGNATURES = (container.MAGIC, archive.MAGIC)
+_OWN_SIGNATURES = (b"\x92RD", b"\x92RA")
 _START = 32
 _PIECE = 1 << 20
 

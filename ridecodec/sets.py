@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import InputError, UsageError
-from ridecodec.picture import CODING_ORDER, Picture
+from ridecodec.picture import CODING_ORDER, Picture, check_pixels
 from ridecodec.preparing import Wishes, prepare
 
 JPEG_ENDINGS = (".jpg", ".jpeg")
@@ -57,7 +57,7 @@ def _of(path: Path, cut: tuple[int, int] | None, wishes: Wishes) -> Iterator[Ent
     elif path.suffix.lower() == ".npy":
         if cut is not None:
             raise UsageError(f"{path}: an array is not cut; leave out --cut")
-        array = _array(path)
+        array = _array(path, wishes)
         for number, part in enumerate(array):
             yield Entry(_numbered(path, number, len(array)), Picture.from_numpy(part))
     else:
@@ -70,7 +70,7 @@ def _of(path: Path, cut: tuple[int, int] | None, wishes: Wishes) -> Iterator[Ent
             yield Entry(_numbered(path, number, len(parts)), part)
 
 
-def _array(path: Path) -> NDArray[np.uint8]:
+def _array(path: Path, wishes: Wishes) -> NDArray[np.uint8]:
     try:
         array: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -79,6 +79,10 @@ def _array(path: Path) -> NDArray[np.uint8]:
         raise InputError(f"{path}: holds several arrays; wanted is one")
     if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[3:] not in ((), (3,)) or not array.size:
         raise InputError(f"{path}: an array of {array.dtype} {array.shape}; wanted is uint8 [N, H, W] or [N, H, W, 3]")
+    try:
+        check_pixels(array.shape[2], array.shape[1], wishes.max_pixels)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return array
 
 

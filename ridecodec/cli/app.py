@@ -122,6 +122,13 @@ def cli() -> None:
     """Lossless image compression with learned density models.
 
     The file made from a picture decodes to the very same pixels on every machine.
+
+    \b
+    Examples:
+      ridecodec compress photo.png                 writes photo.rdc
+      ridecodec decompress photo.rdc again.png
+      ridecodec compress -r pictures -d packed     a folder and all below it
+      ridecodec COMMAND --help
     """
 
 

@@ -42,7 +42,7 @@ class Batch:
 
     def skips(self, job: Job) -> bool:
         """Whether it was done before."""
-        return self.skip_existing and os.path.isfile(job.output)
+        return self.skip_existing and job.output != STANDARD and os.path.isfile(job.output)
 
 
 def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None:

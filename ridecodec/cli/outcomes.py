@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 
@@ -18,7 +18,7 @@ class Done:
     """The same for JSON."""
     bytes_in: int = 0
     bytes_out: int = 0
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """What was asked for and could not be had."""
 
 
