@@ -35,7 +35,7 @@ def page() -> str:
         *_paragraphs(cli.help or ""),
         ".SH COMMANDS",
     ]
-    context = click.Context(cli, info_name="ridecodec")
+    context = click.Context(cli, info_name="ridecodec", **cli.context_settings)
     commands = {name: cli.get_command(context, name) for name in COMMANDS}
     for name, command in commands.items():
         lines += [".TP", f".B {name}", _escaped(command.get_short_help_str(200))]
