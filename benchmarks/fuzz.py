@@ -29,6 +29,7 @@ from ridecodec.archive import is_archive
 from ridecodec.carriers import info
 from ridecodec.errors import RidecodecError
 from ridecodec.picture import Chunk, ColourType, Picture
+from ridecodec.reader import Reader
 from ridecodec.sets import Entry
 
 SECONDS, MEGABYTES = 2.0, 200.0
@@ -80,7 +81,7 @@ def changed(data: bytes, rng: np.random.Generator) -> bytes:
 def mended(data: bytes) -> bytes:
     """The checksums of a one-tile .rdc file made right, as far as its header can be read."""
     try:
-        reader = container.Reader(memoryview(data))
+        reader = Reader(memoryview(data))
         reader.take(4, "")
         flags = reader.integer(1, "")
         reader.varint("")

@@ -1,7 +1,7 @@
 """ridecodec: lossless image compression driven by learned density models.
 
 The whole public interface: `compress`, `decompress`, `read_info`, `evaluate`, the `Picture` they give and take, and
-the errors they raise. Importing this does not import torch; the first picture does.
+the errors they raise. Importing this does not import torch; the first picture does. Pillow knows .rdc files then.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from ridecodec.errors import (
     VerificationError,
 )
 from ridecodec.info import Info, file_bytes, read_info
-from ridecodec.picture import ColourType, Picture
+from ridecodec.picture import MAX_PIXELS, ColourType, Picture, check_pixels
+from ridecodec.plugins.pillow import register as _register_with_pillow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,32 +33,38 @@ if TYPE_CHECKING:
     from ridecodec.evaluation.rates import Rates
     from ridecodec.parallel import Progress
 
-    ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | str | os.PathLike[str] | Picture
+    ImageLike: TypeAlias = Image.Image | NDArray[np.uint8 | np.uint16] | str | os.PathLike[str] | Picture
 
 __version__ = "0.1.0"
+
+_register_with_pillow()
 
 
 def compress(
     image: ImageLike,
     *,
-    model: str = "photo",
+    model: str = "auto",
     device: str = "auto",
     threads: int = 0,
     tile: int = 0,
     label: int | None = None,
     verify: bool = True,
+    max_pixels: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> bytes:
     """Compress a picture without loss and return the .rdc data.
 
     Args:
-        image: a Pillow image (mode L or RGB), a uint8 array [H, W] or [H, W, 3], a path, or a `Picture`.
-        model: name of the density model; see ``ridecodec models``.
+        image: a path, a Pillow image, an array of uint8 or uint16 [H, W] or [H, W, C] of 1 to 4 channels, or a
+            `Picture`; what `Picture.open`, `from_pil` and `from_numpy` take.
+        model: ``auto``, which takes the cheapest way for each tile of any picture, or the name of a density model, of
+            8-bit gray and RGB; see ``ridecodec models``.
         device: ``auto``, ``cpu`` or ``cuda``; the data is the same.
         threads: workers, 0 for all cores; the data is the same.
         tile: side of the square tiles, 0 for the default.
         label: the picture's class, for models that know some; None: the one that costs least.
         verify: decode the data and compare before it is returned.
+        max_pixels: refuse larger pictures, files before memory is taken; None for the format's limit.
         progress: called now and then with a `Progress`.
 
     Raises:
@@ -67,7 +74,7 @@ def compress(
     """
     from ridecodec import codec
 
-    picture = as_picture(image)
+    picture = as_picture(image, max_pixels)
     data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, label=label, progress=progress)
     if verify:
         codec.verify(picture, data, device=device, threads=threads, progress=progress)
@@ -81,6 +88,7 @@ def decompress(
     threads: int = 0,
     region: tuple[int, int, int, int] | None = None,
     preview: bool = False,
+    max_pixels: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Picture:
     """Decompress .rdc data.
@@ -91,26 +99,27 @@ def decompress(
         threads: workers, 0 for all cores; the pixels are the same.
         region: (x, y, width, height) in pixels; only the tiles that it touches are decoded.
         preview: decode only every second pixel of every second row, which some models code first.
+        max_pixels: refuse to decode more pixels, before memory is taken; None for the format's limit.
         progress: called now and then with a `Progress`.
 
     Raises:
-        InputError: the file cannot be read, or its type of picture is not supported.
+        InputError: the file cannot be read, claims too many pixels, or a type of picture that its model does not code.
         DamagedError: the data is damaged or no .rdc data.
         ModelMissingError: the model that it was compressed with is not at hand.
         UsageError: an option makes no sense, or the region is not inside of the picture.
     """
     from ridecodec import codec
 
-    held = file_bytes(data)
+    held, limit = file_bytes(data), _limit(max_pixels)
     if preview:
         if region is not None:
             raise UsageError("a preview is of the whole picture: leave out the region")
-        return codec.preview(held, device=device, threads=threads, progress=progress)
-    return codec.decode(held, device=device, threads=threads, region=region, progress=progress)
+        return codec.preview(held, device=device, threads=threads, max_pixels=limit, progress=progress)
+    return codec.decode(held, device=device, threads=threads, region=region, max_pixels=limit, progress=progress)
 
 
 def evaluate(image: ImageLike, *, model: str = "photo", device: str = "auto", threads: int = 0, tile: int = 0) -> Rates:
-    """Likelihood rate, ideal length and achieved rate of a picture, and where its bits go.
+    """Likelihood rate, ideal length and achieved rate of an 8-bit gray or RGB picture, and where its bits go.
 
     Raises what `compress` raises.
     """
@@ -119,15 +128,25 @@ def evaluate(image: ImageLike, *, model: str = "photo", device: str = "auto", th
     return rates.evaluate(as_picture(image), model=model, device=device, threads=threads, tile=tile)
 
 
-def as_picture(image: Any) -> Picture:
+def as_picture(image: Any, max_pixels: int | None = None) -> Picture:
     """A `Picture` of anything that `compress` takes."""
-    if isinstance(image, Picture):
-        return image
+    limit = _limit(max_pixels)
     if isinstance(image, (str, os.PathLike)):
-        return Picture.open(image)
+        return Picture.open(image, max_pixels=limit)
     from PIL import Image
 
-    return Picture.from_pil(image) if isinstance(image, Image.Image) else Picture.from_numpy(image)
+    if isinstance(image, Image.Image):
+        check_pixels(*image.size, limit)
+        return Picture.from_pil(image)
+    picture = image if isinstance(image, Picture) else Picture.from_numpy(image)
+    check_pixels(picture.width, picture.height, limit)
+    return picture
+
+
+def _limit(max_pixels: int | None) -> int:
+    if max_pixels is not None and max_pixels < 1:
+        raise UsageError(f"a limit of {max_pixels} pixels makes no sense; None is the format's own")
+    return MAX_PIXELS if max_pixels is None else max_pixels
 
 
 __all__ = [

@@ -16,7 +16,6 @@ from ridecodec.container import (
     MIN_BITS,
     TILE_SLACK_BITS,
     TYPES,
-    Reader,
     checksum,
     model_name,
     take_model,
@@ -25,6 +24,7 @@ from ridecodec.container import (
 )
 from ridecodec.errors import DamagedError, InputError, UsageError
 from ridecodec.picture import ColourType
+from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 
 MAGIC = b"\x92RA"

@@ -32,6 +32,7 @@ _KEYWORDS = (
     "Source",
     "Comment",
 )
+_CATEGORIES = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp", "dpi": "resolution"}
 _OWN_KEYS = ("icc_profile", "exif", "xmp", "dpi", "transparency", "gamma")
 
 
@@ -83,6 +84,16 @@ def options(chunks: Sequence[Chunk]) -> dict[str, Any]:
     exif = _first(chunks, b"eXIf")
     found["exif"] = _EXIF_PREFIX + exif if exif else None
     return {key: value for key, value in found.items() if value}
+
+
+def updated(chunks: Sequence[Chunk], options: dict[str, Any]) -> tuple[Chunk, ...]:
+    """The metadata with what a writer of Pillow is told in its place: icc_profile, exif, xmp, dpi; None: without it."""
+    told = {key: options[key] for key in _CATEGORIES if key in options}
+    said = Image.new("L", (1, 1))
+    for key, value in told.items():
+        said.info[key] = value.tobytes() if isinstance(value, Image.Exif) else value
+    kept = metadata.strip(chunks, [_CATEGORIES[key] for key in told])
+    return (*colour_chunks(said), *kept, *other_chunks(said))
 
 
 def tiff_options(chunks: Sequence[Chunk]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
 from ridecodec.models import registry
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
-from ridecodec.picture import CODING_ORDER, ColourType, Picture, Samples
+from ridecodec.picture import CODING_ORDER, MAX_PIXELS, ColourType, Picture, Samples, check_pixels
 from ridecodec.tilecoder import EncodedTile, decode_halves, decode_tiles, encode_tile
 
 CODED = {colour: CODING_ORDER[colour.channels] for colour in (ColourType.GRAY, ColourType.RGB)}
@@ -110,12 +110,17 @@ def decode(
     device: str,
     threads: int,
     region: tuple[int, int, int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
     progress: Callable[[Progress], None] | None = None,
 ) -> Picture:
-    """The picture in .rdc data, or the region (x, y, width, height) of it."""
+    """The picture in .rdc data, or the region (x, y, width, height) of it.
+
+    Raises `InputError` before memory is taken for more than ``max_pixels``.
+    """
     held = container.read(data)
     header = held.header
     area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
+    check_pixels(area.width, area.height, max_pixels)
     out = _decode(held, area, 1, decode_tiles, device, threads, progress)
     picture = _picture(held, out)
     whole = area == Box(0, 0, header.width, header.height)
@@ -124,11 +129,19 @@ def decode(
     return picture
 
 
-def preview(data: bytes, *, device: str, threads: int, progress: Callable[[Progress], None] | None = None) -> Picture:
+def preview(
+    data: bytes,
+    *,
+    device: str,
+    threads: int,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[Progress], None] | None = None,
+) -> Picture:
     """The picture in .rdc data at half its size, without the rest; UsageError where its model does not code it."""
     held = container.read(data)
     header = held.header
     area = Box(0, 0, (header.width + 1) // 2, (header.height + 1) // 2)
+    check_pixels(area.width, area.height, max_pixels)
     out = _decode(held, area, 2, decode_halves, device, threads, progress)
     return _picture(held, out)
 

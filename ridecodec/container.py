@@ -9,14 +9,16 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import BinaryIO, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec import chunks
 from ridecodec.errors import DamagedError, ModelMissingError
 from ridecodec.picture import Chunk, ColourType
-from ridecodec.varint import read_varint, write_varint
+from ridecodec.reader import Reader
+from ridecodec.varint import write_varint
 
 MAGIC = b"\x92RD"
 VERSION = 1
@@ -51,10 +53,8 @@ _TILED_FLAG = 1 << 7
 TILE_SLACK_BITS = 64
 _INDEX_ENTRY = 5
 _NAME_LIMIT = 64
-_PACKED = b"\0"
-"""What deflated metadata begins with, where no chunk's kind does."""
-_DEFLATE_LIMIT = 1032
-"""How much larger than its bytes anything deflated can be."""
+_LONGEST_HEADER = 128
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def write(header: Header, metadata: Sequence[Chunk], payloads: Sequence[bytes]) 
         raise ValueError(f"{len(payloads)} payloads for {len(header.boxes)} tiles")
     if len(payloads) == 1:
         header = replace(header, tile=0)
-    section = _write_chunks(metadata)
+    section = chunks.write(metadata)
     head = _write_header(header, section)
     if header.tile:
         index = b"".join(write_varint(len(payload)) + checksum(payload) for payload in payloads)
@@ -193,10 +193,7 @@ def read(data: bytes | memoryview) -> Container:
     reader = Reader(view)
     header, metadata_bytes, metadata_checksum = _read_header(reader)
     header_bytes = reader.position
-    section = reader.take(metadata_bytes, "metadata")
-    if metadata_bytes and zlib.crc32(section) != metadata_checksum:
-        raise DamagedError("the metadata is damaged: its checksum is wrong")
-    metadata = _read_chunks(section)
+    metadata = _read_metadata(reader.take(metadata_bytes, "metadata"), metadata_checksum)
     lengths, checksums = _read_index(reader, header)
     index_bytes = reader.position - header_bytes - metadata_bytes
     offsets = reader.position + np.cumsum(lengths) - lengths
@@ -205,29 +202,18 @@ def read(data: bytes | memoryview) -> Container:
     return Container(header, metadata, lengths, header_bytes, metadata_bytes, index_bytes, checksums, offsets, view)
 
 
-class Reader:
-    """Takes fields off the front of a file; DamagedError, naming the part, where it ends too early."""
+def read_head(stream: BinaryIO) -> tuple[Header, tuple[Chunk, ...]]:
+    """Return the header and the metadata of the file that `stream` is at the start of; what follows is not looked at.
 
-    def __init__(self, data: memoryview) -> None:
-        self.data = data
-        self.position = 0
-
-    @property
-    def left(self) -> int:
-        return len(self.data) - self.position
-
-    def take(self, count: int, part: str) -> memoryview:
-        if count > self.left:
-            raise DamagedError(f"the {part} is damaged: it is cut short, or a length in it is wrong")
-        self.position += count
-        return self.data[self.position - count : self.position]
-
-    def integer(self, count: int, part: str) -> int:
-        return int.from_bytes(self.take(count, part), "little")
-
-    def varint(self, part: str) -> int:
-        value, self.position = read_varint(self.data, self.position, part)
-        return value
+    Raises what `read` does.
+    """
+    start = stream.read(_LONGEST_HEADER)
+    reader = Reader(memoryview(start))
+    header, size, checksum = _read_header(reader)
+    section = bytearray(start[reader.position : reader.position + size])
+    while len(section) < size and (piece := stream.read(min(_PIECE, size - len(section)))):
+        section += piece
+    return header, _read_metadata(Reader(memoryview(section)).take(size, "metadata"), checksum)
 
 
 def _read_header(reader: Reader) -> tuple[Header, int, int]:
@@ -287,48 +273,10 @@ def _valid_name(name: bytes) -> bool:
     return 0 < len(name) <= _NAME_LIMIT and printable and name.decode("ascii") not in MODEL_IDS.values()
 
 
-def _write_chunks(metadata: Sequence[Chunk]) -> bytes:
-    """The metadata, deflated where that is shorter."""
-    section = b"".join(_kind(chunk) + write_varint(len(chunk.data)) + chunk.data for chunk in metadata)
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
-    packed = packer.compress(section) + packer.flush()
-    packed = _PACKED + write_varint(len(section)) + packed
-    return min(section, packed, key=len)
-
-
-def _read_chunks(section: memoryview) -> tuple[Chunk, ...]:
-    reader, chunks = Reader(_unpacked(section)), []
-    while reader.left:
-        kind = bytes(reader.take(4, "metadata"))
-        data = bytes(reader.take(reader.varint("metadata"), "metadata"))
-        if not _valid_kind(kind):
-            raise DamagedError("the metadata is damaged: a chunk has no valid kind")
-        chunks.append(Chunk(kind, data))
-    return tuple(chunks)
-
-
-def _unpacked(section: memoryview) -> memoryview:
-    """The chunks, where they are deflated; no larger than they can be."""
-    reader = Reader(section)
-    if section[: len(_PACKED)] != _PACKED:
-        return section
-    reader.take(len(_PACKED), "metadata")
-    length = reader.varint("metadata")
-    packed = reader.take(reader.left, "metadata")
-    if length > _DEFLATE_LIMIT * len(packed):
-        raise DamagedError("the metadata is damaged: it claims more than its bytes can hold")
-    unpacker = zlib.decompressobj(-15)
-    try:
-        data = unpacker.decompress(packed, length + 1)
-    except zlib.error as error:
-        raise DamagedError(f"the metadata is damaged ({error})") from error
-    if len(data) != length or not unpacker.eof or unpacker.unused_data:
-        raise DamagedError("the metadata is damaged: it is not as long as it says")
-    return memoryview(data)
-
-
-def _valid_kind(kind: bytes) -> bool:
-    return len(kind) == 4 and all(0x20 <= byte <= 0x7E for byte in kind)
+def _read_metadata(section: memoryview, checksum: int) -> tuple[Chunk, ...]:
+    if section and zlib.crc32(section) != checksum:
+        raise DamagedError("the metadata is damaged: its checksum is wrong")
+    return chunks.read(section)
 
 
 def _read_index(reader: Reader, header: Header) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
@@ -387,12 +335,6 @@ def write_model(name: str) -> bytes:
     if not _valid_name(spelled):
         raise ValueError(f"a model cannot be named {name!r}")
     return b"\0" + write_varint(len(spelled)) + spelled
-
-
-def _kind(chunk: Chunk) -> bytes:
-    if not _valid_kind(chunk.kind):
-        raise ValueError(f"a chunk cannot be of kind {chunk.kind!r}")
-    return chunk.kind
 
 
 def checksum(data: bytes) -> bytes:

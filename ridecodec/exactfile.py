@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ridecodec import pngfile
-from ridecodec.container import Reader
+from ridecodec import metadata, pngfile
 from ridecodec.errors import DamagedError, OutputError
-from ridecodec.picture import Picture
+from ridecodec.picture import Chunk, Picture
 from ridecodec.pngfile import Header
 from ridecodec.pngrows import FILTERS, Bytes
+from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 
 _INTERLACED = 1
@@ -94,6 +94,23 @@ def record(png: bytes, picture: Picture) -> bytes | None:
     if not all(length for length, _ in runs) or _file(picture, recipe) != png:
         return None
     return _written(recipe, _least(picture, found.header))
+
+
+def with_recipe(picture: Picture, png: bytes) -> Picture | None:
+    """The picture with the recipe of its file among its metadata; None where there is no recipe."""
+    recipe = record(png, picture)
+    if recipe is None:
+        return None
+    return replace(picture, metadata=(Chunk(metadata.RECIPE, recipe), *picture.metadata))
+
+
+def original(picture: Picture) -> bytes | None:
+    """The PNG file that a picture with a recipe comes from, None without one; raises what `rebuild` does."""
+    recipe = picture.chunk(metadata.RECIPE)
+    if recipe is None:
+        return None
+    bare = tuple(chunk for chunk in picture.metadata if chunk.kind != metadata.RECIPE)
+    return rebuild(replace(picture, metadata=bare), recipe)
 
 
 def rebuild(picture: Picture, recipe: bytes) -> bytes:

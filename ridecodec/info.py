@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ridecodec import container
+from ridecodec import container, metadata
 from ridecodec.errors import InputError
 
 
@@ -25,10 +25,11 @@ class TileInfo:
 
 @dataclass(frozen=True)
 class ChunkInfo:
-    """One metadata chunk."""
+    """One metadata chunk: its kind, its bytes, and what it is and says in words."""
 
     kind: str
     bytes: int
+    words: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def read_info(data: bytes | str | os.PathLike[str]) -> Info:
         f"{header.samples_checksum:08x}",
         header.tile,
         tiles,
-        [ChunkInfo(c.kind.decode("ascii"), len(c.data)) for c in held.metadata],
+        [ChunkInfo(c.kind.decode("ascii"), len(c.data), metadata.describe(c)) for c in held.metadata],
         held.header_bytes,
         held.metadata_bytes,
         held.index_bytes,

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable
 from ridecodec.errors import UsageError
 from ridecodec.picture import Chunk
 
+RECIPE = b"PNG "
+"""Kind of the chunk that says how the PNG file was packed (`exactfile`); no PNG file can have one of this kind."""
+
 XMP_KEYWORD = "XML:com.adobe.xmp"
 """Keyword of the iTXt chunk that holds XMP."""
 
@@ -41,19 +44,25 @@ _NEEDED = (b"PLTE", b"tRNS", b"IDAT")
 _RAW_PROFILES = {"exif": "exif", "app1": "exif", "icc": "icc", "icm": "icc", "xmp": "xmp"}
 _LONGEST = 1 << 24
 _SHOWN = 60
+_START = 4 * (_SHOWN + 1)
+"""Bytes of a text that are enough to show it."""
 
 
 def strip(metadata: Iterable[Chunk], kinds: Iterable[str]) -> tuple[Chunk, ...]:
     """The metadata without that of some `CATEGORIES`, or of all; what the pixels need stays.
 
-    Raises `UsageError` for a category that there is not.
+    Where something goes, the very file cannot be made again, and its recipe goes too.  Raises
+    `UsageError` for a category that there is not.
     """
     wanted = set(kinds)
     for unknown in sorted(wanted - {"all", *CATEGORIES}):
         raise UsageError(f"unknown metadata {unknown!r}; choose of all, {', '.join(CATEGORIES)}")
     if "all" in wanted:
         wanted = set(CATEGORIES)
-    kept = [chunk for chunk in metadata if category(chunk) not in wanted]
+    chunks = list(metadata)
+    kept = [chunk for chunk in chunks if category(chunk) not in wanted]
+    if len(kept) < len(chunks):
+        kept = [chunk for chunk in kept if chunk.kind != RECIPE]
     while kept and kept[-1].kind == b"IDAT":  # marks where the pixels stood, which only matters to chunks behind it
         kept.pop()
     return tuple(kept)
@@ -90,7 +99,7 @@ def describe(chunk: Chunk) -> str:
 def text(chunk: Chunk) -> tuple[str, str] | None:
     """Keyword and text of a tEXt, zTXt or iTXt chunk, XMP included; None for other chunks and malformed ones."""
     try:
-        return _TEXTS[chunk.kind](chunk.data) if chunk.kind in _TEXTS else None
+        return _TEXTS[chunk.kind](chunk.data, None) if chunk.kind in _TEXTS else None
     except (ValueError, IndexError, zlib.error):
         return None
 
@@ -127,32 +136,33 @@ def profile(metadata: Iterable[Chunk]) -> bytes | None:
     return None
 
 
-def _unpacked(data: bytes) -> bytes:
-    """Inflate what is not absurdly long."""
+def _unpacked(data: bytes, start: int | None = None) -> bytes:
+    """Inflate what is not absurdly long, or only its first bytes."""
     unpacker = zlib.decompressobj()
-    out = unpacker.decompress(data, _LONGEST)
-    if not unpacker.eof:
+    out = unpacker.decompress(data, start or _LONGEST)
+    if start is None and not unpacker.eof:
         raise ValueError("cut short, or too long")
     return out
 
 
-def _plain_text(data: bytes) -> tuple[str, str]:
+def _plain_text(data: bytes, start: int | None) -> tuple[str, str]:
     keyword, content = data.split(b"\0", 1)
-    return keyword.decode("latin-1"), content.decode("latin-1")
+    return keyword.decode("latin-1"), content[:start].decode("latin-1")
 
 
-def _packed_text(data: bytes) -> tuple[str, str]:
+def _packed_text(data: bytes, start: int | None) -> tuple[str, str]:
     keyword, content = data.split(b"\0", 1)
-    return keyword.decode("latin-1"), _unpacked(content[1:]).decode("latin-1")
+    return keyword.decode("latin-1"), _unpacked(content[1:], start).decode("latin-1")
 
 
-def _international_text(data: bytes) -> tuple[str, str]:
+def _international_text(data: bytes, start: int | None) -> tuple[str, str]:
     keyword, rest = data.split(b"\0", 1)
     content = rest[2:].split(b"\0", 2)[2]
-    return keyword.decode("latin-1"), (_unpacked(content) if rest[0] else content).decode()
+    raw = _unpacked(content, start) if rest[0] else content[:start]
+    return keyword.decode("latin-1"), raw.decode(errors="ignore" if start else "strict")
 
 
-_TEXTS: dict[bytes, Callable[[bytes], tuple[str, str]]] = {
+_TEXTS: dict[bytes, Callable[[bytes, int | None], tuple[str, str]]] = {
     b"tEXt": _plain_text,
     b"zTXt": _packed_text,
     b"iTXt": _international_text,
@@ -161,7 +171,7 @@ _TEXTS: dict[bytes, Callable[[bytes], tuple[str, str]]] = {
 
 def _said(kind: bytes) -> Callable[[bytes], str]:
     def detail(data: bytes) -> str:
-        keyword, content = _TEXTS[kind](data)
+        keyword, content = _TEXTS[kind](data, _START)
         return f"{keyword}: {content if len(content) <= _SHOWN else content[:_SHOWN] + '...'}"
 
     return detail
@@ -207,4 +217,5 @@ _WORDS: dict[bytes, tuple[str, Callable[[bytes], str]]] = {
     b"tEXt": ("text", _said(b"tEXt")),
     b"zTXt": ("text", _said(b"zTXt")),
     b"iTXt": ("text", _said(b"iTXt")),
+    RECIPE: ("how to make the very PNG file again", _nothing),
 }

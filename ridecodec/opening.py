@@ -13,10 +13,11 @@ from PIL import Image, UnidentifiedImageError
 
 from ridecodec import pilimages, pngfile, pnmfile
 from ridecodec.errors import InputError
-from ridecodec.picture import MAX_PIXELS, Picture, check_pixels
+from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, more
 
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
 _NPY_SIGNATURE = b"\x93NUMPY"
+_OWN_SIGNATURES = (b"\x92RD", b"\x92RA")
 _START = 32
 _PIECE = 1 << 20
 
@@ -53,6 +54,8 @@ def _read_stream(stream: BinaryIO, max_pixels: int) -> Picture:
         stream.seek(begin)
         if not start:
             raise InputError("is empty")
+        if start.startswith(_OWN_SIGNATURES):
+            raise InputError("is compressed by ridecodec already; decompress it")
         if start.startswith(_NPY_SIGNATURE):
             return _read_npy(stream, max_pixels)
         if start.startswith(pngfile.SIGNATURE) or b"IHDR" in start[8:20]:
@@ -75,7 +78,7 @@ def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
         except UnidentifiedImageError as error:
             raise InputError("is damaged, or no picture in a format that can be read") from error
         except Image.DecompressionBombError as error:
-            raise InputError(f"claims more than the {max_pixels} pixels that are allowed") from error
+            raise InputError(f"claims more than the {max_pixels} pixels that are allowed{more(max_pixels)}") from error
         except Exception as error:  # a plugin raises whatever the damage makes it run into
             raise InputError(f"the picture is damaged: {pilimages.one_line(error)}") from error
     with image:

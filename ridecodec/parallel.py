@@ -63,6 +63,11 @@ def workers(threads: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def share(threads: int, processes: int) -> int:
+    """How many threads one of so many processes has; ``threads`` 0: its part of the cores."""
+    return threads or max(1, workers(0) // processes)
+
+
 def encoders(backend: Backend, pixels: int, threads: int) -> int:
     """How many tiles of up to so many pixels are encoded at the same time."""
     return max(1, min(workers(threads), _MEMORY // (pixels * (_INTERVALS + backend.pixel_bytes))))

@@ -26,6 +26,9 @@ FORMATS = ("png", "ppm", "pgm", "pnm", "pbm", "tiff", "bmp", "webp", "npy")
 MAX_PIXELS = 2**31 - 1
 """The most pixels a picture may have; what claims more is refused before memory is taken."""
 
+USUAL_PIXELS = 178_956_970
+"""What the command line takes unless it is told otherwise: as many as Pillow opens."""
+
 BAND_PIXELS = 1 << 20
 """Pixels that are converted at a time: conversions hold several copies."""
 
@@ -269,7 +272,14 @@ class Picture:
 def check_pixels(width: int, height: int, limit: int) -> None:
     """Raise `InputError` for a picture of more than `limit` pixels."""
     if width * height > limit:
-        raise InputError(f"claims {width} x {height} pixels, more than the {limit} pixels that are allowed")
+        raise InputError(
+            f"claims {width} x {height} pixels, more than the {limit} pixels that are allowed{more(limit)}"
+        )
+
+
+def more(limit: int) -> str:
+    """What a message on too many pixels adds where more are possible."""
+    return "; --max-pixels takes more" if limit < MAX_PIXELS else ""
 
 
 def target_format(path: str | os.PathLike[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,15 @@ unfinished: set[Path] = set()
 """What is being written; to be removed where the program ends at once."""
 
 
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+
+
+def file_name(text: str) -> str:
+    """The name of a file, of any text: none that leads out of its folder, or that Windows keeps for a device."""
+    safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in text)
+    return f"_{safe}" if not safe.strip(". ") or _DEVICE.match(safe) else safe
+
+
 def refuse_existing(target: str, force: bool) -> None:
     """Raise OutputExistsError where something would be overwritten, unless ``force``."""
     if not force and os.path.lexists(target):
@@ -21,10 +31,11 @@ def refuse_existing(target: str, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def placed(output: str, force: bool) -> Iterator[Path]:
+def placed(output: str, force: bool, like: str | None = None) -> Iterator[Path]:
     """A path to write to, beside ``output``; moved there when the block ends well, removed when it does not.
 
-    The folder is made if need be, and a file that is replaced passes its permissions on.
+    The folder is made if need be, and a file that is replaced passes its permissions on.  It gets the times of access
+    and modification of the file ``like``.
     """
     target = Path(os.path.realpath(output))  # a link stays, and what it points to is replaced
     part = _part(target)
@@ -37,6 +48,9 @@ def placed(output: str, force: bool) -> Iterator[Path]:
         refuse_existing(output, force)
         with contextlib.suppress(FileNotFoundError):
             shutil.copymode(target, part)
+        if like is not None:
+            times = os.stat(like)
+            os.utime(part, ns=(times.st_atime_ns, times.st_mtime_ns))
         part.replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {output}: {error.strerror or error}") from error

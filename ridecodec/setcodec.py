@@ -14,7 +14,7 @@ from ridecodec.errors import DamagedError, InputError, UsageError, VerificationE
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
-from ridecodec.picture import Picture
+from ridecodec.picture import MAX_PIXELS, Picture, check_pixels
 from ridecodec.sets import Entry
 from ridecodec.tilecoder import decode_tiles, encode_tile
 
@@ -71,11 +71,18 @@ def _check(entry: Entry, card: registry.ModelCard, backend: Backend) -> None:
 
 
 def decode(
-    held: Archive, numbers: Sequence[int], *, device: str, threads: int, progress: Report | None = None
+    held: Archive,
+    numbers: Sequence[int],
+    *,
+    device: str,
+    threads: int,
+    max_pixels: int = MAX_PIXELS,
+    progress: Report | None = None,
 ) -> Iterator[tuple[int, Picture | DamagedError]]:
     """(number, picture) of the pictures asked for, alike ones together; in the place of a damaged one, what is wrong.
 
-    Raises DamagedError, at once, where the archive claims pictures that its model cannot have coded.
+    Raises, at once, DamagedError where the archive claims pictures that its model cannot have coded, and InputError
+    for one of more than ``max_pixels``.
     """
     card = registry.find(held.model, held.model_hash)
     backend = registry.load(card, registry.pick_device(device))
@@ -85,6 +92,7 @@ def decode(
             raise DamagedError(f"the header is damaged: the model {card.name!r} codes {card.pictures} pictures only")
         if max(shape.width, shape.height) > backend.largest_tile:
             raise DamagedError("the header is damaged: its pictures are larger than the model's tiles")
+        check_pixels(shape.width, shape.height, max_pixels)
     return _decoded(held, shapes, backend, threads, progress)
 
 

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import InputError, UsageError
-from ridecodec.picture import CODING_ORDER, Picture
+from ridecodec.picture import CODING_ORDER, Picture, check_pixels
+from ridecodec.preparing import Wishes, prepare
 
-SUFFIXES = (".png", ".webp", ".ppm", ".pgm", ".pnm", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gif")
+JPEG_ENDINGS = (".jpg", ".jpeg")
+SUFFIXES = (".png", ".webp", ".ppm", ".pgm", ".pnm", ".tif", ".tiff", ".bmp", *JPEG_ENDINGS, ".gif")
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,21 @@ class Entry:
     picture: Picture
 
 
-def entries(paths: Sequence[Path], cut: tuple[int, int] | None = None, count: int | None = None) -> Iterator[Entry]:
+_ANY = Wishes()
+
+
+def entries(
+    paths: Sequence[Path], cut: tuple[int, int] | None = None, count: int | None = None, wishes: Wishes = _ANY
+) -> Iterator[Entry]:
     """The pictures of folders, picture files and arrays, one after another.
 
     A file's picture has its name without the extension. ``cut`` (width, height): every picture is a mosaic of parts of
     this size, in rows from the top. An array is uint8 [N, H, W] or [N, H, W, 3]. Parts and an array's pictures have the
-    file's name and a number. Only the first ``count`` are given. Raises InputError, naming the file.
+    file's name and a number. Only the first ``count`` are given. ``wishes`` says which files are taken. Raises
+    InputError, naming the file.
     """
     found = 0
-    for entry in itertools.islice(itertools.chain.from_iterable(_of(path, cut) for path in paths), count):
+    for entry in itertools.islice(itertools.chain.from_iterable(_of(path, cut, wishes) for path in paths), count):
         found += 1
         yield entry
     if count is not None and found < count:
@@ -47,21 +55,21 @@ def readable(paths: Sequence[Path]) -> Iterator[Picture]:
             yield Picture.open(file)
 
 
-def _of(path: Path, cut: tuple[int, int] | None) -> Iterator[Entry]:
+def _of(path: Path, cut: tuple[int, int] | None, wishes: Wishes) -> Iterator[Entry]:
     if path.is_dir():
         found = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES)
         if not found:
             raise InputError(f"{path}: there are no pictures in this folder")
         for each in found:
-            yield from _of(each, cut)
+            yield from _of(each, cut, wishes)
     elif path.suffix.lower() == ".npy":
         if cut is not None:
             raise UsageError(f"{path}: an array is not cut; leave out --cut")
-        array = _array(path)
+        array = _array(path, wishes)
         for number, part in enumerate(array):
             yield Entry(_numbered(path, number, len(array)), Picture.from_numpy(part))
     else:
-        picture = _open(path)
+        picture = _open(path, wishes)
         if cut is None:
             yield Entry(path.stem, picture)
             return
@@ -70,7 +78,7 @@ def _of(path: Path, cut: tuple[int, int] | None) -> Iterator[Entry]:
             yield Entry(_numbered(path, number, len(parts)), part)
 
 
-def _array(path: Path) -> NDArray[np.uint8]:
+def _array(path: Path, wishes: Wishes) -> NDArray[np.uint8]:
     try:
         array: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -79,15 +87,22 @@ def _array(path: Path) -> NDArray[np.uint8]:
         raise InputError(f"{path}: holds several arrays; wanted is one")
     if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[3:] not in ((), (3,)) or not array.size:
         raise InputError(f"{path}: an array of {array.dtype} {array.shape}; wanted is uint8 [N, H, W] or [N, H, W, 3]")
+    try:
+        check_pixels(array.shape[2], array.shape[1], wishes.max_pixels)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return array
 
 
-def _open(path: Path) -> Picture:
+def _open(path: Path, wishes: Wishes) -> Picture:
     try:
-        picture = Picture.open(path)
+        with path.open("rb") as stream:
+            picture = prepare(stream, wishes).picture
         return Picture(picture.plain(), picture.colour)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _cut(path: Path, picture: Picture, width: int, height: int) -> list[Picture]:

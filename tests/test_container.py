@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import tracemalloc
 import zlib
@@ -71,6 +72,24 @@ def test_round_trip(file: tuple[Header, tuple[Chunk, ...], list[bytes]]) -> None
     assert parts(back) == (replace(header, tile=header.tile if len(payloads) > 1 else 0), metadata, payloads)
     assert back.header_bytes + back.metadata_bytes + back.index_bytes + back.lengths.sum() == len(data)
     assert back.total_bytes == len(data)
+
+
+@given(files())
+def test_the_head_is_read_alone(file: tuple[Header, tuple[Chunk, ...], list[bytes]]) -> None:
+    data = container.write(*file)
+    held = container.read(data)
+    head = data[: held.header_bytes + held.metadata_bytes]
+    assert container.read_head(io.BytesIO(data)) == (held.header, held.metadata)
+    assert container.read_head(io.BytesIO(head)) == (held.header, held.metadata)
+    with pytest.raises(DamagedError):
+        container.read_head(io.BytesIO(head[:-1]))
+
+
+def test_damaged_metadata_in_a_head() -> None:
+    data = bytearray(container.write(HEADER, [Chunk(b"eXIf", bytes(500))], [b""]))
+    data[300] ^= 1
+    with pytest.raises(DamagedError, match="metadata is damaged: its checksum"):
+        container.read_head(io.BytesIO(data))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (32, 32), (16383, 16383)])

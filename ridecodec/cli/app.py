@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from ridecodec import __version__
-from ridecodec.cli import failures, files
+from ridecodec.cli import failures, signals
 
 COMMANDS = (
     "compress",
     "decompress",
+    "verify",
     "info",
     "models",
     "benchmark",
@@ -121,10 +122,17 @@ def cli() -> None:
     """Lossless image compression with learned density models.
 
     The file made from a picture decodes to the very same pixels on every machine.
+
+    \b
+    Examples:
+      ridecodec compress photo.png                 writes photo.rdc
+      ridecodec decompress photo.rdc again.png
+      ridecodec compress -r pictures -d packed     a folder and all below it
+      ridecodec COMMAND --help
     """
 
 
 def main() -> None:
     """Entry point of the `ridecodec` program."""
-    files.clean_up_on_signals()
+    signals.clean_up()
     cli(prog_name="ridecodec")

@@ -53,6 +53,11 @@ def command(
     """Compress, decompress and compare pictures, and print rates and times beside those of PNG, WebP and JPEG XL.
 
     PATHS are pictures and folders of them; --corpus takes a known set instead.
+
+    \b
+    Examples:
+      ridecodec benchmark --corpus skimage --model photo --model gradient
+      ridecodec benchmark photos --no-peers --report report.html
     """
     if bool(paths) == bool(corpus):
         raise UsageError("give either pictures (or folders of them) or --corpus")

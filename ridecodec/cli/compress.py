@@ -2,46 +2,91 @@
 
 from __future__ import annotations
 
-import io
 import os
-import time
-from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec.cli import archives, failures, files, options, progress
-from ridecodec.cli.files import STANDARD, Job
+from ridecodec import gathering, preparing
+from ridecodec.cli import archives, batches, failures, files, options
+from ridecodec.cli.batches import Batch
+from ridecodec.cli.files import STANDARD
+from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary
 from ridecodec.errors import UsageError
-
-if TYPE_CHECKING:
-    from ridecodec.picture import Picture
+from ridecodec.metadata import CATEGORIES
+from ridecodec.preparing import Wishes
+from ridecodec.sets import JPEG_ENDINGS, SUFFIXES
 
 SUFFIX = ".rdc"
+ENDINGS = (*SUFFIXES, ".pbm")
+
+
+def _kinds(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.strip() for each in value for part in each.split(","))
+
+
+_wishes = options.together(
+    "wishes",
+    Wishes,
+    click.option(
+        "--strip",
+        multiple=True,
+        callback=_kinds,
+        metavar="KINDS",
+        help=f"Leave out metadata: all, or any of {', '.join(CATEGORIES)}, with commas between; repeat for several.",
+    ),
+    click.option(
+        "--alpha",
+        type=click.Choice(preparing.ALPHAS),
+        default="exact",
+        show_default=True,
+        help="Colours of fully transparent pixels: keep them, or make them 0, which takes less.",
+    ),
+    click.option(
+        "--exact-file",
+        is_flag=True,
+        help="Keep of a PNG file how it was packed, so that decompressing gives its very bytes.",
+    ),
+    click.option("--pixels", "jpeg", is_flag=True, help="Take JPEG files too, whose pixels take more than they do."),
+    options.max_pixels,
+)
 
 
 @click.command(
     short_help="Compress pictures to .rdc files.",
     help="""Compress pictures to .rdc files, by default beside each and of its name.
 
-    With two paths the second is the output if it ends in .rdc or is "-"; otherwise both are inputs. "-" is standard
-    input or output. Every result is decoded and compared before it is put in place. Metadata (EXIF, ICC profiles,
-    orientation) is not kept yet.
+    INPUTs are pictures, patterns such as "*.png", and with --recursive folders. With two paths the second is the output
+    if it ends in .rdc or is "-"; otherwise both are inputs. "-" is standard input or output. Every result is decoded
+    and compared before it is put in place. Metadata is kept, --strip leaves it out.
 
-    With --archive the inputs are folders, picture files and .npy arrays [N, H, W(, 3)], and all their pictures go into
-    one .rdca file, from which each can be had alone.
+    With --archive the inputs are folders, picture files and .npy arrays [N, H, W(, 3)] of 8-bit gray and RGB, and all
+    their pictures go into one .rdca file, from which each can be had alone. Its model is by default photo.
+
+    \b
+    Examples:
+      ridecodec compress photo.png
+      ridecodec compress *.png --output-dir packed --keep-going --jobs 4
+      ridecodec compress -r pictures -d packed --skip-existing
+      ridecodec compress scan.png --exact-file --preserve --delete-source
+      cat photo.png | ridecodec compress - - > photo.rdc
+      ridecodec compress --archive icons.rdca icons/
     """,
 )
 @options.inputs("INPUT... [OUTPUT]")
 @options.output(".rdc files")
-@options.model()
+@options.model(default="auto")
 @options.label
 @options.tile
+@_wishes
+@options.preserve
+@click.option("--delete-source", is_flag=True, help="Remove each picture file once its .rdc file is verified.")
 @click.option("--archive", type=options.PATH, metavar="FILE", help="Put all pictures into this one .rdca file.")
 @options.cut
 @options.count
 @options.engine
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare.")
+@options.batch("the pictures")
 @options.reporting
 def command(
     paths: tuple[str, ...],
@@ -50,88 +95,60 @@ def command(
     model: str,
     label: int | None,
     tile: int,
+    wishes: Wishes,
+    preserve: bool,
+    delete_source: bool,
     archive: str | None,
     cut: tuple[int, int] | None,
     count: int | None,
     device: str,
     threads: int,
     verify: bool,
-    force: bool,
-    keep_going: bool,
-    quiet: bool,
-    verbose: bool,
-    as_json: bool,
+    batch: Batch,
+    summary: Summary,
 ) -> None:
-    summary = Summary(quiet, verbose, as_json)
+    work = Packing(
+        wishes,
+        model,
+        label,
+        tile,
+        device,
+        threads,
+        batch.processes,
+        verify,
+        batch.force,
+        preserve,
+        delete_source,
+    )
+    work.check()
     if archive is not None:
-        if output is not None or folder is not None or tile or files.STANDARD in paths:
-            raise UsageError("--archive goes neither with --output, --output-dir and --tile nor with standard input")
-        if archive != files.STANDARD and not archive.lower().endswith(archives.SUFFIX):
-            raise UsageError(f"{files.label(archive)}: an archive's name ends in {archives.SUFFIX}")
-        whole = Job(", ".join(paths), archive)
-        summary.check([whole])
-
-        def pack(job: Job) -> None:
-            archives.pack(
-                paths,
-                job.output,
-                summary,
-                cut=cut,
-                count=count,
-                model=model,
-                label=label,
-                device=device,
-                threads=threads,
-                verify=verify,
-                force=force,
-            )
-
-        failures.for_each([whole], pack, as_json=as_json)
+        archives.pack(paths, archive, work, batch, summary, cut=cut, count=count, elsewhere=output or folder)
         return
     if cut is not None or count is not None:
         raise UsageError("--cut and --count are for --archive")
-    jobs = files.plan(paths, output=output, folder=folder, suffix=SUFFIX, names_output=_names_output)
-    summary.check(jobs)
-
-    def work(job: Job) -> None:
-        files.check(job, force)
-        import ridecodec
-
-        begun = time.perf_counter()
-        picture = _open(job.input)
-        with progress.bar(files.label(job.input), summary.progress) as advance:
-            data = ridecodec.compress(
-                picture,
-                model=model,
-                label=label,
-                device=device,
-                threads=threads,
-                tile=tile,
-                verify=verify,
-                progress=advance,
-            )
-        files.write(job.output, data, force)
-        info = ridecodec.read_info(data)
-        summary.done(job, info, time.perf_counter() - begun, info.width * info.height)
-
-    failures.for_each(jobs, work, keep_going=keep_going, as_json=as_json)
+    endings = ENDINGS if wishes.jpeg else [ending for ending in ENDINGS if ending not in JPEG_ENDINGS]
+    jobs = files.plan(
+        paths,
+        output=output,
+        folder=folder,
+        suffix=SUFFIX,
+        names_output=_names_output,
+        endings=endings,
+        recursive=batch.recursive,
+    )
+    left = gathering.number(paths, JPEG_ENDINGS) if batch.recursive and not wishes.jpeg else 0
+    if left:
+        failures.say(f"JPEG files in folders are left as they are ({left:,} of them); --pixels takes them too")
+    batches.run(jobs, work, batch, summary)
 
 
 def _names_output(path: str) -> bool:
     """Whether the second of two paths is the output; raises UsageError where it is no input either."""
     if path == STANDARD or path.lower().endswith(SUFFIX):
         return True
-    if os.path.isdir(path) or not os.path.exists(path):
+    if os.path.isdir(path) or not (os.path.exists(path) or gathering.is_pattern(path)):
         raise UsageError(
             f"{files.label(path)} is no picture to read: name the output with --output or let it end in {SUFFIX}, "
             "and a folder with --output-dir"
         )
     return False
-
-
-def _open(name: str) -> Picture:
-    from ridecodec.picture import Picture
-
-    if name == STANDARD:
-        return Picture.open(io.BytesIO(files.read_standard()))
-    return Picture.open(name)

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import io
-import time
-from typing import TYPE_CHECKING
-
 import click
 
-from ridecodec.cli import archives, failures, files, options, progress
-from ridecodec.cli.files import STANDARD, Job
+from ridecodec import gathering
+from ridecodec.cli import archives, batches, files, options
+from ridecodec.cli.batches import Batch
 from ridecodec.cli.summary import Summary
+from ridecodec.cli.unpacking import Unpacking
 from ridecodec.errors import UsageError
-from ridecodec.placing import placed
+from ridecodec.picture import FORMATS
 
-if TYPE_CHECKING:
-    from ridecodec.picture import Picture
-
-FORMATS = ("png", "ppm", "pgm", "pnm", "tiff", "bmp", "webp", "npy")
+ENDING = ".rdc"
 
 
 @click.command(
     short_help="Decompress .rdc files to pictures.",
     help="""Decompress .rdc files to pictures, by default PNG, beside each and of its name.
 
-    The output's extension chooses the format: .png, .ppm, .pgm, .pnm, .tif, .bmp, .webp (lossless) or .npy. With two
-    paths the second is the output unless it ends in .rdc. "-" is standard input or output.
+    The output's extension chooses the format: .png, .ppm, .pgm, .pnm, .pbm, .tif, .bmp, .webp (lossless) or .npy. With
+    two paths the second is the output unless it ends in .rdc. "-" is standard input or output. INPUTs may be patterns
+    such as "*.rdc", and with --recursive folders.
+
+    PNG files get all metadata back, and are the very files that were compressed if that was with --exact-file.
 
     Of an .rdca archive the second path, or --output-dir, is the folder for its pictures.
+
+    \b
+    Examples:
+      ridecodec decompress photo.rdc
+      ridecodec decompress photo.rdc photo.tif
+      ridecodec decompress -r packed -d pictures --jobs 4
+      ridecodec decompress photo.rdc part.png --region 100,50,640,480
+      ridecodec decompress - - < photo.rdc > photo.png
+      ridecodec decompress icons.rdca icons --only save --only open
     """,
 )
 @options.inputs("INPUT... [OUTPUT]")
 @options.output("pictures")
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Format of the output, whatever its extension.")
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="Format of the output, whatever its extension.")
 @click.option(
     "--region",
     callback=options.region,
@@ -43,95 +50,43 @@ FORMATS = ("png", "ppm", "pgm", "pnm", "tiff", "bmp", "webp", "npy")
     "--preview", is_flag=True, help="Decode only the picture at half its size, of a model that codes it first."
 )
 @click.option("--only", multiple=True, metavar="NAME", help="Of an archive only this picture; repeat for several.")
+@options.max_pixels
+@options.preserve
 @options.engine
+@options.batch("the .rdc files")
 @options.reporting
 def command(
     paths: tuple[str, ...],
     output: str | None,
     folder: str | None,
-    format_: str | None,
+    kind: str | None,
     region: tuple[int, int, int, int] | None,
     preview: bool,
     only: tuple[str, ...],
+    max_pixels: int,
+    preserve: bool,
     device: str,
     threads: int,
-    force: bool,
-    keep_going: bool,
-    quiet: bool,
-    verbose: bool,
-    as_json: bool,
+    batch: Batch,
+    summary: Summary,
 ) -> None:
-    summary = Summary(quiet, verbose, as_json)
+    work = Unpacking(kind, region, preview, device, threads, batch.processes, max_pixels, batch.force, preserve)
     if paths[0].lower().endswith(archives.SUFFIX):
-        name, target = _archive(paths, output, folder)
-        summary.check([])
-        if target == files.STANDARD:
-            raise UsageError("an archive is decompressed into a folder, not to standard output")
-        if region is not None or preview:
-            raise UsageError("an archive's pictures are decoded whole: leave out --region and --preview")
-
-        def unpack(job: Job) -> None:
-            archives.unpack(
-                job.input,
-                job.output,
-                only,
-                format_ or "png",
-                summary,
-                device=device,
-                threads=threads,
-                force=force,
-                keep_going=keep_going,
-            )
-
-        failures.for_each([Job(name, target)], unpack, as_json=as_json)
+        archives.unpack(paths, [output, folder], only, work, batch, summary)
         return
     if only:
         raise UsageError(f"--only is for archives, whose names end in {archives.SUFFIX}")
-    suffix = f".{format_ or 'png'}"
-    jobs = files.plan(paths, output=output, folder=folder, suffix=suffix, names_output=_names_output)
-    summary.check(jobs)
-
-    def work(job: Job) -> None:
-        files.check(job, force)
-        kind = format_ or _format(job.output)
-        import ridecodec
-
-        begun = time.perf_counter()
-        data = files.read(job.input)
-        info = ridecodec.read_info(data)
-        with progress.bar(files.label(job.input), summary.progress) as advance:
-            picture = ridecodec.decompress(
-                data, device=device, threads=threads, region=region, preview=preview, progress=advance
-            )
-        _save(picture, job.output, kind, force)
-        summary.done(job, info, time.perf_counter() - begun, picture.width * picture.height)
-
-    failures.for_each(jobs, work, keep_going=keep_going, as_json=as_json)
-
-
-def _archive(paths: tuple[str, ...], output: str | None, folder: str | None) -> tuple[str, str]:
-    """The archive's name, and the folder for its pictures."""
-    targets = [each for each in (*paths[1:], output, folder) if each is not None]
-    if len(targets) > 1:
-        raise UsageError("an archive is decompressed alone, and into one folder")
-    return paths[0], targets[0] if targets else paths[0][: -len(archives.SUFFIX)]
+    jobs = files.plan(
+        paths,
+        output=output,
+        folder=folder,
+        suffix=f".{kind or 'png'}",
+        names_output=_names_output,
+        endings=[ENDING],
+        recursive=batch.recursive,
+    )
+    batches.run(jobs, work, batch, summary)
 
 
 def _names_output(path: str) -> bool:
-    return not path.lower().endswith(".rdc")
-
-
-def _format(output: str) -> str:
-    from ridecodec.picture import target_format
-
-    return "png" if output == STANDARD else target_format(output)
-
-
-def _save(picture: Picture, output: str, kind: str, force: bool) -> None:
-    if files.is_stream(output):
-        buffer = io.BytesIO()  # some formats seek, which a pipe cannot
-        picture.save(buffer, kind)
-        files.write(output, buffer.getvalue(), force)
-        return
-    with placed(output, force) as path:
-        picture.save(path, kind)
+    return not path.lower().endswith(ENDING) and not gathering.is_pattern(path)

@@ -58,6 +58,10 @@ def command(
     mcgsm`, one a channel (gray, or green, red, blue), and of one of `train pixelcnn`, a model that --model finds by its
     name where the environment variable RIDECODEC_MODELS names FILE's folder. --name, --purpose and --about are not for
     `photo`.
+
+    \b
+    Example:
+      ridecodec export ride.pt --out models/mine.safetensors
     """
     jobs = [Job(path, str(output)) for path in checkpoints]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 import click
 
 from ridecodec.cli.files import Job, label
+from ridecodec.cli.outcomes import Failed
 from ridecodec.errors import InputError, RidecodecError
 
 UNEXPECTED = 1
@@ -31,8 +32,14 @@ def say(message: str) -> None:
     click.echo(f"ridecodec: {line}", err=True)
 
 
-def explain(error: BaseException) -> tuple[int, str]:
-    """Exit code and message of any error."""
+def failed(error: BaseException) -> Failed:
+    """What any error comes to."""
+    trace = "".join(traceback.format_exception(error)) if os.environ.get("RIDECODEC_TRACEBACK") else ""
+    return Failed(*_explained(error), trace)
+
+
+def _explained(error: BaseException) -> tuple[int, str]:
+    """Exit code and message."""
     if isinstance(error, RidecodecError):
         return error.exit_code, str(error)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_about_memory(str(error))):
@@ -54,13 +61,18 @@ def _is_about_memory(message: str) -> bool:
 
 def report(error: BaseException, job: Job | None = None, as_json: bool = False) -> int:
     """Say what went wrong with ``job``, and return the exit code."""
-    code, message = explain(error)
-    if os.environ.get("RIDECODEC_TRACEBACK"):
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    say(f"{label(job.input)}: {message}" if job else message)
+    return tell(failed(error), job, as_json)
+
+
+def tell(failure: Failed, job: Job | None, as_json: bool) -> int:
+    """Say it, and return the exit code."""
+    if failure.trace:
+        click.echo(failure.trace, err=True, nl=False)
+    say(f"{label(job.input)}: {failure.message}" if job else failure.message)
     if job and as_json:
-        click.echo(json.dumps({"input": job.input, "output": job.output, "error": message, "exit_code": code}))
-    return code
+        fields = {"input": job.input, "output": job.output, "error": failure.message, "exit_code": failure.code}
+        click.echo(json.dumps(fields))
+    return failure.code
 
 
 def for_each(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
+from typing import BinaryIO
 
 import click
 
+from ridecodec import gathering
 from ridecodec.errors import InputError, OutputError, UsageError
+from ridecodec.gathering import Found
 from ridecodec.models import registry
-from ridecodec.placing import placed, probe, refuse_existing, unfinished
+from ridecodec.placing import placed, probe, refuse_existing
 
 STANDARD = "-"
 
@@ -47,24 +49,30 @@ def plan(
     folder: str | None,
     suffix: str,
     names_output: Callable[[str], bool],
+    endings: Collection[str],
+    recursive: bool,
 ) -> list[Job]:
     """Pair every input with its output: ``output``, or its name with ``suffix`` in ``folder`` or else beside it.
 
-    The second of two paths is the output where ``names_output`` says so. Raises UsageError where the options
-    contradict one another or two inputs would become one file.
+    The second of two paths is the output where ``names_output`` says so. ``recursive``: folders stand for the files in
+    them of such ``endings``, and keep their tree in ``folder``. Raises UsageError where the options contradict one
+    another or two inputs would become one file.
     """
     inputs = list(paths)
-    if output is None and folder is None and len(inputs) == 2 and names_output(inputs[1]):
+    if output is None and folder is None and not recursive and len(inputs) == 2 and names_output(inputs[1]):
         output = inputs.pop()
     if "" in (output, folder):
         raise UsageError("the output's name is empty")
-    if output is not None and len(inputs) > 1:
-        raise UsageError("one output for several inputs: give --output-dir instead of --output")
+    if recursive and output is not None:
+        raise UsageError("--recursive writes several files: give --output-dir instead of --output")
     if folder is not None and (output is not None or STANDARD in inputs):
         raise UsageError("--output-dir goes neither with --output nor with standard input")
     if inputs.count(STANDARD) > 1:
         raise UsageError("standard input can be read only once")
-    jobs = [Job(name, output or _beside(name, folder, suffix), folder is not None) for name in inputs]
+    found = gathering.files(inputs, endings, recursive=recursive)
+    if output is not None and len(found) > 1:
+        raise UsageError("one output for several inputs: give --output-dir instead of --output")
+    jobs = [Job(each.path, output or _beside(each, folder, suffix), folder is not None) for each in found]
     seen: dict[str, str] = {}
     for job in jobs:
         place = os.path.realpath(job.output)
@@ -74,11 +82,11 @@ def plan(
     return jobs
 
 
-def _beside(name: str, folder: str | None, suffix: str) -> str:
-    if name == STANDARD:
+def _beside(found: Found, folder: str | None, suffix: str) -> str:
+    if found.path == STANDARD:
         return STANDARD
-    root = os.path.splitext(name)[0]
-    return (root if folder is None else os.path.join(folder, os.path.basename(root))) + suffix
+    whole = found.path if folder is None else os.path.join(folder, found.place)
+    return os.path.splitext(whole)[0] + suffix
 
 
 def check(job: Job, force: bool) -> None:
@@ -134,12 +142,34 @@ def is_stream(output: str) -> bool:
     return output == STANDARD or (os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output))
 
 
+def check_input(name: str) -> None:
+    """InputError where there is no such file."""
+    if name != STANDARD and os.path.isdir(name):
+        raise InputError("is a folder: --recursive takes the files in it")
+    if name != STANDARD and not os.path.exists(name):
+        raise InputError("there is no such file")
+
+
+@contextlib.contextmanager
+def opened(name: str) -> Iterator[BinaryIO]:
+    """An input as a stream that can seek; raises InputError."""
+    check_input(name)
+    with contextlib.ExitStack() as stack:
+        try:
+            source = io.BytesIO(read_standard()) if name == STANDARD else stack.enter_context(open(name, "rb"))
+            stream = source if source.seekable() else io.BytesIO(source.read())
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror or error}") from error
+        yield stream
+
+
 def read(name: str) -> bytes:
     """All bytes of an input; raises InputError."""
-    try:
-        return read_standard() if name == STANDARD else Path(name).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}") from error
+    with opened(name) as stream:
+        try:
+            return stream.read()
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror or error}") from error
 
 
 def read_standard() -> bytes:
@@ -151,13 +181,13 @@ def read_standard() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def write(output: str, data: bytes, force: bool) -> None:
-    """Write ``data`` to ``output``: a file whole or not at all, a stream as far as it goes.
+def write(output: str, data: bytes, force: bool, like: str | None = None) -> None:
+    """Write ``data`` to ``output``: a file whole or not at all, and with the times of ``like``, a stream as it is.
 
     Raises OutputError, or BrokenPipeError when nobody reads the stream any more.
     """
     if not is_stream(output):
-        with placed(output, force) as path:
+        with placed(output, force, like) as path:
             path.write_bytes(data)
         return
     try:
@@ -169,30 +199,3 @@ def write(output: str, data: bytes, force: bool) -> None:
         raise
     except OSError as error:
         raise OutputError(f"cannot write {output_label(output)}: {error.strerror or error}") from error
-
-
-def clean_up_on_signals() -> None:
-    """Interruption, termination and hang-up end the program in an orderly way, with 128 + the signal's number.
-
-    The first signal raises, so that unfinished outputs are removed on the way out; a second one ends it at once.
-    """
-    stop = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    stop = [number for number in stop if signal.getsignal(number) is not signal.SIG_IGN]  # nohup stays in force
-    owner = os.getpid()
-
-    def at_once(number: int, frame: FrameType | None) -> None:
-        if os.getpid() == owner:
-            for part in list(unfinished):
-                with contextlib.suppress(OSError):
-                    part.unlink(missing_ok=True)
-        os._exit(128 + number)
-
-    def orderly(number: int, frame: FrameType | None) -> None:
-        for each in stop:
-            signal.signal(each, at_once)
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + number)
-
-    for number in stop:
-        signal.signal(number, orderly)

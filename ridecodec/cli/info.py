@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 @options.inputs("FILE...")
 @options.as_json
 def command(paths: tuple[str, ...], as_json: bool) -> None:
-    """Show what .rdc files and .rdca archives say of themselves, without decoding: bytes and bits a sub-pixel.
+    """Show what .rdc files and .rdca archives say of themselves, without decoding: type, metadata, bytes and bits a
+    sub-pixel by part.
 
     "-" is standard input.
+
+    \b
+    Examples:
+      ridecodec info photo.rdc
+      ridecodec info --json *.rdc
     """
     from ridecodec import read_info
     from ridecodec.archive import is_archive
@@ -59,7 +65,7 @@ def _lines(name: str, info: Info) -> Iterator[str]:
     for part, size in (("header", info.header_bytes), ("metadata", info.metadata_bytes), ("index", info.index_bytes)):
         yield row(part, size, 8 * size / sub_pixels)
     for chunk in info.metadata:
-        yield f"    {chunk.kind}: {chunk.bytes:,} bytes"
+        yield f"    {chunk.kind.strip()}: {chunk.words}, {chunk.bytes:,} bytes"
     for number, tile in enumerate(info.tiles):
         at = f"tile {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
         yield row(at, tile.bytes, tile.bits_per_subpixel)

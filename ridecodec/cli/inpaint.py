@@ -49,6 +49,10 @@ def command(
 
     MASK is a picture of the same size, white (128 or more) where PICTURE is to be filled. The hole is filled several
     times pixel after pixel, the densest fill is kept, and sweeps of Metropolis steps then fit it to what lies around.
+
+    \b
+    Example:
+      ridecodec inpaint photo.png hole.png filled.png --seed 3
     """
     pictures.check([picture, mask], output, force)
     from ridecodec.generation.inpainting import Settings, inpaint

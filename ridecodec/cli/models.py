@@ -13,7 +13,13 @@ from ridecodec.cli import options
 @click.command(short_help="List the models at hand.")
 @options.as_json
 def command(as_json: bool) -> None:
-    """List the models at hand: name, content hash, size, rate over Kodak's 24 pictures, and what it is for."""
+    """List the models at hand: name, content hash, size, rate over Kodak's 24 pictures, and what it is for.
+
+    \b
+    Examples:
+      ridecodec models
+      RIDECODEC_MODELS=models ridecodec models --json
+    """
     from ridecodec.models import registry
 
     if as_json:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+from ridecodec.cli.batches import Batch
+from ridecodec.cli.summary import Summary
+from ridecodec.picture import MAX_PIXELS, USUAL_PIXELS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -66,17 +72,17 @@ def inputs(metavar: str) -> Callable[[Function], Function]:
     return click.argument("paths", nargs=-1, required=True, type=PATH, metavar=metavar)
 
 
-def model(multiple: bool = False) -> Callable[[Function], Function]:
+def model(multiple: bool = False, default: str = "photo") -> Callable[[Function], Function]:
     text = (
         "Model to code with; repeat for several." if multiple else "Model to code with ('ridecodec models' lists them)."
     )
-    default: Any = ("photo",) if multiple else "photo"
+    defaults: Any = (default,) if multiple else default
     name = "models" if multiple else "model"
     return click.option(
         "-m",
         "--model",
         name,
-        default=default,
+        default=defaults,
         multiple=multiple,
         show_default=True,
         metavar="NAME",
@@ -118,43 +124,109 @@ def force(function: Function) -> Function:
     return click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist.")(function)
 
 
+def _pixels(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    return value or MAX_PIXELS
+
+
+max_pixels = click.option(
+    "--max-pixels",
+    type=click.IntRange(min=0),
+    default=USUAL_PIXELS,
+    show_default=True,
+    callback=_pixels,
+    metavar="N",
+    help="Refuse larger pictures, before memory is taken for them; 0 for the format's limit.",
+)
+preserve = click.option("--preserve", is_flag=True, help="Give outputs the modification times of their inputs.")
+
+
 def output(what: str) -> Callable[[Function], Function]:
-    """--output, --output-dir, --force and --keep-going."""
+    """--output and --output-dir."""
 
     def decorate(function: Function) -> Function:
-        for option in (
-            click.option("-k", "--keep-going", is_flag=True, help="Go on with the other files after a failure."),
-            force,
-            click.option(
-                "-d",
-                "--output-dir",
-                "folder",
-                type=PATH,
-                metavar="DIR",
-                help=f"Write {what} into this folder, made where it is missing.",
-            ),
-            click.option(
-                "-o",
-                "--output",
-                type=PATH,
-                metavar="FILE",
-                help="Name the output of the one input; - is standard output.",
-            ),
-        ):
-            function = option(function)
-        return function
+        folder = click.option(
+            "-d",
+            "--output-dir",
+            "folder",
+            type=PATH,
+            metavar="DIR",
+            help=f"Write {what} into this folder, made where it is missing.",
+        )
+        file = click.option(
+            "-o",
+            "--output",
+            type=PATH,
+            metavar="FILE",
+            help="Name the output of the one input; - is standard output.",
+        )
+        return file(folder(function))
 
     return decorate
 
 
-def reporting(function: Function) -> Function:
-    """--quiet, --verbose and --json."""
-    quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-    verbose = click.option("-v", "--verbose", is_flag=True, help="Say more about each file.")
-    return quiet(verbose(as_json(function)))
+def together(name: str, kind: type[Any], *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Options that a command gets as one value of the dataclass ``kind``, named after its fields."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(**given: Any) -> Any:
+            mine = {each.name: given.pop(each.name) for each in fields(kind) if each.name in given}
+            return function(**given, **{name: kind(**mine)})
+
+        decorated: Callable[..., Any] = call
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
-def as_json(function: Function) -> Function:
+_processes = click.option(
+    "--jobs",
+    "processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Work on so many files at a time, in processes of their own that share the cores.",
+)
+_keep_going = click.option("-k", "--keep-going", is_flag=True, help="Go on with the other files after a failure.")
+
+
+def _recursive(what: str) -> Callable[[Any], Any]:
+    return click.option("-r", "--recursive", is_flag=True, help=f"Of a folder, take {what} in it and below it.")
+
+
+def batch(what: str) -> Callable[[Any], Any]:
+    """How many inputs are gone through, each with an output."""
+    return together(
+        "batch",
+        Batch,
+        _recursive(what),
+        _processes,
+        _keep_going,
+        click.option("--skip-existing", is_flag=True, help="Leave out files whose output exists, as after a stop."),
+        force,
+        click.option("-n", "--dry-run", is_flag=True, help="Only print what would be read and written."),
+    )
+
+
+def checks(what: str) -> Callable[[Any], Any]:
+    """How many inputs without outputs are gone through; all of them, whatever fails."""
+    return together("batch", Batch, _recursive(what), _processes)
+
+
+def as_json(function: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, an object a line.")(
         function
     )
+
+
+reporting = together(
+    "summary",
+    Summary,
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and warnings."),
+    click.option("-v", "--verbose", is_flag=True, help="Say more about each file."),
+    as_json,
+)
+"""--quiet, --verbose and --json."""

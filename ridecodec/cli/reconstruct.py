@@ -19,6 +19,10 @@ def command(source: str, output: str, model: str, seed: int, device: str, force:
     """Draw a picture of INPUT's size from the code that an auto-encoder makes of INPUT: what the code says of it.
 
     A seed makes the same picture of a code on every machine.
+
+    \b
+    Example:
+      ridecodec reconstruct --model autoencoder-cifar frog.png again.png
     """
     pictures.check([source], output, force)
     import torch

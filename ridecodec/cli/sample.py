@@ -25,6 +25,10 @@ def command(
     """Draw a picture from a model: pixel after pixel, from a margin of noise, with the codec's own probabilities.
 
     A seed makes the same picture on every machine.
+
+    \b
+    Example:
+      ridecodec sample --model ride-rgb --size 128x128 --seed 7 sample.png
     """
     pictures.check([], output, force)
     from ridecodec.generation.sampling import label_side, margin, sample_in_margin, to_picture_order, with_margin

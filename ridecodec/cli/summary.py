@@ -1,4 +1,4 @@
-"""What is said of a file that was compressed or decompressed."""
+"""What is said of files that were worked on, of each and of all."""
 
 from __future__ import annotations
 
@@ -8,13 +8,46 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ridecodec.cli import failures
 from ridecodec.cli.files import STANDARD, Job, label, output_label
+from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
 from ridecodec.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ridecodec import Info
+
+
+@dataclass
+class Totals:
+    """How many files came to what, and their bytes."""
+
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more."""
+        if isinstance(outcome, Done):
+            self.done += 1
+            self.bytes_in += outcome.bytes_in
+            self.bytes_out += outcome.bytes_out
+        elif isinstance(outcome, Skipped):
+            self.skipped += 1
+        else:
+            self.failed += 1
+
+    def line(self, files: int) -> str:
+        """What is said of them, of so many files in all."""
+        left = files - self.done - self.skipped - self.failed
+        counts = [f"{self.done:,} done", f"{self.skipped:,} skipped", f"{self.failed:,} failed"]
+        if left:
+            counts.append(f"{left:,} not tried (--keep-going goes on after a failure)")
+        written = f" -> {self.bytes_out:,}" if self.bytes_out else ""
+        return f"{', '.join(counts)}; {self.bytes_in:,}{written} bytes"
 
 
 @dataclass(frozen=True)
@@ -37,32 +70,70 @@ class Summary:
         """Whether a progress bar is welcome."""
         return not self.quiet
 
-    def done(self, job: Job, info: Info, seconds: float, pixels: int) -> None:
-        """Report one file; ``pixels`` is how many of them were coded."""
-        if self.as_json:
-            fields = {
-                "input": job.input,
-                "output": job.output,
-                "bytes": info.total_bytes,
-                "bpsp": info.bpsp,
-                "pixels": pixels,
-                "model": info.model,
-                "seconds": seconds,
-            }
-            click.echo(json.dumps(fields))
-        if self.quiet or (self.as_json and not self.verbose):
-            return
-        names = f"{label(job.input)} -> {output_label(job.output)}"
-        head = f"{names}: {info.total_bytes:,} bytes, {info.bpsp:.3f} bpsp, {seconds:.1f} s"
-        click.echo(head, err=True)
-        if self.verbose:
-            click.echo(f"  {self._details(info, seconds, pixels)}", err=True)
+    @property
+    def speaks(self) -> bool:
+        """Whether lines for people are welcome."""
+        return not self.quiet and (self.verbose or not self.as_json)
 
-    @staticmethod
-    def _details(info: Info, seconds: float, pixels: int) -> str:
-        parts = {"header": info.header_bytes, "metadata": info.metadata_bytes, "index": info.index_bytes}
-        tiles = len(info.tiles)
-        sizes = [f"{name} {size:,}" for name, size in parts.items() if size]
-        sizes.append(f"{tiles:,} tile{'s' * (tiles > 1)} {info.total_bytes - sum(parts.values()):,} bytes")
-        speed = f"{pixels / 1e6 / max(seconds, 1e-9):.3f} megapixels/s"
-        return f"{info.width} x {info.height}, model {info.model} {info.model_hash}; {', '.join(sizes)}; {speed}"
+    def report(self, job: Job, outcome: Outcome) -> None:
+        """Say what became of a file."""
+        if isinstance(outcome, Failed):
+            failures.tell(outcome, job, self.as_json)
+        elif isinstance(outcome, Done):
+            self._done(job, outcome)
+        else:
+            if self.as_json:
+                click.echo(json.dumps({"input": job.input, "output": job.output, "skipped": True}))
+            if self.speaks:
+                click.echo(f"{names(job)}: skipped, as it exists", err=True)
+
+    def planned(self, job: Job, skipped: bool) -> None:
+        """Say on standard output what would be done."""
+        if self.as_json:
+            fields = {"input": job.input, "output": job.output, "skipped": skipped, "dry_run": True}
+            click.echo(json.dumps(fields))
+        else:
+            click.echo(f"{names(job)}{': skipped, as it exists' if skipped else ''}")
+
+    def total(self, totals: Totals, files: int) -> None:
+        """Say what became of several files."""
+        if self.speaks and files > 1:
+            click.echo(totals.line(files), err=True)
+
+    def _done(self, job: Job, done: Done) -> None:
+        for note in done.notes:
+            failures.say(f"{label(job.input)}: {note}")
+        if self.as_json:
+            notes = {"notes": done.notes} if done.notes else {}
+            click.echo(json.dumps({"input": job.input, "output": job.output} | done.fields | notes))
+        if self.speaks:
+            click.echo(done.line, err=True)
+            if self.verbose and done.details:
+                click.echo(f"  {done.details}", err=True)
+
+
+def names(job: Job) -> str:
+    """Input and output, for messages."""
+    return f"{label(job.input)} -> {output_label(job.output)}"
+
+
+def coded(job: Job, info: Info, seconds: float, pixels: int, sizes: tuple[int, int], notes: Sequence[str]) -> Done:
+    """A picture that was compressed or decompressed; ``pixels``: how many of it, ``sizes``: bytes in and out."""
+    fields = {
+        "bytes": info.total_bytes,
+        "bpsp": info.bpsp,
+        "pixels": pixels,
+        "model": info.model,
+        "seconds": seconds,
+    }
+    line = f"{names(job)}: {info.total_bytes:,} bytes, {info.bpsp:.3f} bpsp, {seconds:.1f} s"
+    return Done(line, _details(info, seconds, pixels), fields, *sizes, tuple(notes))
+
+
+def _details(info: Info, seconds: float, pixels: int) -> str:
+    parts = {"header": info.header_bytes, "metadata": info.metadata_bytes, "index": info.index_bytes}
+    tiles = len(info.tiles)
+    sizes = [f"{name} {size:,}" for name, size in parts.items() if size]
+    sizes.append(f"{tiles:,} tile{'s' * (tiles > 1)} {info.total_bytes - sum(parts.values()):,} bytes")
+    speed = f"{pixels / 1e6 / max(seconds, 1e-9):.3f} megapixels/s"
+    return f"{info.width} x {info.height}, model {info.model} {info.model_hash}; {', '.join(sizes)}; {speed}"

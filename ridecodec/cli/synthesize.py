@@ -66,6 +66,10 @@ def command(
 
     The picture is cut into sixteen regions. Fifteen train the model; the rates of the sixteenth are reported. A kept
     model is found by other commands when $RIDECODEC_MODELS names its folder.
+
+    \b
+    Example:
+      ridecodec synthesize bricks.png more.png --size 512x512
     """
     network = training.given(layers=layers, hidden=hidden, components=components)
     if model == "mcgsm" and (layers or hidden):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.container import Reader
 from ridecodec.errors import DamagedError
 from ridecodec.forms.part import Samples, Shape
 from ridecodec.pngrows import filtered_rows, packed, unfiltered, unpacked
+from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 
 DEFLATE, LZMA = 1, 2

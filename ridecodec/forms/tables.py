@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.container import Reader
 from ridecodec.errors import DamagedError
 from ridecodec.forms.part import Decoding, Samples, Shape
+from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 
 COLOURS, RANKS, LIGHT, DISPLAYED, APART = 3, 4, 5, 6, 7

@@ -30,8 +30,9 @@ def compress(*args: str, stdin: bytes | None = None) -> Result:
 
 
 def program(*args: str, code: str = MAIN, **options: Any) -> subprocess.Popen[bytes]:
-    """The program as a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(ridecodec.__file__).parents[1])}
+    """The program as a process of its own; a sitecustomize.py in the working folder is for it and its processes."""
+    path = os.pathsep.join([str(Path.cwd()), str(Path(ridecodec.__file__).parents[1])])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen([sys.executable, "-c", code, *args], env=environment, stderr=subprocess.PIPE, **options)
 
 

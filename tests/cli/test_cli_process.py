@@ -18,6 +18,7 @@ from commands import MAIN, names, program
         ("--version",),
         ("--help",),
         ("compress", "--help"),
+        ("compress", "-r", ".", "--dry-run", "-d", "new"),
         ("info", "done.rdc"),
         ("models",),
         ("decompress", "nosuch.rdc"),
@@ -33,6 +34,13 @@ finally:
     with program(*args, code=code, stdout=subprocess.DEVNULL) as process:
         assert b"Assertion" not in process.communicate()[1]
     assert process.returncode == (3 if "nosuch.rdc" in args else 0)
+
+
+def test_as_a_module(folder: Path) -> None:
+    code = "import runpy; runpy.run_module('ridecodec', run_name='__main__', alter_sys=True)"
+    with program("info", "done.rdc", code=code, stdout=subprocess.PIPE) as process:
+        assert process.communicate()[0].startswith(b"done.rdc: 14 x 9, RGB, 8 bits")
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

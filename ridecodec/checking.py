@@ -1,0 +1,39 @@
+"""Whole files decoded and held against their checksums, and nothing kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ridecodec import archive, codec, setcodec
+from ridecodec.errors import DamagedError
+from ridecodec.parallel import Progress
+from ridecodec.picture import MAX_PIXELS
+
+_NAMED = 5
+"""Damaged pictures of an archive that a message names."""
+
+
+def check(
+    data: bytes,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[int, int]:
+    """Decode .rdc or .rdca data; returns the numbers of its pictures and of their pixels.
+
+    Raises what `decompress` does, and for an archive `DamagedError` that names pictures which are damaged.
+    """
+    if not archive.is_archive(data):
+        picture = codec.decode(data, device=device, threads=threads, max_pixels=max_pixels, progress=progress)
+        return 1, picture.width * picture.height
+    held = archive.read(data)
+    every = range(len(held.names))
+    found = setcodec.decode(held, every, device=device, threads=threads, max_pixels=max_pixels, progress=progress)
+    wrong = sorted(number for number, picture in found if isinstance(picture, DamagedError))
+    if wrong:
+        named = ", ".join(repr(held.names[number]) for number in wrong[:_NAMED])
+        more = f" and {len(wrong) - _NAMED:,} more" if len(wrong) > _NAMED else ""
+        raise DamagedError(f"{len(wrong):,} of its {len(held.names):,} pictures are damaged: {named}{more}")
+    return len(held.names), sum(shape.width * shape.height for shape in held.shapes)

@@ -1,0 +1,122 @@
+"""Many files, one after another or in several processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+import click
+
+from ridecodec import processes
+from ridecodec.cli import failures, files, signals
+from ridecodec.cli.files import STANDARD, Job
+from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
+from ridecodec.cli.summary import Summary, Totals
+from ridecodec.errors import UsageError
+
+Work = Callable[[Job, bool], Done]
+"""What is done with a file; told whether a progress bar is welcome.  It can be pickled."""
+
+_ENDED = Failed(failures.UNEXPECTED, "its process ended, as by the system for want of memory; try fewer --jobs")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How files are gone through."""
+
+    processes: int = 1
+    keep_going: bool = True
+    recursive: bool = False
+    skip_existing: bool = False
+    dry_run: bool = False
+    force: bool = False
+
+    def check(self, jobs: Sequence[Job]) -> None:
+        """Raises UsageError where the options contradict one another."""
+        if self.skip_existing and self.force:
+            raise UsageError("--skip-existing and --force contradict one another")
+        if self.processes > 1 and any(STANDARD in (job.input, job.output) for job in jobs):
+            raise UsageError("standard input and output are for one process: leave out --jobs")
+
+    def skips(self, job: Job) -> bool:
+        """Whether it was done before."""
+        return self.skip_existing and job.output != STANDARD and os.path.isfile(job.output)
+
+
+def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None:
+    """Do ``work`` on every job and say what became of it; exits with the first failure's code.
+
+    Up to the first failure, unless the batch keeps going.
+    """
+    summary.check(jobs)
+    batch.check(jobs)
+    if batch.dry_run:
+        _rehearse(jobs, batch, summary)
+        return
+    totals, code = Totals(), 0
+    with contextlib.closing(_outcomes(jobs, work, batch, summary.progress)) as outcomes:
+        for job, outcome in outcomes:
+            totals.add(outcome)
+            summary.report(job, outcome)
+            if isinstance(outcome, Failed):
+                code = code or outcome.code
+                if not batch.keep_going:
+                    break
+    summary.total(totals, len(jobs))
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _outcomes(
+    jobs: Sequence[Job], work: Work, batch: Batch, progress: bool
+) -> Generator[tuple[Job, Outcome], None, None]:
+    todo = []
+    for job in jobs:
+        if batch.skips(job):
+            yield job, Skipped()
+        else:
+            todo.append(job)
+    if min(batch.processes, len(todo)) < 2:
+        for job in todo:
+            yield job, _attempt(work, job, progress)
+        return
+    with contextlib.closing(processes.spread(_Attempts(work), todo, batch.processes, signals.follow)) as results:
+        for job, outcome in results:
+            yield job, outcome or _ENDED
+
+
+@dataclass(frozen=True)
+class _Attempts:
+    """What a process does with a file."""
+
+    work: Work
+
+    def __call__(self, job: Job) -> Done | Failed:
+        try:
+            return _attempt(self.work, job, progress=False)
+        except BrokenPipeError as error:
+            return failures.failed(error)
+
+
+def _attempt(work: Work, job: Job, progress: bool) -> Done | Failed:
+    try:
+        return work(job, progress)
+    except failures.CONTROL:
+        raise
+    except BaseException as error:  # constriction's panics are no Exceptions
+        return failures.failed(error)
+
+
+def _rehearse(jobs: Sequence[Job], batch: Batch, summary: Summary) -> None:
+    """Say what would be done, and what could not."""
+
+    def plan(job: Job) -> None:
+        skipped = batch.skips(job)
+        if not skipped:
+            files.check_input(job.input)
+            files.check(job, batch.force)
+        summary.planned(job, skipped)
+
+    failures.for_each(jobs, plan, keep_going=True, as_json=summary.as_json)

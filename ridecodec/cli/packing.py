@@ -1,0 +1,94 @@
+"""What `compress` does with a picture file."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ridecodec.cli import files, progress
+from ridecodec.cli.files import STANDARD, Job
+from ridecodec.cli.outcomes import Done
+from ridecodec.cli.summary import coded
+from ridecodec.errors import OutputError, UsageError
+from ridecodec.preparing import Wishes, prepare
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Compresses a file and puts the result in its place; ``processes``: how many of them share the cores."""
+
+    wishes: Wishes
+    model: str
+    label: int | None
+    tile: int
+    device: str
+    threads: int
+    processes: int
+    verify: bool
+    force: bool
+    preserve: bool
+    delete_source: bool
+
+    def check(self) -> None:
+        """Raise UsageError where the options contradict one another."""
+        self.wishes.check()
+        if self.delete_source and not self.verify:
+            raise UsageError("--delete-source goes with verification only: leave out --no-verify")
+
+    def __call__(self, job: Job, shown: bool) -> Done:
+        self._check(job)
+        import ridecodec
+        from ridecodec.parallel import share
+
+        begun = time.perf_counter()
+        before = None if job.input == STANDARD else os.stat(job.input)
+        with files.opened(job.input) as stream:
+            prepared = prepare(stream, self.wishes)
+            size = stream.seek(0, io.SEEK_END)
+        with progress.bar(files.label(job.input), shown) as advance:
+            data = ridecodec.compress(
+                prepared.picture,
+                model=self.model,
+                label=self.label,
+                device=self.device,
+                threads=share(self.threads, self.processes),
+                tile=self.tile,
+                verify=self.verify,
+                progress=advance,
+            )
+        files.write(job.output, data, self.force, job.input if self.preserve else None)
+        notes = [prepared.shortfall] if prepared.shortfall else []
+        if self.delete_source and prepared.shortfall:
+            notes.append("is kept, as it cannot be had again")
+        elif self.delete_source:
+            _delete(job, data, before)
+        info = ridecodec.read_info(data)
+        seconds = time.perf_counter() - begun
+        return coded(job, info, seconds, info.width * info.height, (size, len(data)), notes)
+
+    def _check(self, job: Job) -> None:
+        files.check_input(job.input)
+        files.check(job, self.force)
+        streams = job.input == STANDARD or files.is_stream(job.output)
+        if streams and (self.preserve or self.delete_source):
+            raise UsageError("--preserve and --delete-source are for files, not for standard input and output")
+
+
+def _delete(job: Job, data: bytes, before: os.stat_result | None) -> None:
+    """Remove the input, if it is what was read and the output is on the disk; raises OutputError."""
+    try:
+        now = os.stat(job.input)
+        if before is None or (now.st_mtime_ns, now.st_size, now.st_ino) != (
+            before.st_mtime_ns,
+            before.st_size,
+            before.st_ino,
+        ):
+            raise OutputError("was changed while it was read, so it is kept")
+        if Path(job.output).read_bytes() != data:
+            raise OutputError(f"{files.label(job.output)} does not hold what was written, so the source is kept")
+        os.unlink(job.input)
+    except OSError as error:
+        raise OutputError(f"cannot be removed: {error.strerror or error}") from error

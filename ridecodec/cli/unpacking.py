@@ -1,0 +1,98 @@
+"""What `decompress` does with an .rdc file."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ridecodec.cli import files, progress
+from ridecodec.cli.files import STANDARD, Job
+from ridecodec.cli.outcomes import Done
+from ridecodec.cli.summary import coded
+from ridecodec.errors import DamagedError, OutputError, UsageError
+from ridecodec.placing import placed
+
+if TYPE_CHECKING:
+    from ridecodec.picture import Picture
+
+
+@dataclass(frozen=True)
+class Unpacking:
+    """Decompresses a file and puts the picture in its place; ``processes``: how many of them share the cores."""
+
+    kind: str | None
+    """Format of the pictures; None: that of the outputs' extensions."""
+    region: tuple[int, int, int, int] | None
+    preview: bool
+    device: str
+    threads: int
+    processes: int
+    max_pixels: int
+    force: bool
+    preserve: bool
+
+    def __call__(self, job: Job, shown: bool) -> Done:
+        self._check(job)
+        kind = self.kind or _format(job.output)
+        import ridecodec
+        from ridecodec.parallel import share
+
+        begun = time.perf_counter()
+        data = files.read(job.input)
+        info = ridecodec.read_info(data)
+        with progress.bar(files.label(job.input), shown) as advance:
+            picture = ridecodec.decompress(
+                data,
+                device=self.device,
+                threads=share(self.threads, self.processes),
+                region=self.region,
+                preview=self.preview,
+                max_pixels=self.max_pixels,
+                progress=advance,
+            )
+        whole = self.region is None and not self.preview
+        exact, notes = _original(picture) if kind == "png" and whole else (None, [])
+        like = job.input if self.preserve else None
+        if exact is not None:
+            files.write(job.output, exact, self.force, like)
+            size = len(exact)
+        else:
+            size = _save(picture, job.output, kind, self.force, like)
+        seconds = time.perf_counter() - begun
+        return coded(job, info, seconds, picture.width * picture.height, (len(data), size), notes)
+
+    def _check(self, job: Job) -> None:
+        files.check_input(job.input)
+        files.check(job, self.force)
+        if self.preserve and (job.input == STANDARD or files.is_stream(job.output)):
+            raise UsageError("--preserve is for files, not for standard input and output")
+
+
+def _original(picture: Picture) -> tuple[bytes | None, list[str]]:
+    """The very file that a picture was compressed from, if it is asked for and can be had; else what is to be said."""
+    from ridecodec import exactfile
+
+    try:
+        return exactfile.original(picture), []
+    except (DamagedError, OutputError) as error:
+        return None, [f"{error}; a PNG file of the same pixels is written instead"]
+
+
+def _format(output: str) -> str:
+    from ridecodec.picture import target_format
+
+    return "png" if output == STANDARD else target_format(output)
+
+
+def _save(picture: Picture, output: str, kind: str, force: bool, like: str | None) -> int:
+    """Write a picture; returns the bytes."""
+    if files.is_stream(output):
+        buffer = io.BytesIO()  # some formats seek, which a pipe cannot
+        picture.save(buffer, kind)
+        files.write(output, buffer.getvalue(), force)
+        return len(buffer.getvalue())
+    with placed(output, force, like) as path:
+        picture.save(path, kind)
+        return path.stat().st_size

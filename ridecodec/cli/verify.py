@@ -1,0 +1,69 @@
+"""ridecodec verify"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import click
+
+from ridecodec import gathering
+from ridecodec.cli import archives, batches, files, options, progress
+from ridecodec.cli.batches import Batch
+from ridecodec.cli.files import Job
+from ridecodec.cli.outcomes import Done
+from ridecodec.cli.summary import Summary
+
+ENDINGS = (".rdc", archives.SUFFIX)
+
+
+@dataclass(frozen=True)
+class Checking:
+    """Decodes a file; ``processes``: how many of them share the cores."""
+
+    device: str
+    threads: int
+    processes: int
+    max_pixels: int
+
+    def __call__(self, job: Job, shown: bool) -> Done:
+        data = files.read(job.input)
+        from ridecodec import checking
+        from ridecodec.parallel import share
+
+        begun = time.perf_counter()
+        with progress.bar(files.label(job.input), shown) as advance:
+            pictures, pixels = checking.check(
+                data,
+                device=self.device,
+                threads=share(self.threads, self.processes),
+                max_pixels=self.max_pixels,
+                progress=advance,
+            )
+        seconds = time.perf_counter() - begun
+        fields = {"bytes": len(data), "pictures": pictures, "pixels": pixels, "seconds": seconds}
+        line = f"{files.label(job.input)}: whole, {pictures:,} picture{'s' * (pictures > 1)}, {seconds:.1f} s"
+        return Done(line, f"{pixels:,} pixels, {len(data):,} bytes", fields, len(data))
+
+
+@click.command(
+    short_help="Check that .rdc and .rdca files are whole.",
+    help="""Check that .rdc files and .rdca archives are whole: decode them and compare with their checksums.
+
+    All files are gone through, whatever fails; the exit code is the first failure's. FILEs may be patterns such as
+    "*.rdc", and with --recursive folders; "-" is standard input.
+
+    \b
+    Examples:
+      ridecodec verify photo.rdc icons.rdca
+      ridecodec verify -r packed --jobs 4 --quiet
+    """,
+)
+@options.inputs("FILE...")
+@options.max_pixels
+@options.engine
+@options.checks("the .rdc and .rdca files")
+@options.reporting
+def command(paths: tuple[str, ...], max_pixels: int, device: str, threads: int, batch: Batch, summary: Summary) -> None:
+    jobs = [Job(found.path) for found in gathering.files(paths, ENDINGS, recursive=batch.recursive)]
+    batches.run(jobs, Checking(device, threads, batch.processes, max_pixels), batch, summary)

@@ -1,0 +1,50 @@
+"""numcodecs' codec `rdc`, for chunks of images in Zarr arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numcodecs.abc import Codec
+from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
+from numpy.typing import NDArray
+
+
+class Rdc(Codec):  # type: ignore[misc]
+    """Compresses arrays of uint8 and uint16 as pictures.
+
+    The last two axes are rows and columns, or the last three if the last one has 2 to 4 channels; axes before them are
+    pictures below one another, and axes of length one do not count.  What it decodes to has the same bytes.
+    """
+
+    codec_id = "rdc"
+
+    def __init__(self, model: str = "auto", tile: int = 0, verify: bool = True) -> None:
+        """Take `compress`'s options of these names."""
+        self.model, self.tile, self.verify = model, tile, verify
+
+    def encode(self, buf: Any) -> bytes:
+        """Compress an array, or a buffer; raises `InputError` for other types than uint8 and uint16."""
+        import ridecodec
+
+        array: NDArray[Any] = ensure_ndarray(buf)
+        if not array.dtype.isnative:
+            raise ridecodec.InputError(f"arrays of {array.dtype} are not supported: their byte order would be lost")
+        pixels = _picture(array.T if array.flags.f_contiguous else np.ascontiguousarray(array))
+        return ridecodec.compress(pixels, model=self.model, tile=self.tile, verify=self.verify)
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """Decompress; the array has the shape of the picture, or is copied into ``out``."""
+        import ridecodec
+
+        return ndarray_copy(ridecodec.decompress(ensure_bytes(buf)).to_numpy(), out)
+
+
+def _picture(array: NDArray[Any]) -> NDArray[Any]:
+    """A C-contiguous array as one picture, [H, W] or [H, W, C]."""
+    shape = [extent for extent in array.shape if extent != 1]
+    if len(shape) < 2:
+        return array.reshape(1, -1)
+    if len(shape) > 2 and shape[-1] <= 4:
+        return array.reshape(-1, *shape[-2:])
+    return array.reshape(-1, shape[-1])

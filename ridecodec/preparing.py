@@ -1,0 +1,92 @@
+"""Picture files made ready to be compressed: which are taken, and what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from ridecodec import metadata
+from ridecodec.errors import InputError, UsageError
+from ridecodec.picture import MAX_PIXELS, ColourType, Picture
+
+ALPHAS = ("exact", "clean")
+"""What becomes of the colours of fully transparent pixels: they are kept, or become 0."""
+
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_WITH_ALPHA = (ColourType.GRAY_ALPHA, ColourType.RGBA, ColourType.PALETTE_ALPHA)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked of a picture file: `strip` names metadata (see `metadata.strip`), `alpha` is one of `ALPHAS`.
+
+    `exact_file` asks for a recipe of the very file, `jpeg` takes JPEG files too, and `max_pixels` is the limit.
+    """
+
+    strip: tuple[str, ...] = ()
+    alpha: str = "exact"
+    exact_file: bool = False
+    jpeg: bool = True
+    max_pixels: int = MAX_PIXELS
+
+    def check(self) -> None:
+        """Raise `UsageError` where they contradict one another, or name what there is not."""
+        metadata.strip((), self.strip)
+        if self.alpha not in ALPHAS:
+            raise UsageError(f"there is no {self.alpha!r} for alpha; choose {' or '.join(ALPHAS)}")
+        if self.exact_file and (self.strip or self.alpha != "exact"):
+            raise UsageError("the exact file has all its metadata and colours: leave out --strip and --alpha")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture that is ready; `shortfall` says in words what of the wishes could not be met."""
+
+    picture: Picture
+    shortfall: str = ""
+
+
+def prepare(stream: BinaryIO, wishes: Wishes) -> Prepared:
+    """Read a picture file from the start of a binary stream that can seek, and do what is wished.
+
+    Raises what `Picture.open` does, and `InputError` for a JPEG file where those are not taken.
+    """
+    start = stream.read(len(_PNG_SIGNATURE))
+    stream.seek(0)
+    if start.startswith(_JPEG_SIGNATURE) and not wishes.jpeg:
+        raise InputError(
+            "is a JPEG file, already smaller than its pixels would be; --pixels compresses them all the same"
+        )
+    picture = Picture.open(stream, max_pixels=wishes.max_pixels)
+    if wishes.exact_file:
+        stream.seek(0)
+        return _exactly(picture, stream.read(), start)
+    if wishes.strip:
+        picture = stripped(picture, wishes.strip)
+    return Prepared(cleaned(picture) if wishes.alpha == "clean" else picture)
+
+
+def stripped(picture: Picture, kinds: Iterable[str]) -> Picture:
+    """The picture without some of its metadata (see `metadata.strip`)."""
+    return replace(picture, metadata=metadata.strip(picture.metadata, kinds))
+
+
+def cleaned(picture: Picture) -> Picture:
+    """The picture with samples of 0 where its alpha channel is 0; one without an alpha channel as it is."""
+    if picture.colour not in _WITH_ALPHA:
+        return picture
+    return replace(picture, planes=picture.planes * (picture.planes[-1] > 0))
+
+
+def _exactly(picture: Picture, file: bytes, start: bytes) -> Prepared:
+    from ridecodec import exactfile
+
+    kept = "only its pixels and metadata are kept"
+    if start != _PNG_SIGNATURE:
+        return Prepared(picture, f"is no PNG file, so {kept}, and not the exact file")
+    found = exactfile.with_recipe(picture, file)
+    if found is None:
+        return Prepared(picture, f"was not packed by a zlib known here, so {kept}, and not the exact file")
+    return Prepared(found)

@@ -1,0 +1,295 @@
+"""The command line: what is kept of a file besides its pixels, and what is left out or removed on request."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import RGB, assert_fails, compress, names, pixels, run
+from picturefiles import png, png_chunk
+from PIL import Image
+
+import ridecodec
+from ridecodec import archive, exactfile, metadata
+from ridecodec.errors import OutputError
+from ridecodec.picture import Picture
+
+TEXT = png_chunk(b"tEXt", b"Title\0a picture")
+EXIF = png_chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\0")
+LATE = png_chunk(b"tIME", bytes((7, 208, 1, 2, 3, 4, 5)))
+RASTER = b"".join(b"\0" + row.tobytes() for row in RGB)
+TOLD = png(14, 9, 8, 2, RASTER, TEXT, EXIF).replace(png_chunk(b"IEND", b""), LATE + png_chunk(b"IEND", b"") + b"tail")
+"""A PNG file of `RGB` with metadata, packed by zlib, and bytes after its end."""
+
+
+@pytest.fixture
+def told(folder: Path) -> Path:
+    """The folder, and in it told.png."""
+    Path("told.png").write_bytes(TOLD)
+    return folder
+
+
+def kinds(path: str) -> list[bytes]:
+    return [chunk.kind for chunk in Picture.open(path).metadata]
+
+
+def test_metadata_goes_there_and_back(told: Path) -> None:
+    assert compress("told.png").exit_code == 0
+    said = run("info", "told.rdc").stdout
+    for line in (
+        "tEXt: text Title: a picture, 15 bytes",
+        "eXIf: EXIF, 10 bytes",
+        "tIME: time stamp 2000-01-02 03:04:05",
+    ):
+        assert f"    {line}" in said
+    found = json.loads(run("info", "--json", "told.rdc").stdout)["metadata"]
+    assert found[0] == {"kind": "tEXt", "bytes": 15, "words": "text Title: a picture"}
+    assert run("decompress", "told.rdc", "back.png").exit_code == 0
+    assert Picture.open("back.png").metadata == Picture.open("told.png").metadata
+    assert Path("back.png").read_bytes() != TOLD
+
+
+@pytest.mark.parametrize(
+    ("strip", "left"),
+    [
+        (["--strip", "all"], []),
+        (["--strip", "exif"], [b"tEXt", b"IDAT", b"tIME"]),
+        (["--strip", "exif, time"], [b"tEXt"]),
+        (["--strip", "exif", "--strip", "text"], [b"IDAT", b"tIME"]),
+    ],
+)
+def test_metadata_is_stripped(told: Path, strip: list[str], left: list[bytes]) -> None:
+    assert compress("told.png", *strip).exit_code == 0
+    assert run("decompress", "told.rdc", "back.png").exit_code == 0
+    assert kinds("back.png") == left
+
+
+def test_strip_names_what_there_is(told: Path) -> None:
+    assert_fails(compress("told.png", "--strip", "exif,smell"), 2, "'smell'", *metadata.CATEGORIES)
+    assert_fails(compress("told.png", "--strip", ""), 2, "unknown metadata ''")
+
+
+def test_hidden_colours(folder: Path) -> None:
+    pixels = np.zeros((5, 6, 4), np.uint8)
+    pixels[:] = (9, 8, 7, 0)
+    pixels[2:, :, 3] = 200
+    Picture.from_numpy(pixels).save("in.png")
+    assert run("compress", "in.png", "exact.rdc").exit_code == 0
+    assert run("compress", "in.png", "clean.rdc", "--alpha", "clean").exit_code == 0
+    np.testing.assert_array_equal(ridecodec.decompress("exact.rdc").to_numpy(), pixels)
+    pixels[:2] = 0
+    np.testing.assert_array_equal(ridecodec.decompress("clean.rdc").to_numpy(), pixels)
+
+
+@pytest.mark.parametrize("target", ["back.png", "-"])
+def test_the_exact_file(told: Path, target: str) -> None:
+    result = compress("told.png", "--exact-file")
+    assert result.stderr.startswith("told.png -> told.rdc: ")
+    assert "PNG: how to make the very PNG file again" in run("info", "told.rdc").stdout
+    result = run("decompress", "told.rdc", target)
+    assert result.exit_code == 0
+    assert (result.stdout_bytes if target == "-" else Path(target).read_bytes()) == TOLD
+
+
+@pytest.mark.parametrize(
+    "more", [("part.png", "--region", "1,2,3,4"), ("whole.tif",), ("-o", "x.png", "--format", "ppm")]
+)
+def test_a_recipe_that_is_not_asked_for(told: Path, more: tuple[str, ...]) -> None:
+    assert compress("told.png", "--exact-file").exit_code == 0
+    result = run("decompress", "told.rdc", *more)
+    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+
+
+@pytest.mark.parametrize(("name", "said"), [("foreign.png", "not packed by a zlib"), ("in.tif", "is no PNG file")])
+def test_an_exact_file_that_cannot_be_had(told: Path, name: str, said: str) -> None:
+    exotic(Path("foreign.png"))
+    Image.fromarray(RGB).save("in.tif")
+    result = compress(name, "out.rdc", "--exact-file", "--delete-source", "-q")
+    assert result.exit_code == 0
+    first, second = result.stderr.splitlines()
+    assert f"{name}: " in first
+    assert said in first
+    assert second.endswith("is kept, as it cannot be had again")
+    assert Path(name).exists()
+    np.testing.assert_array_equal(ridecodec.decompress("out.rdc").to_numpy(), RGB)
+    assert "notes" in json.loads(compress(name, "more.rdc", "--exact-file", "--json").stdout)
+
+
+def exotic(path: Path) -> None:
+    """A PNG file whose pixels no zlib packs like this: in blocks that end early."""
+    packer = zlib.compressobj()
+    halves = [packer.compress(RASTER[:50]) + packer.flush(zlib.Z_FULL_FLUSH), packer.compress(RASTER[50:])]
+    stream = b"".join(halves) + packer.flush()
+    whole = png(14, 9, 8, 2, RASTER)
+    path.write_bytes(whole.replace(png_chunk(b"IDAT", zlib.compress(RASTER)), png_chunk(b"IDAT", stream)))
+
+
+def test_another_zlib(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compress("told.png", "--exact-file").exit_code == 0
+
+    def otherwise(picture: Picture, recipe: bytes) -> bytes:
+        raise OutputError("the exact file cannot be made: zlib packs otherwise here, or the metadata was changed")
+
+    monkeypatch.setattr(exactfile, "rebuild", otherwise)
+    result = run("decompress", "told.rdc", "back.png", "-q")
+    assert result.exit_code == 0
+    assert "told.rdc: the exact file cannot be made" in result.stderr
+    assert "a PNG file of the same pixels is written instead" in result.stderr
+    np.testing.assert_array_equal(pixels("back.png"), RGB)
+    assert kinds("back.png") == [b"tEXt", b"eXIf", b"IDAT", b"tIME"]
+
+
+@pytest.mark.parametrize("more", [("--strip", "all"), ("--alpha", "clean")])
+def test_what_the_exact_file_contradicts(told: Path, more: tuple[str, ...]) -> None:
+    assert_fails(compress("told.png", "--exact-file", *more), 2, "the exact file has all its metadata and colours")
+
+
+def test_times_are_preserved_on_request(told: Path) -> None:
+    os.utime("told.png", ns=(10**18, 10**18 + 123456789))
+    assert compress("told.png", "--preserve").exit_code == 0
+    assert Path("told.rdc").stat().st_mtime_ns == 10**18 + 123456789
+    assert run("decompress", "told.rdc", "back.png", "--preserve").exit_code == 0
+    assert run("decompress", "told.rdc", "back.tif", "--preserve").exit_code == 0
+    assert run("decompress", "told.rdc", "new.png").exit_code == 0
+    times = [Path(name).stat().st_mtime_ns for name in ("back.png", "back.tif", "new.png")]
+    assert times[:2] == [10**18 + 123456789] * 2
+    assert times[2] > 10**18 + 123456789
+
+
+@pytest.mark.parametrize(
+    "args", [("compress", "-", "x.rdc"), ("compress", "in.png", "-"), ("decompress", "done.rdc", "-")]
+)
+def test_streams_have_no_times(folder: Path, args: tuple[str, ...]) -> None:
+    before = names(folder)
+    assert_fails(run(*args, "--preserve", stdin=TOLD), 2, "--preserve")
+    assert names(folder) == before
+
+
+def test_sources_are_deleted_when_all_is_safe(told: Path) -> None:
+    assert compress("told.png", "gray.png", "--delete-source").exit_code == 0
+    assert names(told) == {"in.png", "done.rdc", "told.rdc", "gray.rdc"}
+    assert run("decompress", "told.rdc", "-d", "back").exit_code == 0
+    np.testing.assert_array_equal(pixels("back/told.png"), RGB)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        (("in.png", "--no-verify"), 2),
+        (("in.png", "-"), 2),
+        (("-", "x.rdc"), 2),
+        (("in.png", "done.rdc"), 5),
+        (("in.png", "nosuch/x.rdc"), 3),
+    ],
+)
+def test_sources_are_kept_otherwise(folder: Path, more: tuple[str, ...], code: int) -> None:
+    before = names(folder)
+    assert_fails(compress("--delete-source", *more, stdin=TOLD), code)
+    assert names(folder) == before
+
+
+def test_a_source_that_changes_meanwhile_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda descriptor: Path("in.png").write_bytes(b"newer"))
+    assert_fails(compress("--delete-source", "in.png"), 3, "in.png: was changed")
+    assert Path("in.png").read_bytes() == b"newer"
+
+
+def test_a_source_is_kept_where_the_disk_holds_something_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lie(descriptor: int) -> None:
+        next(Path.cwd().glob(".ridecodec-*.part")).write_bytes(b"something else")
+
+    monkeypatch.setattr("os.fsync", lie)
+    assert_fails(compress("--delete-source", "in.png"), 3, "in.png: in.rdc does not hold what was written")
+    assert Path("in.png").exists()
+
+
+def test_limits_of_pixels(folder: Path) -> None:
+    assert_fails(compress("in.png", "--max-pixels", "125"), 3, "in.png: claims 14 x 9 pixels, more than the 125")
+    assert_fails(run("decompress", "done.rdc", "--max-pixels", "125"), 3, "done.rdc: claims 14 x 9 pixels")
+    assert_fails(run("verify", "done.rdc", "--max-pixels", "125"), 3, "done.rdc: claims 14 x 9 pixels")
+    assert run("decompress", "done.rdc", "a.png", "--max-pixels", "126").exit_code == 0
+    assert run("decompress", "done.rdc", "b.png", "--max-pixels", "6", "--region", "0,0,3,2").exit_code == 0
+    assert run("decompress", "done.rdc", "c.png", "--max-pixels", "0").exit_code == 0
+    packed = ("compress", "-m", "gradient", "--archive", "x.rdca", "in.png")
+    assert_fails(run(*packed, "--max-pixels", "125"), 3, "in.png: claims 14 x 9 pixels")
+    assert run(*packed).exit_code == 0
+    assert_fails(run("decompress", "x.rdca", "new", "--max-pixels", "125"), 3, "claims 14 x 9 pixels")
+
+
+def test_a_header_that_claims_much_is_refused_by_default(folder: Path) -> None:
+    Path("large.png").write_bytes(png(20000, 20000, 1, 0, b""))
+    assert_fails(compress("large.png"), 3, "large.png: claims 20000 x 20000 pixels, more than the 178956970")
+
+
+def test_verify(folder: Path) -> None:
+    assert run("compress", "-m", "gradient", "--archive", "set.rdca", "in.png", "gray.png").exit_code == 0
+    result = run("verify", "done.rdc", "set.rdca")
+    assert result.exit_code == 0
+    first, second, last = result.stderr.splitlines()
+    assert first.startswith("done.rdc: whole, 1 picture, ")
+    assert second.startswith("set.rdca: whole, 2 pictures, ")
+    assert last.startswith("2 done, 0 skipped, 0 failed; ")
+    done = json.loads(run("verify", "--json", "set.rdca").stdout)
+    assert (done["input"], done["pictures"], done["pixels"]) == ("set.rdca", 2, 252)
+    assert run("verify", "-", "-q", stdin=Path("done.rdc").read_bytes()).output == ""
+
+
+def test_verify_goes_through_all_and_names_what_is_damaged(folder: Path) -> None:
+    assert run("compress", "-m", "gradient", "--archive", "set.rdca", "in.png", "gray.png").exit_code == 0
+    for name in ("set.rdca", "done.rdc"):
+        data = bytearray(Path(name).read_bytes())
+        data[-1] ^= 1
+        Path(f"bad-{name}").write_bytes(data)
+    before = names(folder)
+    result = run("verify", "bad-done.rdc", "bad-set.rdca", "in.png", "done.rdc", "nosuch.rdc")
+    assert result.exit_code == 4
+    assert "bad-done.rdc: the pixel data is damaged" in result.stderr
+    assert "bad-set.rdca: 1 of its 2 pictures are damaged: 'gray'" in result.stderr
+    assert "done.rdc: whole" in result.stderr
+    assert result.stderr.endswith(f"1 done, 0 skipped, 4 failed; {Path('done.rdc').stat().st_size:,} bytes\n")
+    assert names(folder) == before
+
+
+def test_names_in_an_archive_stay_in_the_folder(folder: Path) -> None:
+    hostile = ["../up", "/ridecodec-abs", "..", "C:\\x", "nul", "in/side"]
+    held = archive.read(_packed(["a", "b", "c", "d", "e", "f"]))
+    payloads = [held.payload(number) for number in range(6)]
+    data = archive.write(held.model, held.model_hash, hostile, held.shapes, held.checksums.tolist(), payloads)
+    Path("x.rdca").write_bytes(data)
+    before = names(folder)
+    assert run("decompress", "x.rdca", "deep/new").exit_code == 0
+    made = {path.name for path in Path("deep/new").iterdir()}
+    assert made == {".._up.png", "_ridecodec-abs.png", "_...png", "C__x.png", "_nul.png", "in_side.png"}
+    assert names(folder) - before == made | {"deep", "new"}
+    assert not Path("/ridecodec-abs.png").exists()
+
+
+def _packed(entries: list[str]) -> bytes:
+    for name in entries:
+        Image.fromarray(RGB).save(f"{name}.png")
+    inputs = [f"{name}.png" for name in entries]
+    assert run("compress", "-m", "gradient", "--archive", "named.rdca", *inputs).exit_code == 0
+    return Path("named.rdca").read_bytes()
+
+
+def test_an_archive_takes_photo_for_auto(folder: Path) -> None:
+    Image.fromarray(RGB[:4, :4]).save("dot.png")
+    assert run("compress", "--archive", "x.rdca", "dot.png").exit_code == 0
+    assert archive.read(Path("x.rdca").read_bytes()).model == "photo"
+
+
+def test_auto_takes_every_picture(folder: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 65536, (5, 6, 4), np.uint16)
+    Picture.from_numpy(pixels).save("deep.png")
+    assert run("compress", "deep.png").exit_code == 0
+    assert run("decompress", "deep.rdc", "back.png").exit_code == 0
+    np.testing.assert_array_equal(Picture.open("back.png").to_numpy(), pixels)
+    assert_fails(run("decompress", "deep.rdc", "back.tif"), 3, "cannot hold 16-bit RGB with alpha pictures; write .png")
+
+
+def test_what_is_compressed_already(folder: Path) -> None:
+    assert_fails(compress("done.rdc", "-o", "x.rdc"), 3, "done.rdc: is compressed by ridecodec already")

@@ -1,0 +1,65 @@
+"""The public functions: what they take, the default model, and the limit of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures import crop
+from PIL import Image
+
+import ridecodec
+from ridecodec.errors import InputError, UsageError
+from ridecodec.picture import Picture
+
+PIXELS = crop("astronaut", 9, 14)
+FORMS: dict[str, Callable[[Path], Any]] = {
+    "array": lambda path: PIXELS,
+    "picture": lambda path: Picture.from_numpy(PIXELS),
+    "image": lambda path: Image.fromarray(PIXELS),
+    "path": lambda path: path,
+    "name": str,
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A picture file of 14 x 9 pixels."""
+    Image.fromarray(PIXELS).save(tmp_path / "in.png")
+    return tmp_path / "in.png"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_forms_of_a_picture_and_their_limit(form: str, path: Path) -> None:
+    image = FORMS[form](path)
+    data = ridecodec.compress(image, model="gradient", max_pixels=126)
+    assert np.array_equal(ridecodec.decompress(data, max_pixels=126).to_numpy(), PIXELS)
+    with pytest.raises(InputError, match="14 x 9 pixels, more than the 125 pixels"):
+        ridecodec.compress(image, model="gradient", max_pixels=125)
+    with pytest.raises(InputError, match="14 x 9 pixels, more than the 125 pixels"):
+        ridecodec.decompress(data, max_pixels=125)
+
+
+def test_a_limit_is_of_what_is_decoded() -> None:
+    data = ridecodec.compress(PIXELS, model="gradient")
+    assert ridecodec.decompress(data, region=(3, 2, 3, 2), max_pixels=6).to_numpy().shape == (2, 3, 3)
+    with pytest.raises(InputError, match="3 x 2 pixels"):
+        ridecodec.decompress(data, region=(3, 2, 3, 2), max_pixels=5)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_limits_that_make_no_sense(limit: int) -> None:
+    with pytest.raises(UsageError, match="makes no sense"):
+        ridecodec.compress(PIXELS, max_pixels=limit)
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (5, 6, 1), (5, 6, 2), (5, 6, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_any_picture_by_default(shape: tuple[int, ...], dtype: type[Any]) -> None:
+    pixels = np.random.default_rng(1).integers(0, np.iinfo(dtype).max, shape, dtype)
+    found = ridecodec.decompress(ridecodec.compress(pixels)).to_numpy()
+    assert found.dtype == dtype
+    assert np.array_equal(found.reshape(shape), pixels)

@@ -1,0 +1,82 @@
+"""Which files names stand for: patterns, folders and what is below them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ridecodec import gathering
+from ridecodec.errors import InputError
+from ridecodec.gathering import Found
+from ridecodec.placing import file_name
+
+ENDINGS = (".png", ".tif")
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.png", "a.TIF", "notes.txt", "in/deep/c.png", "in/d.tif", "in/e.jpg", "[x].png", "x.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    return tmp_path
+
+
+def test_patterns_are_expanded_in_order(tree: Path) -> None:
+    assert list(gathering.expanded(["*.png", "notes.txt"])) == ["[x].png", "b.png", "x.png", "notes.txt"]
+    assert list(gathering.expanded(["**/*.tif"])) == [os.path.join("in", "d.tif")]
+
+
+def test_a_file_of_the_very_name_is_no_pattern(tree: Path) -> None:
+    assert list(gathering.expanded(["[x].png", "?.nothing"])) == ["[x].png", "?.nothing"]
+
+
+def test_folders_are_walked_only_when_asked(tree: Path) -> None:
+    assert gathering.files(["in"], ENDINGS) == [Found("in", "in")]
+    found = gathering.files(["in", "b.png"], ENDINGS, recursive=True)
+    inside = [Found(os.path.join("in", place), place) for place in ("d.tif", os.path.join("deep", "c.png"))]
+    assert found == [*inside, Found("b.png", "b.png")]
+    first = next(iter(gathering.files(["."], ENDINGS, recursive=True)))
+    assert first == Found(os.path.join(".", "[x].png"), "[x].png")
+
+
+def test_links_to_folders_are_not_followed(tree: Path) -> None:
+    Path("in/loop").symlink_to("..")
+    assert len(gathering.files(["in"], ENDINGS, recursive=True)) == 2
+
+
+def test_files_in_folders_are_counted(tree: Path) -> None:
+    assert gathering.number(["in", "b.png"], [".jpg"]) == 1
+
+
+def test_folders_that_give_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: no file .* ends in \.png, \.tif"):
+        gathering.files(["empty"], ENDINGS, recursive=True)
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(InputError, match="in: cannot be read: Permission denied"):
+        gathering.files(["in"], ENDINGS, recursive=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../up", "/etc/passwd", "..", ".", "", "C:\\x", "a\0b", "a\nb", "NUL", "con.x", "lpt1", "\u202etxt", "~", "-o"],
+)
+def test_no_name_leads_out_of_its_folder(name: str, tmp_path: Path) -> None:
+    made = file_name(name)
+    path = tmp_path / f"{made}.png"
+    path.touch()
+    assert os.path.realpath(path.parent) == os.path.realpath(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == [f"{made}.png"]
+    assert made.isprintable()
+    assert made.split(".")[0].upper() not in {"CON", "NUL", "LPT1"}
+
+
+def test_ordinary_names_stay() -> None:
+    assert file_name("photo 1.final (ä)") == "photo 1.final (ä)"
