@@ -107,8 +107,13 @@ def train(
 
 
 def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
-    """What Adam learns, the inputs' and outputs' weights among it, and the matrices between them."""
+    """What Adam learns, the inputs' and outputs' weights among it, and the matrices between them.
+
+    Labels are inputs like pixels: a step made orthogonal moves what all classes add, the rare ones' as far as any.
+    """
     ends = {id(part) for net in (model.network, model.smaller) if net is not None for part in _ends(net)}
+    if model.config.classes:
+        ends |= {id(part) for name, part in model.named_parameters() if ".context." in name}
     parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
     for parameter in model.parameters():
         if parameter.requires_grad:
