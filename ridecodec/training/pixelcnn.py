@@ -92,6 +92,8 @@ def train(
     with workers(device) as group, arithmetic(schedule.threads, group.device):
         torch.manual_seed(schedule.seed)
         model = PixelModel(config)
+        for part in _contexts(model):  # at random it would disturb the network for thousands of steps
+            nn.init.zeros_(part)
         if encoder is not None:
             if model.encoder is None or [p.shape for p in model.encoder.parameters()] != [
                 p.shape for p in encoder.parameters()
@@ -107,18 +109,20 @@ def train(
 
 
 def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
-    """What Adam learns, the inputs' and outputs' weights among it, and the matrices between them.
-
-    Labels are inputs like pixels: a step made orthogonal moves what all classes add, the rare ones' as far as any.
-    """
+    """What Adam learns, the inputs' and outputs' weights among it, and the matrices between them."""
     ends = {id(part) for net in (model.network, model.smaller) if net is not None for part in _ends(net)}
     if model.config.classes:
-        ends |= {id(part) for name, part in model.named_parameters() if ".context." in name}
+        ends |= {id(part) for part in _contexts(model)}
     parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
     for parameter in model.parameters():
         if parameter.requires_grad:
             parts[parameter.ndim == 4 and id(parameter) not in ends].append(parameter)
     return list(parts)
+
+
+def _contexts(model: PixelModel) -> list[nn.Parameter]:
+    """What turns labels, codes or maps into a part of the gates' sums."""
+    return [part for name, part in model.named_parameters() if ".context." in name]
 
 
 def _ends(net: PixelNetwork) -> list[nn.Parameter]:
