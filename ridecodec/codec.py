@@ -34,9 +34,7 @@ def encode(
     """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it."""
     channels = coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
-    if len(channels) not in card.channels:
-        words = registry.words([len(channels)])
-        raise UsageError(f"the model {model!r} codes {card.pictures} pictures only, this one is {words}")
+    registry.check_channels(card, len(channels), "this one")
     backend = registry.load(card, registry.pick_device(device))
     tile = backend.tile if tile == 0 else tile
     if not 1 <= tile <= backend.largest_tile:

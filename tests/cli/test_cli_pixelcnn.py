@@ -109,6 +109,13 @@ def test_embedding(folder: Path) -> None:
     assert run("reconstruct", "one.png", "again.png", "-m", "drawn").exit_code == 0
 
 
+def test_begins_with_another_network(folder: Path) -> None:
+    train("plain")
+    train("told", *VARIANTS["classes"], "--start", "plain.pt")
+    result = run("train", "pixelcnn", "--data", "mosaic.png", "--cut", "8x8", "--start", "e", "--out", "f.pt", *STEPS)
+    assert_fails(result, 3, "e: ")
+
+
 def test_archive_information(folder: Path) -> None:
     assert (
         run("compress", "mosaic.png", "--cut", "8x8", "--count", "4", "--archive", "a.rdca", "-m", "gradient").exit_code
