@@ -44,7 +44,7 @@ VARIANTS = {
     "diagonals": ["--kind", "diagonal-lstm"],
     "mixture": ["--mixtures", "2"],
     "classes": ["--classes", "3", "--labels", "labels.npy"],
-    "auto": ["--vector", "4", "--encoder", "4"],
+    "coded": ["--vector", "4", "--encoder", "4"],
     "half": ["--half", "6", "--half-layers", "2", "--spatial", "3"],
 }
 
@@ -71,7 +71,7 @@ def test_every_variant_from_the_command_line(name: str, folder: Path) -> None:
         assert np.array_equal(pixels("small.png"), part[::2, ::2])
     else:
         assert_fails(run("decompress", "one.rdc", "small.png", "--preview"), 2, "no preview")
-    if name == "auto":
+    if name == "coded":
         result = run("reconstruct", "one.png", "again.png", "-m", name, "--seed", "3")
         assert result.exit_code == 0, result.output
         assert pixels("again.png").shape == (8, 8, 3)
