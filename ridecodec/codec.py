@@ -39,9 +39,7 @@ def encode(
         return autocodec.encode(picture, device=device, threads=threads, tile=tile, progress=progress)
     channels = coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
-    if len(channels) not in card.channels:
-        words = registry.words([len(channels)])
-        raise UsageError(f"the model {model!r} codes {card.pictures} pictures only, this one is {words}")
+    registry.check_channels(card, len(channels), "this one")
     backend = registry.load(card, registry.pick_device(device))
     tile = backend.tile if tile == 0 else tile
     if not 1 <= tile <= backend.largest_tile:

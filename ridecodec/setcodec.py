@@ -10,7 +10,7 @@ from ridecodec import archive
 from ridecodec.archive import Archive, Shape
 from ridecodec.codec import coding_channels, coding_planes, picture_of
 from ridecodec.container import Box
-from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
+from ridecodec.errors import DamagedError, InputError, VerificationError
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
@@ -60,9 +60,7 @@ def encode(
 def _check(entry: Entry, card: registry.ModelCard, backend: Backend) -> None:
     picture = entry.picture
     channels = coding_channels(picture.colour, picture.bit_depth)
-    if len(channels) not in card.channels:
-        words = registry.words([len(channels)])
-        raise UsageError(f"the model {card.name!r} codes {card.pictures} pictures only, {entry.name!r} is {words}")
+    registry.check_channels(card, len(channels), repr(entry.name))
     if max(picture.width, picture.height) > backend.largest_tile:
         raise InputError(
             f"{entry.name}: {picture.width} x {picture.height} pixels are too many for an archive with the model "

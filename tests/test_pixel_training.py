@@ -12,7 +12,7 @@ import torch
 from pictures import crop
 from trainings import quietly, same
 
-from ridecodec.errors import InputError
+from ridecodec.errors import InputError, UsageError
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.training import checkpoints
@@ -37,7 +37,7 @@ def trained(schedule: PixelSchedule = STEPS, config: PixelConfig = SMALL, **opti
 
 def bits(model: PixelModel, labels: torch.Tensor | None = None) -> float:
     with torch.no_grad():
-        return float(model.each(torch.from_numpy(images()), labels).mean())
+        return float(model.each(torch.from_numpy(images()).float(), labels).mean())
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adam"])
@@ -94,6 +94,23 @@ def test_resumed_is_as_if_never_stopped(optimizer: str, tmp_path: Path) -> None:
     assert 0 < checkpoints.read(part)["step"] < 12
     trained(schedule, checkpoint=part)
     assert same(checkpoints.read(part), checkpoints.read(tmp_path / "whole.pt"))
+
+
+def test_begins_as_another_network() -> None:
+    """A network that is told labels starts with the rates of one that is not; another head learns anew."""
+    base = trained()
+    labels = np.arange(20, dtype=np.uint8) % 3
+    still = replace(STEPS, steps=1, rate=1e-9, muon_rate=1e-9)
+    model = trained(still, replace(SMALL, classes=3), labels=labels, start=base)
+    assert abs(bits(model, torch.from_numpy(labels)) - bits(base)) < 1e-4
+    mixture = trained(still, replace(SMALL, mixtures=3), start=base)
+    inner = [each.network.layers[1].state_dict()["down.weight"] for each in (mixture, base)]
+    assert torch.allclose(inner[0], inner[1], atol=1e-6)
+
+
+def test_another_network_must_fit() -> None:
+    with pytest.raises(UsageError, match="layers 2; give it the same"):
+        trained(config=replace(SMALL, layers=3), start=trained())
 
 
 def test_checkpoint_of_another_network(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import common
@@ -59,22 +59,28 @@ class Row:
     config: PixelConfig | None
     """None: RIDE, one network a channel."""
     schedule: PixelSchedule = STEPS
+    start: str | None = None
+    """The row whose network it begins with: steps and minutes are both trainings'."""
 
 
-DIAGONAL = replace(STEPS, steps=7_500)
-"""Its steps take three times as long."""
+FURTHER = PixelSchedule(minutes=None, steps=11_500, evaluations=8)
+"""From the base on, for Gated PixelCNN itself and for what is compared with it."""
+SHORT = replace(FURTHER, steps=9_250)
+LINES, DIAGONALS = replace(STEPS, steps=11_000), replace(STEPS, steps=7_500)
+"""PixelRNN's steps take longer, so there are fewer."""
 GATED = PixelConfig()
 ROWS = (
     Row("ride", "RIDE (colour)", 3.47, None),
     Row("pixelcnn", "PixelCNN", 3.14, replace(GATED, kind="pixelcnn", maps=96, layers=15)),
-    Row("pixelrnn-rows", "PixelRNN, Row LSTM", 3.07, replace(GATED, kind="row-lstm", layers=5)),
-    Row("pixelrnn", "PixelRNN, Diagonal BiLSTM", 3.00, replace(GATED, kind="diagonal-lstm", layers=3), DIAGONAL),
-    Row("gated", "Gated PixelCNN", 3.03, GATED),
-    Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10)),
-    Row("conditional", "Gated PixelCNN, told the class", None, replace(GATED, classes=10)),
+    Row("pixelrnn-rows", "PixelRNN, Row LSTM", 3.07, replace(GATED, kind="row-lstm", layers=5), LINES),
+    Row("pixelrnn", "PixelRNN, Diagonal BiLSTM", 3.00, replace(GATED, kind="diagonal-lstm", layers=3), DIAGONALS),
+    Row("base", "Gated PixelCNN, as many steps as PixelCNN", 3.03, GATED),
+    Row("gated", "Gated PixelCNN", 3.03, GATED, FURTHER, "base"),
+    Row("conditional", "Gated PixelCNN, told the class", None, replace(GATED, classes=10), FURTHER, "base"),
+    Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10), SHORT, "base"),
     Row("autoencoder", "auto-encoder, 10 numbers", None, replace(GATED, vector=10, encoder=32)),
-    Row("autoencoder-100", "auto-encoder, 100 numbers", None, replace(GATED, vector=100, encoder=32)),
-    Row("multiscale", "Gated PixelCNN, half the size first", None, replace(GATED, half=48)),
+    Row("autoencoder-100", "auto-encoder, 100 numbers", None, replace(GATED, vector=100, encoder=32), SHORT, "base"),
+    Row("multiscale", "Gated PixelCNN, half the size first", None, replace(GATED, half=48), SHORT, "base"),
 )
 RIDE = RideConfig(channels=3, layers=1, hidden=48, indicators=True)
 RIDE_SCHEDULE = Schedule(minutes=20, sizes=(12, 16, 24, 32), rate=0.012, flips=2)
@@ -89,6 +95,7 @@ NOTES = (
 )
 
 
+@cache
 def pictures(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """(pixels [N, 3, 32, 32] in coding order, labels [N]) of the part ``train`` or ``test``."""
     folder = corpora.data_folder("cifar10")
@@ -117,11 +124,14 @@ def trained(row: Row, work: Path) -> Trained:
     if row.config is None:
         return _ride(work)
     path = work / f"cifar-{row.name}.pt"
+    first = None if row.start is None else trained(next(each for each in ROWS if each.name == row.start), work)
     if _lacks(path, "step", row.schedule.steps):
         common.say(f"{row.name}: trains for {row.schedule.steps:,} steps")
         pixels, labels = pictures("train")
         told = labels if row.config.classes else None
-        pixelcnn.train(pixels, row.config, row.schedule, path, lambda line: common.say(f"{row.name} {line}"), told)
+        start = None if row.start is None else read_checkpoint(work / f"cifar-{row.start}.pt")[0]
+        say = partial(_say, row.name)
+        pixelcnn.train(pixels, row.config, row.schedule, path, say, told, start=start)
     model, record = read_checkpoint(path)
 
     def bits(x: Tensor, labels: Tensor) -> Tensor:
@@ -129,7 +139,8 @@ def trained(row: Row, work: Path) -> Trained:
 
     parameters = sum(p.numel() for p in model.parameters())
     stamp = f"cifar-{row.name}-{record['step']}-{record['seconds']:.3f}"
-    return Trained(bits, model_file(model), PixelBackend, parameters, record["seconds"] / 60, stamp)
+    minutes = record["seconds"] / 60 + (0 if first is None else first.minutes)
+    return Trained(bits, model_file(model), PixelBackend, parameters, minutes, stamp)
 
 
 def _ride(work: Path) -> Trained:

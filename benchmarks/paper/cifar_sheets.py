@@ -86,7 +86,7 @@ def embeddings(work: Path, to: Path) -> None:
     pixels, labels = cifar.pictures("train")
     first, second = work / "cifar-encoder.pt", work / "cifar-embedding.pt"
     encoder = embedding.train(pixels, labels, EMBEDDING, ENCODER_SCHEDULE, first, common.say)
-    pixelcnn.train(pixels, EMBEDDING, cifar.MINUTES, second, common.say, encoder=encoder)
+    pixelcnn.train(pixels, EMBEDDING, cifar.STEPS, second, common.say, encoder=encoder)
     model = PixelBackend(model_file(read_checkpoint(second)[0]), torch.device("cpu"), "embedding")
     test = cifar.pictures("test")[0][:16]
     said = codes(model, test)

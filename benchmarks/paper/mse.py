@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from pathlib import Path
 
 import common
@@ -18,6 +17,7 @@ from ridecodec.models.pixelcnn.context import Encoder
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.pictureset import Pictures, PictureTask, fit
 from ridecodec.training.pixel_schedule import PixelSchedule
+from ridecodec.training.rates import decay
 from ridecodec.training.task import Place
 
 _CPU = torch.device("cpu")
@@ -59,7 +59,7 @@ class MseTask(PictureTask):
         return functional.mse_loss(model(x) / 127.5, x / 127.5)
 
     def rates(self, place: Place) -> tuple[float]:
-        return (self.schedule.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * place.fraction))),)
+        return (self.schedule.rate * decay(place.fraction, 0.0),)
 
 
 def train(pixels: NDArray[np.uint8], config: PixelConfig, schedule: PixelSchedule, path: Path) -> MseAutoEncoder:

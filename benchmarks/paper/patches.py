@@ -25,7 +25,8 @@ from torch import Tensor
 from ridecodec.coding.orientation import WAYS, transform
 from ridecodec.models.ride.network import RideConfig
 from ridecodec.models.ride.patch import PatchMCGSM, PatchRide, remove_mean, restore
-from ridecodec.training.presets import decay
+from ridecodec.training.presets import FLAT
+from ridecodec.training.rates import decay
 
 SIDE = 8
 COUNTS = {"train": 1_600_000, "validation": 180_000, "test": 1_000_000}
@@ -134,7 +135,7 @@ def train(row: Row, patches: Tensor, validation: Tensor, say: common.Say) -> tup
         optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
         begin, end, step, said, clock = spent, spent + 60 * row.minutes * share, 0, spent, time.process_time()
         while spent < end:
-            rate = row.rate * min(1.0, (step + 1) / 200) * decay((spent - begin) / (end - begin))
+            rate = row.rate * min(1.0, (step + 1) / 200) * decay((spent - begin) / (end - begin), FLAT)
             for group in optimizer.param_groups:
                 group["lr"] = rate * (0.5 if stage else 1.0)
             index = torch.randint(len(patches), (BATCH,), generator=generator)

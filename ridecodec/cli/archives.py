@@ -216,8 +216,9 @@ def lines(name: str, held: Archive) -> Iterator[str]:
     for part, size in (("header", held.header_bytes), ("names", held.names_bytes), ("index", held.index_bytes)):
         yield row(part, size, total)
     for each, shape, length in zip(held.names, held.shapes, held.lengths.tolist(), strict=True):
-        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in each)
-        yield row(f"{shown}: {shape.width} x {shape.height}, {shape.colour.name}", length, shape.sub_pixels)
+        yield row(
+            f"{failures.printable(each)}: {shape.width} x {shape.height}, {shape.colour.name}", length, shape.sub_pixels
+        )
     yield row("total", held.total_bytes, total)
 
 

@@ -28,8 +28,12 @@ CONTROL = (
 
 def say(message: str) -> None:
     """One line on standard error, with the program's name before it."""
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)  # names may hold line breaks
-    click.echo(f"ridecodec: {line}", err=True)
+    click.echo(f"ridecodec: {printable(message)}", err=True)
+
+
+def printable(text: str) -> str:
+    """Text on one line: names may hold line breaks, and worse."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def failed(error: BaseException) -> Failed:

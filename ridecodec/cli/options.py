@@ -16,7 +16,7 @@ from ridecodec.picture import MAX_PIXELS, USUAL_PIXELS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-SIDE = 1 << 14
+_SIDE = 1 << 14
 SEED = click.IntRange(0, 2**63 - 1)
 PATH = click.Path(allow_dash=True, readable=False)  # what is there is seen when it is opened
 
@@ -26,8 +26,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     if value is None:
         return None
     parts = value.lower().split("x")
-    if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) <= SIDE for part in parts):
-        raise click.BadParameter(f"{value!r} is not WxH, a width and a height of up to {SIDE} pixels", ctx, param)
+    if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) <= _SIDE for part in parts):
+        raise click.BadParameter(f"{value!r} is not WxH, a width and a height of up to {_SIDE} pixels", ctx, param)
     return int(parts[0]), int(parts[1])
 
 

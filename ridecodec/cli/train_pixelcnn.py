@@ -25,7 +25,7 @@ def _pictures(labels_help: str, **extra: Any) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         for option in (
-            click.option("-f", "--force", is_flag=True, help="Begin afresh where the checkpoint exists."),
+            training.fresh,
             training.device,
             training.checkpoint,
             click.option(
@@ -57,15 +57,22 @@ def _pictures(labels_help: str, **extra: Any) -> Callable[[Function], Function]:
 @click.command(short_help="Train PixelCNN, Gated PixelCNN, PixelRNN and what is built of them.")
 @_pictures("Their labels, a .npy array, for --classes, one for each picture.")
 @click.option(
-    "--encoder-from",
+    "--start",
     "start",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="CHECKPOINT",
+    help="Begin with the weights of a network of the same layers; one that is told more learns to use it.",
+)
+@click.option(
+    "--encoder-from",
+    "coder",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="CHECKPOINT",
     help="Take the encoder of `train embedding` as it is; the network learns to draw what it says.",
 )
 @training.fields_of(PixelConfig)
 @training.fields_of(PixelSchedule)
-def pixelcnn(start: Path | None, **given: Any) -> None:
+def pixelcnn(start: Path | None, coder: Path | None, **given: Any) -> None:
     """Train a network of the PixelCNN family on small pictures of one size.
 
     --classes: it is told each picture's label. --vector N --encoder M: an auto-encoder. --half M: the picture at half
@@ -73,21 +80,26 @@ def pixelcnn(start: Path | None, **given: Any) -> None:
     given here. Several processes: torchrun --no-python --nproc-per-node N ridecodec train pixelcnn ...
     """
     told: dict[str, Any] = {}
-    encoder = None
+    encoder = network = None
     if start is not None:
+        from ridecodec.models.pixelcnn.export import read_checkpoint
+
+        network = read_checkpoint(start)[0]
+        told = {name: getattr(network.config, name) for name in ("kind", "channels", "maps", "layers")}
+    if coder is not None:
         from ridecodec.training.embedding import load
 
-        encoder, config = load(start)
-        told = {"channels": config.channels, "vector": config.vector, "encoder": config.encoder}
+        encoder, config = load(coder)
+        told |= {"channels": config.channels, "vector": config.vector, "encoder": config.encoder}
 
     def run(pixels: Any, labels: Any, config: PixelConfig, schedule: PixelSchedule, out: Path, **extra: Any) -> None:
         from ridecodec.training.pixelcnn import train
 
         if bool(config.classes) != (labels is not None):
             raise UsageError("--classes and --labels go together: give both or none")
-        train(pixels, config, schedule, out, labels=labels, encoder=encoder, **extra)
+        train(pixels, config, schedule, out, labels=labels, encoder=encoder, start=network, **extra)
 
-    _train(run, told, inputs=() if start is None else (start,), **given)
+    _train(run, told, inputs=tuple(path for path in (start, coder) if path is not None), **given)
 
 
 @click.command(short_help="Train an encoder of pictures on their labels, by a triplet loss.")

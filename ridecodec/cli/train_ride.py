@@ -58,7 +58,7 @@ def _network(*without: str) -> Callable[[Function], Function]:
 def _shared(function: Function) -> Function:
     """The options that name files and presets."""
     for option in (
-        click.option("-f", "--force", is_flag=True, help="Begin afresh where the checkpoint exists."),
+        training.fresh,
         training.device,
         click.option(
             "--config",

@@ -38,6 +38,7 @@ checkpoint = click.option(
     metavar="FILE",
     help="The checkpoint; one that exists is trained on.",
 )
+fresh = click.option("-f", "--force", is_flag=True, help="Begin afresh where the checkpoint exists.")
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 
 

@@ -152,6 +152,13 @@ def find(name: str, hash4: bytes) -> ModelCard:
     )
 
 
+def check_channels(card: ModelCard, channels: int, subject: str) -> None:
+    """UsageError where the model does not code pictures, the ``subject`` among them, of so many channels."""
+    if channels not in card.channels:
+        pictures = f"{card.pictures} pictures only, {subject} is {words([channels])}"
+        raise UsageError(f"the model {card.name!r} codes {pictures}")
+
+
 def check_label(name: str, classes: int, label: int | None) -> None:
     """UsageError where the model of this name, which knows so many classes, cannot be told ``label``."""
     if label is not None and not 0 <= label < classes:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from ridecodec.training.arithmetic import arithmetic
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
 from ridecodec.training.pixel_schedule import PixelSchedule
+from ridecodec.training.rates import decay
 from ridecodec.training.task import Place, Report
 
 _CPU = torch.device("cpu")
@@ -49,7 +49,7 @@ class EmbeddingTask(PictureTask):
         return triplet_loss(functional.normalize(model(pictures), dim=1), labels[:, 0])
 
     def rates(self, place: Place) -> tuple[float]:
-        return (self.schedule.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * place.fraction))),)
+        return (self.schedule.rate * decay(place.fraction, 0.0),)
 
     @torch.no_grad()
     def validate(self) -> float | None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ridecodec.models.photo.image_experts import Coefficients
 from ridecodec.models.photo.network import Inputs, PhotoConfig, PhotoNet
 from ridecodec.training import photos
+from ridecodec.training.rates import decay
 
 _CPU = torch.device("cpu")
 
@@ -76,7 +77,7 @@ def train(
     while spent < total:
         fraction = spent / total
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * min(1.0, (step + 1) / schedule.warmup) * _decay(fraction)
+            group["lr"] = rate * min(1.0, (step + 1) / schedule.warmup) * decay(fraction, 0.3)
         loss = _step(model, optimizer, *data.draw(schedule.batch, generator), bf16=schedule.bf16 and fraction < 0.7)
         step += 1
         average = loss if math.isnan(average) else average + (loss - average) * max(0.002, 1 / (step + 1))
@@ -92,12 +93,6 @@ def train(
             data = _load(paths, config, default, schedule, round_, device, say)
             clock = time.monotonic()
     return checkpoint
-
-
-def _decay(fraction: float) -> float:
-    """Flat for 30 % of the time, then a cosine down to 1 %."""
-    late = max(0.0, (fraction - 0.3) / 0.7)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, late)))
 
 
 def _step(model: PhotoNet, optimizer: torch.optim.Optimizer, inputs: Inputs, values: Tensor, bf16: bool) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,10 +20,13 @@ from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.muon import Muon
 from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
 from ridecodec.training.pixel_schedule import PixelSchedule
+from ridecodec.training.rates import decay, rise
 from ridecodec.training.task import Place, Report
 
 _CPU = torch.device("cpu")
 _HELD_BATCH = 64
+_FLAT = 0.3
+"""Share of a training after which its learning rates fall."""
 
 
 class PixelTask(PictureTask):
@@ -50,11 +52,7 @@ class PixelTask(PictureTask):
         return model.each(pictures, behind[:, 0] if model.config.classes else None).mean()
 
     def rates(self, place: Place) -> tuple[float, ...]:
-        steps, warmup = self.schedule.steps, self.schedule.warmup
-        warmup = warmup if steps is None else min(warmup, steps // 10)
-        rise = min(1.0, (place.step + 1) / max(1, warmup))
-        late = min(1.0, max(0.0, (place.fraction - 0.3) / 0.7))
-        factor = rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * late)))
+        factor = rise(place.step, self.schedule.warmup, self.schedule.steps) * decay(place.fraction, _FLAT)
         rates = (self.schedule.rate * factor, self.schedule.muon_rate * factor)
         return rates[: len(self.optimizer.param_groups)]
 
@@ -83,15 +81,21 @@ def train(
     progress: Callable[[Report], None] | None = None,
     fresh: bool = False,
     encoder: Encoder | None = None,
+    start: PixelModel | None = None,
 ) -> PixelModel:
     """Train on pictures ``pixels``, uint8 [N, C, H, W] in coding order; the weights that did best on those held out.
 
-    ``labels`` [N] are for networks that know classes; ``encoder`` is taken as it is, and learns nothing. A
-    ``checkpoint`` that exists is resumed, unless ``fresh``. Under torchrun the processes share every step's pictures.
+    ``labels`` [N] are for networks that know classes; ``encoder`` is taken as it is, and learns nothing; what
+    the network shares with ``start`` begins as it is there. A ``checkpoint`` that exists is resumed, unless ``fresh``.
+    Under torchrun the processes share every step's pictures. UsageError where ``encoder`` or ``start`` do not fit.
     """
     with workers(device) as group, arithmetic(schedule.threads, group.device):
         torch.manual_seed(schedule.seed)
         model = PixelModel(config)
+        for part in _contexts(model):  # at random it would disturb the network for thousands of steps
+            nn.init.zeros_(part)
+        if start is not None:
+            _begin(model, start)
         if encoder is not None:
             if model.encoder is None or [p.shape for p in model.encoder.parameters()] != [
                 p.shape for p in encoder.parameters()
@@ -106,19 +110,31 @@ def train(
     return model
 
 
-def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
-    """What Adam learns, the inputs' and outputs' weights among it, and the matrices between them.
+def _begin(model: PixelModel, start: PixelModel) -> None:
+    """Take the weights of ``start``; those of another shape, such as the outputs of another head, begin at random."""
+    for name in ("kind", "channels", "maps", "layers"):
+        if getattr(model.config, name) != getattr(start.config, name):
+            raise UsageError(f"the network to begin with has {name} {getattr(start.config, name)}; give it the same")
+    shapes = {name: part.shape for name, part in model.state_dict().items()}
+    fitting = {name: part for name, part in start.state_dict().items() if shapes.get(name) == part.shape}
+    model.load_state_dict(fitting, strict=False)
 
-    Labels are inputs like pixels: a step made orthogonal moves what all classes add, the rare ones' as far as any.
-    """
+
+def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
+    """What Adam learns, the inputs' and outputs' weights among it, and the matrices between them."""
     ends = {id(part) for net in (model.network, model.smaller) if net is not None for part in _ends(net)}
     if model.config.classes:
-        ends |= {id(part) for name, part in model.named_parameters() if ".context." in name}
+        ends |= {id(part) for part in _contexts(model)}
     parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
     for parameter in model.parameters():
         if parameter.requires_grad:
             parts[parameter.ndim == 4 and id(parameter) not in ends].append(parameter)
     return list(parts)
+
+
+def _contexts(model: PixelModel) -> list[nn.Parameter]:
+    """What turns labels, codes or maps into a part of the gates' sums."""
+    return [part for name, part in model.named_parameters() if ".context." in name]
 
 
 def _ends(net: PixelNetwork) -> list[nn.Parameter]:

@@ -9,6 +9,10 @@ from typing import Any
 from ridecodec.errors import UsageError
 from ridecodec.fields import check, setting
 from ridecodec.training.plan import Plan
+from ridecodec.training.rates import decay, rise
+
+FLAT = 0.2
+"""Share of a training after which its learning rates fall."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +134,5 @@ def learning_rates(schedule: Schedule, step: int, fraction: float, stage: int) -
         # the paper's are for nats; Adam does not mind
         rate = schedule.rates[stage] * (math.log(2) if schedule.optimizer == "sgd" else 1.0)
         return rate, rate
-    warmup = schedule.warmup if schedule.steps is None else min(schedule.warmup, schedule.steps // 10)
-    rise = min(1.0, (step + 1) / max(1, warmup))
-    return schedule.rate * rise * decay(fraction), schedule.mcgsm_rate * rise * decay(fraction)
-
-
-def decay(fraction: float) -> float:
-    """Flat for 20 % of the time, then a cosine down to 1 %."""
-    late = max(0.0, (fraction - 0.2) / 0.8)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, late)))
+    up, down = rise(step, schedule.warmup, schedule.steps), decay(fraction, FLAT)
+    return schedule.rate * up * down, schedule.mcgsm_rate * up * down

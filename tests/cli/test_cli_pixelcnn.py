@@ -44,7 +44,7 @@ VARIANTS = {
     "diagonals": ["--kind", "diagonal-lstm"],
     "mixture": ["--mixtures", "2"],
     "classes": ["--classes", "3", "--labels", "labels.npy"],
-    "auto": ["--vector", "4", "--encoder", "4"],
+    "coded": ["--vector", "4", "--encoder", "4"],
     "half": ["--half", "6", "--half-layers", "2", "--spatial", "3"],
 }
 
@@ -71,7 +71,7 @@ def test_every_variant_from_the_command_line(name: str, folder: Path) -> None:
         assert np.array_equal(pixels("small.png"), part[::2, ::2])
     else:
         assert_fails(run("decompress", "one.rdc", "small.png", "--preview"), 2, "no preview")
-    if name == "auto":
+    if name == "coded":
         result = run("reconstruct", "one.png", "again.png", "-m", name, "--seed", "3")
         assert result.exit_code == 0, result.output
         assert pixels("again.png").shape == (8, 8, 3)
@@ -84,7 +84,7 @@ def test_every_variant_from_the_command_line(name: str, folder: Path) -> None:
 
 
 def test_labels(folder: Path) -> None:
-    train("told", *VARIANTS["classes"])
+    train("told", *VARIANTS["classes"], "--steps", "20", "--rate", "0.1")
     Image.fromarray(crop("astronaut", 8, 8)).save("one.png")
     sizes = {}
     for label in (None, 0, 1, 2):
@@ -107,6 +107,13 @@ def test_embedding(folder: Path) -> None:
     train("drawn", "--encoder-from", "e.pt")
     Image.fromarray(crop("astronaut", 8, 8)).save("one.png")
     assert run("reconstruct", "one.png", "again.png", "-m", "drawn").exit_code == 0
+
+
+def test_begins_with_another_network(folder: Path) -> None:
+    train("plain")
+    train("told", *VARIANTS["classes"], "--start", "plain.pt")
+    result = run("train", "pixelcnn", "--data", "mosaic.png", "--cut", "8x8", "--start", "e", "--out", "f.pt", *STEPS)
+    assert_fails(result, 3, "e: ")
 
 
 def test_archive_information(folder: Path) -> None:
