@@ -13,6 +13,7 @@ from ridecodec.autocodec import AUTO
 from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
 from ridecodec.models import registry
+from ridecodec.models.base import Backend
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
 from ridecodec.picture import CODING_ORDER, MAX_PIXELS, ColourType, Picture, Samples, check_pixels
 from ridecodec.tilecoder import EncodedTile, decode_halves, decode_tiles, encode_tile
@@ -163,6 +164,9 @@ def _decode(
 ) -> Samples:
     """Samples [H, W, C] of ``area``, in pixels of the picture that has every ``step``-th of a row and of a column."""
     header = held.header
+    if header.model == AUTO and step == 2:
+        raise UsageError("there is no preview: the picture's tiles are coded at once")
+    backend = None if header.model == AUTO else _backend(header, step, device)
     boxes = header.boxes
     tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
     out = np.empty((area.height, area.width, header.colour.channels), np.uint16 if header.bit_depth == 16 else np.uint8)
@@ -179,27 +183,15 @@ def _decode(
             part = plane[top - y : bottom - y, left - x : right - x]
             out[top - area.y : bottom - area.y, left - area.x : right - area.x, c] = part
 
-    if header.model == AUTO:
-        if step == 2:
-            raise UsageError("there is no preview: the picture's tiles are coded at once")
+    if backend is None:
         autocodec.decode(held, tiles, place, device=device, threads=threads, meter=meter)
-        return out
-    _decode_modelled(held, tiles, step, decoder, place, device, threads, meter)
+    else:
+        _decode_modelled(held, tiles, backend, decoder, place, threads, meter)
     return out
 
 
-def _decode_modelled(
-    held: Container,
-    tiles: list[int],
-    step: int,
-    decoder: Callable[..., NDArray[np.uint8]],
-    place: Callable[[int, Samples], None],
-    device: str,
-    threads: int,
-    meter: Meter,
-) -> None:
-    """Decode tiles of a file of one model."""
-    header = held.header
+def _backend(header: Header, step: int, device: str) -> Backend:
+    """The one model of a file; raises DamagedError where it is none for such a picture."""
     channels = coding_channels(header.colour, header.bit_depth)
     boxes = header.boxes
     card = registry.find(header.model, header.model_hash)
@@ -212,6 +204,21 @@ def _decode_modelled(
         raise UsageError(f"there is no preview: the model {card.name!r} codes the whole picture at once")
     if backend.half is not None and header.tile % 2:
         raise DamagedError("the header is damaged: its tiles cannot be halved")
+    return backend
+
+
+def _decode_modelled(
+    held: Container,
+    tiles: list[int],
+    backend: Backend,
+    decoder: Callable[..., NDArray[np.uint8]],
+    place: Callable[[int, Samples], None],
+    threads: int,
+    meter: Meter,
+) -> None:
+    """Decode tiles of a file of one model."""
+    boxes = held.header.boxes
+    channels = coding_channels(held.header.colour, held.header.bit_depth)
 
     def work(batch: list[int]) -> None:
         first = boxes[batch[0]]
