@@ -22,9 +22,9 @@ import torch
 from PIL import Image
 
 import ridecodec
-from ridecodec import metadata
 from ridecodec.errors import InputError, OutputError
 from ridecodec.evaluation import corpora
+from ridecodec.formats import metadata
 from ridecodec.picture import ColourType, Picture
 
 FOLDERS = ("pngsuite", "assorted", "kodak", "brodatz")

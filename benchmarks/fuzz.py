@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 
 import ridecodec
-from ridecodec import archive, container, metadata, setcodec
+from ridecodec import archive, container, setcodec
 from ridecodec.archive import is_archive
-from ridecodec.carriers import info
 from ridecodec.errors import RidecodecError
+from ridecodec.formats import metadata
+from ridecodec.formats.carriers import info
 from ridecodec.picture import Chunk, ColourType, Picture
 from ridecodec.reader import Reader
 from ridecodec.sets import Entry

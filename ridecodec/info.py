@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ridecodec import container, metadata
+from ridecodec import container
 from ridecodec.errors import InputError
+from ridecodec.formats import metadata
 
 
 @dataclass(frozen=True)

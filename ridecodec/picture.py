@@ -192,7 +192,7 @@ class Picture:
         Takes the modes 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, I;16, and I if its values fit 16 bits.  Raises
         `InputError`, naming the type, for every other, and where Pillow has lost bits that the file had.
         """
-        from ridecodec import opening
+        from ridecodec.formats import opening
 
         return opening.image_picture(image, MAX_PIXELS)
 
@@ -203,7 +203,7 @@ class Picture:
         Raises `InputError` if it cannot be read, is damaged, has more than `max_pixels` pixels (`MAX_PIXELS` without
         it; checked before memory is taken), or is of no type that `ColourType` has.
         """
-        from ridecodec import opening
+        from ridecodec.formats import opening
 
         return opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels)
 
@@ -220,7 +220,7 @@ class Picture:
         Gray of 2 and 4 bits is scaled to 8, as Pillow does.  Raises `OutputError` where Pillow has no mode: 16 bits
         with several channels.
         """
-        from ridecodec import pilimages
+        from ridecodec.formats import pilimages
 
         return pilimages.to_pil(self)
 
@@ -242,7 +242,7 @@ class Picture:
         resolution.  Raises `UsageError` for an unknown format and `OutputError` if the format cannot hold the picture
         or writing fails; then no file is left behind.
         """
-        from ridecodec import saving
+        from ridecodec.formats import saving
 
         saving.save(self, target, format)
 

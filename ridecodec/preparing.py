@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from ridecodec import metadata
 from ridecodec.errors import InputError, UsageError
+from ridecodec.formats import metadata
 from ridecodec.picture import MAX_PIXELS, ColourType, Picture
 
 ALPHAS = ("exact", "clean")
@@ -81,7 +81,7 @@ def cleaned(picture: Picture) -> Picture:
 
 
 def _exactly(picture: Picture, file: bytes, start: bytes) -> Prepared:
-    from ridecodec import exactfile
+    from ridecodec.formats import exactfile
 
     kept = "only its pixels and metadata are kept"
     if start != _PNG_SIGNATURE:

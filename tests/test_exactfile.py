@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from ridecodec import exactfile, pngfile
 from ridecodec.errors import DamagedError, OutputError, RidecodecError
+from ridecodec.formats import exactfile, pngfile
+from ridecodec.formats.pngfile import Header
 from ridecodec.picture import Chunk, ColourType, Picture
-from ridecodec.pngfile import Header
 from ridecodec.varint import write_varint
 from tests.picturefiles import PNGSUITE, RGB, encoded, opened, png_chunk
 from tests.pictures import crop, typed

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ridecodec import metadata
 from ridecodec.errors import UsageError
+from ridecodec.formats import metadata
 from ridecodec.picture import Chunk
 
 MARK, PALETTE, TRANSPARENT = Chunk(b"IDAT", b""), Chunk(b"PLTE", bytes(6)), Chunk(b"tRNS", b"\0")

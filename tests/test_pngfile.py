@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from ridecodec import pngfile
 from ridecodec.errors import InputError, OutputError
+from ridecodec.formats import pngfile
 from ridecodec.picture import Chunk, ColourType, Picture
 from tests.picturefiles import GRAY, PNGSUITE, RGB, encoded, opened, png, png_chunk, refused
 from tests.pictures import same, typed

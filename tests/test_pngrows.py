@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ridecodec.formats.pngrows import filtered_rows, packed, passes, unfiltered, unpacked
 from ridecodec.picture import Picture
-from ridecodec.pngrows import filtered_rows, packed, passes, unfiltered, unpacked
 from tests.pictures import typed
 
 

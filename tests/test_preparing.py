@@ -13,8 +13,9 @@ from pictures import TYPES, same, typed
 from PIL import Image
 
 import ridecodec
-from ridecodec import exactfile, metadata, preparing
+from ridecodec import preparing
 from ridecodec.errors import InputError, OutputError, UsageError
+from ridecodec.formats import exactfile, metadata
 from ridecodec.picture import Chunk, ColourType, Picture
 from ridecodec.preparing import Wishes, prepare
 

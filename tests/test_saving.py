@@ -173,7 +173,7 @@ def test_failed_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    monkeypatch.setattr("ridecodec.pngfile.framed", full)
+    monkeypatch.setattr("ridecodec.formats.pngfile.framed", full)
     for name in ("a.png", "a.tiff"):
         with pytest.raises(OutputError, match="No space left"):
             picture.save(tmp_path / name)

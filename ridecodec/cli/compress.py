@@ -13,7 +13,7 @@ from ridecodec.cli.files import STANDARD
 from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary
 from ridecodec.errors import UsageError
-from ridecodec.metadata import CATEGORIES
+from ridecodec.formats.metadata import CATEGORIES
 from ridecodec.preparing import Wishes
 from ridecodec.sets import JPEG_ENDINGS, SUFFIXES
 

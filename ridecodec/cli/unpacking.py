@@ -72,7 +72,7 @@ class Unpacking:
 
 def _original(picture: Picture) -> tuple[bytes | None, list[str]]:
     """The very file that a picture was compressed from, if it is asked for and can be had; else what is to be said."""
-    from ridecodec import exactfile
+    from ridecodec.formats import exactfile
 
     try:
         return exactfile.original(picture), []

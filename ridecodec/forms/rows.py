@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import DamagedError
+from ridecodec.formats.pngrows import filtered_rows, packed, unfiltered, unpacked
 from ridecodec.forms.part import Samples, Shape
-from ridecodec.pngrows import filtered_rows, packed, unfiltered, unpacked
 from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 

@@ -30,7 +30,7 @@ class RdcImageFile(ImageFile.ImageFile):
     _waiting = False
 
     def _open(self) -> None:
-        from ridecodec import metadata
+        from ridecodec.formats import metadata
         from ridecodec.plugins import heads
 
         try:
@@ -79,7 +79,7 @@ class RdcImageFile(ImageFile.ImageFile):
 def save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
     """Compress an image into a stream: what `image.save` does; takes `compress`'s options, and those of metadata."""
     import ridecodec
-    from ridecodec import carriers
+    from ridecodec.formats import carriers
 
     given: dict[str, Any] = getattr(image, "encoderinfo", {})
     options = {name: given[name] for name in _OPTIONS if name in given}

@@ -14,8 +14,9 @@ from picturefiles import png, png_chunk
 from PIL import Image
 
 import ridecodec
-from ridecodec import archive, exactfile, metadata
+from ridecodec import archive
 from ridecodec.errors import OutputError
+from ridecodec.formats import exactfile, metadata
 from ridecodec.picture import Picture
 
 TEXT = png_chunk(b"tEXt", b"Title\0a picture")

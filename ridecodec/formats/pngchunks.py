@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ridecodec.errors import InputError, OutputError
+from ridecodec.formats.pngrows import Pass, passes
 from ridecodec.picture import MAX_PIXELS, Chunk, ColourType, Picture, check_pixels
-from ridecodec.pngrows import Pass, passes
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MARK = Chunk(b"IDAT", b"")

@@ -7,8 +7,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ridecodec.errors import InputError
+from ridecodec.formats.pngrows import bands, packed, unpacked
 from ridecodec.picture import ColourType, Picture, check_pixels
-from ridecodec.pngrows import bands, packed, unpacked
 
 _KINDS = {b"P4": (ColourType.GRAY, "PBM"), b"P5": (ColourType.GRAY, "PGM"), b"P6": (ColourType.RGB, "PPM")}
 _LONGEST_NUMBER = 10

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from ridecodec import carriers
 from ridecodec.errors import InputError, OutputError
+from ridecodec.formats import carriers
 from ridecodec.picture import BAND_PIXELS, MAX_PIXELS, Chunk, ColourType, Picture, Samples
 
 _COLOURS = {

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ridecodec import metadata, pngfile
 from ridecodec.errors import DamagedError, OutputError
+from ridecodec.formats import metadata, pngfile
+from ridecodec.formats.pngfile import Header
+from ridecodec.formats.pngrows import FILTERS, Bytes
 from ridecodec.picture import Chunk, Picture
-from ridecodec.pngfile import Header
-from ridecodec.pngrows import FILTERS, Bytes
 from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 

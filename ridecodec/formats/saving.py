@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ridecodec import carriers, pilimages, pngfile, pnmfile
 from ridecodec.errors import OutputError, UsageError
+from ridecodec.formats import carriers, pilimages, pngfile, pnmfile
 from ridecodec.picture import FORMATS, Chunk, ColourType, Picture, target_format
 
 _GRAY = frozenset((ColourType.GRAY, depth) for depth in ColourType.GRAY.depths)

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ridecodec.formats.pngchunks import MARK, SIGNATURE, Header, Scan, damaged, framed, parts, scan
+from ridecodec.formats.pngrows import Bytes, filtered_rows, packed, unfiltered, unpacked
 from ridecodec.picture import MAX_PIXELS, Chunk, ColourType, Picture
-from ridecodec.pngchunks import MARK, SIGNATURE, Header, Scan, damaged, framed, parts, scan
-from ridecodec.pngrows import Bytes, filtered_rows, packed, unfiltered, unpacked
 
 __all__ = [
     "MARK",

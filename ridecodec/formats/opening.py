@@ -11,8 +11,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ridecodec import pilimages, pngfile, pnmfile
 from ridecodec.errors import InputError
+from ridecodec.formats import pilimages, pngfile, pnmfile
 from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, more
 
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})

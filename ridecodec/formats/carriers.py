@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from ridecodec import metadata
+from ridecodec.formats import metadata
 from ridecodec.picture import Chunk, Picture
 
 _INCH = 0.0254
