@@ -86,7 +86,7 @@ def test_the_head_is_read_alone(file: tuple[Header, tuple[Chunk, ...], list[byte
 
 
 def test_damaged_metadata_in_a_head() -> None:
-    data = bytearray(container.write(HEADER, [Chunk(b"eXIf", bytes(500))], [b""]))
+    data = bytearray(container.write(HEADER, [Chunk(b"eXIf", random.Random(1).randbytes(500))], [b""]))
     data[300] ^= 1
     with pytest.raises(DamagedError, match="metadata is damaged: its checksum"):
         container.read_head(io.BytesIO(data))

@@ -123,8 +123,8 @@ def read_lights(reader: Reader, shape: Shape, read: Read) -> Decoding:
 def displayed(part: Samples, shape: Shape) -> Samples | None:
     """The colours that a part of indices shows, [3, H, W] in coding order; None where they do not tell the indices."""
     assert shape.colours is not None
-    used = np.unique(part)
-    if used[-1] >= len(shape.colours) or any(_places(shape.colours)[shape.colours[i].tobytes()] != i for i in used):
+    used, places = np.unique(part), _places(shape.colours)
+    if used[-1] >= len(shape.colours) or any(places[shape.colours[i].tobytes()] != i for i in used):
         return None
     return np.ascontiguousarray(shape.colours[part[0]].transpose(2, 0, 1)[[1, 0, 2]]).astype(np.uint16)
 
