@@ -159,7 +159,7 @@ def test_archives_fail_in_an_orderly_way(folder: Path) -> None:
     assert run("compress", "mosaic.png", *archive).exit_code == 0
     assert_fails(run("compress", "mosaic.png", *archive), 5, "exists")
     assert_fails(run("decompress", "a.rdca", "out", "--only", "nobody"), 2, "no picture 'nobody'")
-    assert_fails(run("decompress", "a.rdca", "out", "--preview"), 2, "leave out")
+    assert_fails(run("decompress", "a.rdca", "out", "--preview"), 2, "does not go with --preview")
     assert_fails(run("decompress", "mosaic.png", "--only", "x"), 2, "for archives")
     data = bytearray(Path("a.rdca").read_bytes())
     data[9] ^= 1
