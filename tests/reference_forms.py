@@ -111,8 +111,11 @@ def deep(tile: Any, y: int, x: int, tensors: dict[str, np.ndarray]) -> Iterator[
         row = (kind * 40 + min((energy**2).bit_length(), 39)) * 12 + min(steep.bit_length(), 11)
         means = np.array([predicted, predicted, 32 * median])
         inverse = tensors["tables.inverse"][tensors["scales"][row]]
-        index = ((32 * np.arange(65537)[:, None] - 16 - means) * inverse >> 21) + 7168
-        below = (tensors["weights"][row] * tensors["tables.logistic"][index.clip(0, 14336)]).sum(1) + np.arange(65537)
+        place = ((32 * np.arange(65537)[:, None] - 16 - means) * inverse >> 13) + 7168 * 256
+        index, beyond = np.divmod(place.clip(0, 14336 * 256), 256)
+        logistic = tensors["tables.logistic"]
+        mass = logistic[index] * (256 - beyond) + logistic[(index + 1).clip(max=14336)] * beyond
+        below = ((tensors["weights"][row] * mass).sum(1) >> 8) + np.arange(65537)
         below[0], below[-1] = 0, 65536 + CUMULATIVE
         yield below[::256] * CUMULATIVE // below[-1]
         high = int(tile.planes[2 * c, y, x])

@@ -95,6 +95,7 @@ def test_round_trips(channels: int) -> None:
         assert np.array_equal(tile, again)
     sizes = [len(payload) for payload in payloads]
     assert sizes[0] < 0.62 * sizes[1]
+    assert sizes[1] < 1.07 * 2 * noise.size + 100
     assert max(sizes[2], sizes[4]) < 150
 
 

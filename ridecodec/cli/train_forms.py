@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,24 +24,26 @@ _out = click.option(
     metavar="FILE",
     help="The model file; its card (JSON) is written beside it.",
 )
+_say = partial(click.echo, err=True)
 _seed = click.option("--seed", type=options.SEED, default=1, show_default=True, help="Seed of everything random.")
 
 
 @click.command(short_help="Train the model of graphics.")
 @_paths(help="Graphics: picture files, or folders of them; repeatable.")
 @click.option("--drawn", type=click.IntRange(min=0), default=350, show_default=True, help="Pictures that are drawn.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=6.0, show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), default=5000, show_default=True, help="Of each network.")
 @_seed
 @_out
 @options.force
-def graphics(paths: tuple[Path, ...], drawn: int, minutes: float, seed: int, model: Path, force: bool) -> None:
+def graphics(paths: tuple[Path, ...], drawn: int, steps: int, seed: int, model: Path, force: bool) -> None:
     """Train the model `graphics` on pictures given and drawn; those that cannot be read, or have 16 bits, are left
     out."""
     files.check_model(Job("", str(model)), force)
     from ridecodec.training import graphics as training
 
-    say = partial(click.echo, err=True)
-    training.write(model, training.train(training.pictures(paths, drawn, seed), minutes, say, seed))
+    begun = time.monotonic()
+    data = training.train(training.pictures(paths, drawn, seed), steps, _say, seed)
+    training.write(model, data, _record(begun, paths, drawn=drawn, steps=steps, seed=seed))
 
 
 @click.command(short_help="Train the model of 16-bit samples.")
@@ -59,5 +64,11 @@ def deep(photos: Path, paths: tuple[Path, ...], steps: int, seed: int, model: Pa
     files.check_model(Job("", str(model)), force)
     from ridecodec.training import deep as training
 
-    say = partial(click.echo, err=True)
-    training.write(model, training.train(training.pictures(photos, paths, seed), steps, say, seed))
+    begun = time.monotonic()
+    data = training.train(training.pictures(photos, paths, seed), steps, _say, seed)
+    training.write(model, data, _record(begun, (photos, *paths), steps=steps, seed=seed))
+
+
+def _record(begun: float, paths: Sequence[Path], **settings: int) -> dict[str, Any]:
+    """What a card says of a training."""
+    return {"data": [path.name for path in paths], **settings, "minutes": round((time.monotonic() - begun) / 60, 1)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -29,6 +29,7 @@ from ridecodec.models.deep.backend import (
 from ridecodec.models.deep.mixture import MEAN_UNIT, SCALE_UNIT, SCALE_ZERO, SCALES, TOP, WEIGHT_TOTAL, DeepTables
 from ridecodec.picture import CODING_ORDER
 from ridecodec.training.photos import load, split
+from ridecodec.training.rates import decay
 
 _CONTEXTS = KINDS * ENERGY_BINS * SLOPE_BINS
 _HIDDEN = 24
@@ -84,10 +85,10 @@ def pictures(photos: Path, paths: Sequence[Path], seed: int) -> Iterator[NDArray
         deep = (halved * more + rng.integers(0, more, halved.shape)).astype(np.uint16)
         yield deep
         yield deep[:1]
-    for strength in (0, 1, 3, 10, 40, 200, 1000, 5000, 30000):
+    for strength in (0, 1, 3, 10, 40, 200, 1000, 5000, 15000, 32767):
         y, x = np.mgrid[:_SIDE, :_SIDE]
-        waves = 32768 + 25000 * np.sin(x / rng.uniform(5, 40)) * np.cos(y / rng.uniform(5, 40))
-        noisy = waves + rng.uniform(-1, 1, (3, _SIDE, _SIDE)) * strength
+        waves = np.sin(x / rng.uniform(5, 40)) * np.cos(y / rng.uniform(5, 40))
+        noisy = 32768 + (32767 - strength) * waves + rng.uniform(-1, 1, (3, _SIDE, _SIDE)) * strength
         for planes in (noisy, noisy[:1]):
             yield planes.clip(0, TOP).astype(np.uint16)
     for picture in sets.readable(paths):
@@ -106,7 +107,7 @@ def train(found: Iterable[NDArray[np.uint16]], steps: int, say: Callable[[str], 
     optimizer = torch.optim.Adam(net.parameters(), _RATE)
     mean = 0.0
     for step in range(steps):
-        optimizer.param_groups[0]["lr"] = _RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        optimizer.param_groups[0]["lr"] = _RATE * decay(step / steps, 0.0)
         chosen = torch.randint(len(rows), (_BATCH,))
         loss = _bits(net, rows[chosen], misses[chosen]).mean()
         optimizer.zero_grad()
@@ -156,6 +157,6 @@ def _misses(model: Deep, picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
     return torch.cat(rows), torch.cat(misses)
 
 
-def write(path: Path, data: bytes) -> registry.ModelCard:
-    """Write the model file and its card."""
-    return registry.write(path, data, "deep", "samples of 16 bits", channels=(2, 6))
+def write(path: Path, data: bytes, record: dict[str, Any]) -> registry.ModelCard:
+    """Write the model file and its card, which has ``record`` of the training."""
+    return registry.write(path, data, "deep", "samples of 16 bits", record, channels=(2, 6))

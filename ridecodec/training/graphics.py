@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -26,6 +26,7 @@ from ridecodec.models.graphics.backend import HIDDEN, HIDDEN_TOP, LOGITS, Graphi
 from ridecodec.models.graphics.features import INPUTS, LATER
 from ridecodec.models.spikes import LOGIT_UNIT, WEIGHT_BITS, SpikeTables
 from ridecodec.picture import CODING_ORDER, ColourType, Picture
+from ridecodec.training.rates import decay
 
 HIDDEN_UNIT = 256
 _EASY = 0.05
@@ -145,11 +146,14 @@ def samples(model: Graphics, planes: NDArray[np.uint8], generator: torch.Generat
 
 def train(
     found: Iterable[Picture],
-    minutes: float,
+    steps: int,
     say: Callable[[str], None] = print,
     seed: int = 1,
 ) -> bytes:
-    """The model file. What the mixture's smooth part is comes from the current model `gradient`."""
+    """The model file, whose two networks take so many steps each.
+
+    What the mixture's smooth part is comes from the current model `gradient`.
+    """
     torch.manual_seed(seed)
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     tensors = blank()
@@ -162,7 +166,7 @@ def train(
     for first, name in ((True, "first"), (False, "later")):
         whole = _together(learnt[first])
         say(f"{name}: {len(whole.weight):,} sub-pixels")
-        net = _fit(whole, INPUTS if first else LATER, minutes / 2, say)
+        net = _fit(whole, INPUTS if first else LATER, steps, say)
         tensors |= layers(name, net)
     return safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
 
@@ -172,12 +176,12 @@ def _together(parts: Sequence[Samples]) -> Samples:
     return Samples(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
 
-def _fit(whole: Samples, inputs: int, minutes: float, say: Callable[[str], None]) -> Net:
+def _fit(whole: Samples, inputs: int, steps: int, say: Callable[[str], None]) -> Net:
     net = Net(inputs)
     optimizer = torch.optim.Adam(net.parameters(), _RATE)
-    begun, step, mean = time.monotonic(), 0, 0.0
-    while (done := (time.monotonic() - begun) / (60 * minutes)) < 1:
-        optimizer.param_groups[0]["lr"] = _RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+    mean = 0.0
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = _RATE * decay(step / steps, 0.0)
         chosen = torch.randint(len(whole.weight), (_BATCH,))
         part = Samples(whole.inputs[chosen], whole.alive[chosen], whole.likely[chosen], whole.weight[chosen])
         loss = (net.bits(part) * part.weight).sum() / part.weight.sum()
@@ -185,12 +189,11 @@ def _fit(whole: Samples, inputs: int, minutes: float, say: Callable[[str], None]
         loss.backward()
         optimizer.step()
         mean += 0.01 * (float(loss.detach()) - mean)
-        step += 1
-        if step % 1000 == 0:
-            say(f"step {step}: {mean:.4f} bits")
+        if step % 1000 == 999:
+            say(f"step {step + 1}: {mean:.4f} bits")
     return net
 
 
-def write(path: Path, data: bytes) -> registry.ModelCard:
-    """Write the model file and its card."""
-    return registry.write(path, data, "graphics", "screenshots, icons, drawings", channels=(1, 3))
+def write(path: Path, data: bytes, record: dict[str, Any]) -> registry.ModelCard:
+    """Write the model file and its card, which has ``record`` of the training."""
+    return registry.write(path, data, "graphics", "screenshots, icons, drawings", record, channels=(1, 3))

@@ -155,7 +155,9 @@ def test_archives_fail_in_an_orderly_way(folder: Path) -> None:
     assert_fails(run("compress", "mosaic.png", *archive[:-1], "nobody"), 2, "mosaic.png: there is no model")
     assert_fails(run("compress", "mosaic.png", *archive[2:], "--cut", "7x8"), 3, "cannot be cut")
     assert_fails(run("compress", "mosaic.png", "--cut", "8x8"), 2, "for --archive")
-    assert_fails(run("compress", "mosaic.png", *archive, "--tile", "8"), 2, "compress --archive does not go with --tile")
+    assert_fails(
+        run("compress", "mosaic.png", *archive, "--tile", "8"), 2, "compress --archive does not go with --tile"
+    )
     assert run("compress", "mosaic.png", *archive).exit_code == 0
     assert_fails(run("compress", "mosaic.png", *archive), 5, "exists")
     assert_fails(run("decompress", "a.rdca", "out", "--only", "nobody"), 2, "no picture 'nobody'")

@@ -21,6 +21,8 @@ SCALES = SCALE_ZERO + 14 * SCALE_UNIT + 1
 _RANGE = 14
 _TABLE_BITS = 9
 _INVERSE_BITS = 30
+_BETWEEN = 8
+"""Bits of a place between two entries of the logistic's table: a wide one rises at every value."""
 _STEPS = 2 * _RANGE << _TABLE_BITS
 
 
@@ -35,19 +37,19 @@ class DeepTables:
             raise ModelRefusedError("the table of the logistic is out of range; export the model again")
         # 23 bits of an offset times 30 of this stay below 2^53
         self.inverse = whole("inverse", inverse, (SCALES,), 1, 1 << _INVERSE_BITS).double() / 2.0 ** (
-            _INVERSE_BITS - _TABLE_BITS
+            _INVERSE_BITS - _TABLE_BITS - _BETWEEN
         )
 
     @staticmethod
     def make() -> dict[str, Tensor]:
         """The tables as int32 tensors."""
         top = CDF_TOTAL // WEIGHT_TOTAL
-        position = torch.arange(_STEPS, dtype=torch.float64) - _STEPS // 2 + 0.5
-        inner = torch.round(top * torch.sigmoid(position / 2**_TABLE_BITS))
-        inner[0] = 0
+        position = torch.arange(_STEPS + 1, dtype=torch.float64) - _STEPS // 2
+        logistic = torch.round(top * torch.sigmoid(position / 2**_TABLE_BITS))
+        logistic[0], logistic[-1] = 0, top
         scale = torch.exp2((torch.arange(SCALES, dtype=torch.float64) - SCALE_ZERO) / SCALE_UNIT)
         return {
-            "logistic": torch.cat([inner, torch.tensor([float(top)])]).int(),
+            "logistic": logistic.int(),
             "inverse": torch.round(2**_INVERSE_BITS / (MEAN_UNIT * scale)).int(),
         }
 
@@ -69,8 +71,11 @@ class DeepMixture:
     def below(self, edges: Tensor) -> Tensor:
         """Mass below the lower ends of values ``edges``, int64 [E, m] from 0 to TOP + 1; rises with every value."""
         offset = MEAN_UNIT * edges[:, None].double() - MEAN_UNIT // 2 - self.means  # [E, K, m]
-        index = (offset * self.inverse + _STEPS // 2).clamp_(0, _STEPS).long()
-        mass = (self.tables.logistic[index] * self.weights).sum(1)
+        place = (offset * self.inverse + (_STEPS // 2 << _BETWEEN)).clamp_(0, _STEPS << _BETWEEN).long()
+        index, beyond = place >> _BETWEEN, place & (1 << _BETWEEN) - 1
+        start = self.tables.logistic[index]
+        rise = self.tables.logistic[(index + 1).clamp_(max=_STEPS)] - start
+        mass = (((start << _BETWEEN) + rise * beyond) * self.weights).sum(1) >> _BETWEEN
         return mass.masked_fill(edges <= 0, 0).masked_fill_(edges > TOP, CDF_TOTAL) + edges
 
 
