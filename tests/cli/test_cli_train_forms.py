@@ -1,0 +1,60 @@
+"""`ridecodec train graphics` and `train deep`: models that load and code, and cards that say how they were made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from checker import CPU, check_backend, coding_planes
+from commands import assert_fails, run
+from pictures import crop
+from PIL import Image
+
+from ridecodec.models.deep.backend import Deep, parted
+from ridecodec.models.graphics.backend import Graphics
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: some photographs, and a few that are neither photographs nor of 16 bits."""
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    Path("others").mkdir()
+    for number in range(3):
+        Image.fromarray(crop("astronaut", 40, 50, 60 * number)).save(f"photos/{number}.png")
+    Image.fromarray(crop("camera", 20, 30) // 64 * 64).save("others/drawing.png")
+    Image.fromarray(crop("camera", 20, 30).astype(np.uint16) * 200).save("others/deep.png")
+    Path("others/text.txt").write_text("no picture")
+    return tmp_path
+
+
+def card() -> dict[str, object]:
+    found: dict[str, object] = json.loads(Path("own.json").read_text())
+    return found
+
+
+def test_graphics(folder: Path) -> None:
+    command = ("train", "graphics", "--data", "others", "--drawn", "1", "--steps", "3", "--out", "own.safetensors")
+    result = run(*command)
+    assert result.exit_code == 0, result.output
+    training = card()["training"]
+    assert isinstance(training, dict)
+    assert training | {"minutes": 0} == {"data": ["others"], "drawn": 1, "steps": 3, "seed": 1, "minutes": 0}
+    check_backend(Graphics(Path("own.safetensors").read_bytes(), CPU), [coding_planes(crop("astronaut", 9, 12))] * 2)
+    assert_fails(run(*command), 5, "own.safetensors exists already")
+    first = Path("own.safetensors").read_bytes()
+    assert run(*command, "--force").exit_code == 0
+    assert Path("own.safetensors").read_bytes() == first
+
+
+def test_deep(folder: Path) -> None:
+    result = run("train", "deep", "--photos", "photos", "--data", "others", "--steps", "3", "--out", "own.safetensors")
+    assert result.exit_code == 0, result.output
+    training = card()["training"]
+    assert isinstance(training, dict)
+    assert training["data"] == ["photos", "others"]
+    samples = torch.from_numpy(coding_planes(crop("astronaut", 9, 12)).astype(np.int32) * 201)
+    check_backend(Deep(Path("own.safetensors").read_bytes(), CPU), [parted(samples).numpy()] * 2)
