@@ -73,7 +73,8 @@ def measure(path: Path) -> Line | str:
         else:
             same(picture, Picture.open(target), f"{path}, decompressed to PNG")
     plain = Picture(picture.planes, picture.colour, picture.bit_depth, metadata.strip(picture.metadata, ["all"]))
-    stripped = ridecodec.compress(plain, threads=1, verify=False)
+    same_picture = plain.metadata == picture.metadata
+    stripped = data if same_picture else ridecodec.compress(plain, threads=1, verify=False)
     return Line(
         f"{path.parent.name}/{path.name}",
         f"{picture.colour.name} {picture.bit_depth}",
