@@ -18,7 +18,9 @@ from ridecodec.tilecoder import split_payload
 
 EITHER = ("uniform", "gradient", "photo")
 """The models that code gray and RGB alike."""
-MODELS = (*EITHER, "mcgsm-gray", "eomcgsm-gray", "ride-gray", "eoride-gray", "ride-rgb")
+CIFAR = ("pixelcnn-cifar", "gated-cifar", "conditional-cifar", "autoencoder-cifar", "pixelrnn-cifar")
+"""The models for small pictures."""
+MODELS = (*EITHER, "mcgsm-gray", "eomcgsm-gray", "ride-gray", "eoride-gray", "ride-rgb", *CIFAR)
 CPU = torch.device("cpu")
 
 
@@ -28,7 +30,9 @@ def backend(name: str) -> Backend:
 
 
 def fit(model: str, array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture [H, W] or [H, W, 3] in the colours that the model codes: its green, or three times its gray."""
+    """A picture [H, W] or [H, W, 3] as the model codes it: its green, or thrice its gray; a corner of large ones."""
+    if model in CIFAR:
+        array = array[:32, :32]
     channels = registry.current(model).channels
     if (1 if array.ndim == 2 else 3) in channels:
         return array

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a process for each core already
 settings.register_profile("ridecodec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ridecodec")
 

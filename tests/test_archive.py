@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checker import CIFAR
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import crop, piece
 
 import ridecodec
-from ridecodec import archive, setcodec, sets
+from ridecodec import archive, container, setcodec, sets
 from ridecodec.archive import Shape
 from ridecodec.errors import DamagedError, InputError, RidecodecError, UsageError
 from ridecodec.picture import ColourType, Picture
@@ -61,6 +62,22 @@ def test_round_trip() -> None:
         for each in entries:
             assert np.array_equal(found[each.name], each.picture.to_numpy())
     setcodec.verify(entries, data, device="cpu", threads=1)
+
+
+@pytest.mark.parametrize("model", CIFAR)
+def test_batches_of_one_and_of_64(model: str) -> None:
+    """The same file whatever is coded together, its pictures those of single files, decoded at once or alone."""
+    entries = [entry(f"{k:02}", piece((6, 5, 3), k)) for k in range(64)]
+    files = {setcodec.encode(entries, model=model, device="cpu", threads=threads) for threads in (1, 2)}
+    (data,) = files
+    held = archive.read(data)
+    for number in (0, 17, 63):
+        alone = ridecodec.compress(entries[number].picture, model=model, threads=1, verify=False)
+        assert bytes(held.payload(number)) == bytes(container.read(alone).payload(0))
+        assert np.array_equal(unpacked(data, [f"{number:02}"])[f"{number:02}"], entries[number].picture.to_numpy())
+    for threads in (1, 2):
+        found = unpacked(data, threads=threads)
+        assert all(np.array_equal(found[each.name], each.picture.to_numpy()) for each in entries)
 
 
 def test_one_picture_alone() -> None:

@@ -5,22 +5,29 @@ from __future__ import annotations
 import csv
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from pictures import piece
+from PIL import Image
 
 pytest.importorskip("matplotlib")
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "paper"))
 
+import cifar
+import cifar_sheets
 import common
 import patches
 import van_hateren
 
+from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.ride.network import Ride, RideConfig
 from ridecodec.models.ride.patch import PatchMCGSM, PatchRide, remove_mean, restore
+from ridecodec.training.pixel_schedule import PixelSchedule
 from ridecodec.training.ride import Schedule
 
 TINY = {"components": 3, "scales": 2, "features": 4}
@@ -191,3 +198,39 @@ def test_van_hateren_intensities_as_bytes() -> None:
     assert made.shape == (1, 2, 2)
     assert made.min() == 0
     assert made.max() == 255
+
+
+@pytest.fixture
+def small_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """24 pictures of 8x8 in place of CIFAR-10, small networks, trainings of two steps."""
+    pixels = np.stack([piece((8, 8, 3), k).transpose(2, 0, 1) for k in range(24)])
+    labels = (np.arange(24) % 3).astype(np.uint8)
+    small, quick = PixelConfig(maps=6, layers=2, head=6, first=1), PixelSchedule(steps=2, images=2, evaluations=0)
+    told = cifar.Row("conditional", "told", None, replace(small, classes=10), quick, "base")
+    monkeypatch.setattr(cifar, "pictures", lambda part: (pixels, labels))
+    monkeypatch.setattr(cifar, "ROWS", (cifar.Row("base", "base", 3.0, small, quick), told))
+    monkeypatch.setattr(cifar, "SHORT", quick)
+    monkeypatch.setattr(cifar, "SIDE", 8)
+
+
+def test_rows_of_cifar(small_set: None, tmp_path: Path) -> None:
+    cifar.table(cifar.ROWS, tmp_path, tmp_path, 6)
+    with (tmp_path / "cifar.csv").open() as stream:
+        plain, told, *_ = csv.DictReader(stream)
+    for record in (plain, told):
+        assert abs(float(record["loss %"])) < 1
+        assert float(record["ideal"]) < float(record["archive"]) < float(record["single"])
+    assert (float(plain["told"]), float(told["told"])) == (0, 8 / 192)
+    assert float(told["minutes"]) >= 0
+
+
+def test_sheets_of_cifar(small_set: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar_sheets, "SIDE", 3)
+    monkeypatch.setattr(cifar_sheets, "EMBEDDING", replace(cifar.ROWS[0].config, vector=2, encoder=2))
+    monkeypatch.setattr(cifar_sheets, "ENCODER_SCHEDULE", PixelSchedule(steps=2, images=4))
+    monkeypatch.setattr(cifar_sheets, "rgb", lambda planes: planes[[1, 0, 2], :3, :3].transpose(1, 2, 0))
+    cifar_sheets.classes(tmp_path, tmp_path)
+    cifar_sheets.embeddings(tmp_path, tmp_path)
+    for name in ("classes", "embeddings"):
+        with Image.open(tmp_path / f"cifar-{name}.png") as page:
+            assert page.width > 20

@@ -1,6 +1,6 @@
 """The PixelCNN papers' table on CIFAR-10: PixelCNN, PixelRNN, Gated PixelCNN and what is built of them.
 
-    python benchmarks/paper/cifar.py [--work runs/paper] [--row gated ...] [--train] [--limit 2000]
+    python benchmarks/paper/cifar.py [--work runs/paper] [--row gated ...] [--train] [--limit 1000]
 
 Training is on the pictures of $RIDECODEC_DATA/cifar10 (20,000 of the 50,000; every 40th is held out), as `ridecodec
 train pixelcnn` does it with the settings of a row. The likelihood rate is of all test pictures at hand; files are made
@@ -32,6 +32,7 @@ from ridecodec.models.base import Backend
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.export import model_file, read_checkpoint
+from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.models.ride.backend import RideBackend
 from ridecodec.models.ride.export import pack
 from ridecodec.models.ride.network import RideConfig
@@ -43,7 +44,7 @@ from ridecodec.training.presets import Schedule
 from ridecodec.training.ride import load as load_ride
 
 SIDE = 32
-FILES, SEEN, DECODED = 2000, 2000, 64
+FILES, SEEN, DECODED = 1000, 1000, 64
 """Test pictures that files are made of, training pictures for the rate in brackets, pictures decoded again."""
 STEPS = PixelSchedule(minutes=None, steps=18_500, evaluations=16)
 """Alike for all, whatever else the machine has to do: about an hour of a core for Gated PixelCNN."""
@@ -64,18 +65,20 @@ class Row:
 
 
 FURTHER = PixelSchedule(minutes=None, steps=11_500, evaluations=8)
-"""From the base on, for Gated PixelCNN itself and for what is compared with it."""
+"""What follows a base's training."""
 SHORT = replace(FURTHER, steps=9_250)
 LINES, DIAGONALS = replace(STEPS, steps=11_000), replace(STEPS, steps=7_500)
 """PixelRNN's steps take longer, so there are fewer."""
 GATED = PixelConfig()
+PLAIN = replace(GATED, kind="pixelcnn", maps=96, layers=15)
 ROWS = (
     Row("ride", "RIDE (colour)", 3.47, None),
-    Row("pixelcnn", "PixelCNN", 3.14, replace(GATED, kind="pixelcnn", maps=96, layers=15)),
+    Row("plain-base", "PixelCNN, 18,500 steps", 3.14, PLAIN),
+    Row("pixelcnn", "PixelCNN, 30,000 steps", 3.14, PLAIN, FURTHER, "plain-base"),
     Row("pixelrnn-rows", "PixelRNN, Row LSTM", 3.07, replace(GATED, kind="row-lstm", layers=5), LINES),
     Row("pixelrnn", "PixelRNN, Diagonal BiLSTM", 3.00, replace(GATED, kind="diagonal-lstm", layers=3), DIAGONALS),
-    Row("base", "Gated PixelCNN, as many steps as PixelCNN", 3.03, GATED),
-    Row("gated", "Gated PixelCNN", 3.03, GATED, FURTHER, "base"),
+    Row("base", "Gated PixelCNN, 18,500 steps", 3.03, GATED),
+    Row("gated", "Gated PixelCNN, 30,000 steps", 3.03, GATED, FURTHER, "base"),
     Row("conditional", "Gated PixelCNN, told the class", None, replace(GATED, classes=10), FURTHER, "base"),
     Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10), SHORT, "base"),
     Row("autoencoder", "auto-encoder, 10 numbers", None, replace(GATED, vector=10, encoder=32)),
@@ -88,8 +91,8 @@ PEER_ROWS = ("jxl-e9", "webp-m6", "png-optimize")
 NOTES = (
     "bits a sub-pixel (bits/dim); lower is better. The paper's networks are larger, trained for weeks on GPUs on all "
     "50,000 pictures; these for the minutes given on one of two shared CPU cores, on 19,500.",
-    "train: likelihood rate of training pictures; likelihood: of all test pictures, by the float network. Labels and "
-    "codes count in all rates but `train`.",
+    "likelihood: of all test pictures, by the float network; in brackets of training pictures. Labels and codes count "
+    "in all rates but that in brackets; told: what of the ideal length they take.",
     "ideal, single, archive: of files of the first test pictures, as many as `pictures` says; single: one file each.",
     "loss: ideal length over the likelihood of the float network before its weights were rounded, in percent.",
 )
@@ -124,12 +127,12 @@ def trained(row: Row, work: Path) -> Trained:
     if row.config is None:
         return _ride(work)
     path = work / f"cifar-{row.name}.pt"
-    first = None if row.start is None else trained(next(each for each in ROWS if each.name == row.start), work)
+    first = None if row.start is None else trained(row_of(row.start), work)
     if _lacks(path, "step", row.schedule.steps):
         common.say(f"{row.name}: trains for {row.schedule.steps:,} steps")
         pixels, labels = pictures("train")
         told = labels if row.config.classes else None
-        start = None if row.start is None else read_checkpoint(work / f"cifar-{row.start}.pt")[0]
+        start = None if row.start is None else network(row.start, work)
         say = partial(_say, row.name)
         pixelcnn.train(pixels, row.config, row.schedule, path, say, told, start=start)
     model, record = read_checkpoint(path)
@@ -141,6 +144,16 @@ def trained(row: Row, work: Path) -> Trained:
     stamp = f"cifar-{row.name}-{record['step']}-{record['seconds']:.3f}"
     minutes = record["seconds"] / 60 + (0 if first is None else first.minutes)
     return Trained(bits, model_file(model), PixelBackend, parameters, minutes, stamp)
+
+
+def row_of(name: str) -> Row:
+    return next(row for row in ROWS if row.name == name)
+
+
+def network(name: str, work: Path) -> PixelModel:
+    """The float network of a row of the PixelCNN family, trained where it is missing or not done."""
+    trained(row_of(name), work)
+    return read_checkpoint(work / f"cifar-{name}.pt")[0]
 
 
 def _ride(work: Path) -> Trained:
@@ -235,11 +248,12 @@ def line(row: Row, work: Path, limit: int) -> Record:
     return {
         "model": row.label,
         "paper": row.paper,
-        "train": known["train"],
         "likelihood": float(known["likelihood"] or 0) + float(made["side"] or 0),
+        "(train)": f"({known['train']:.3f})",
         "ideal": made["ideal"],
         "single": made["single"],
         "archive": made["archive"],
+        "told": made["side"],
         "pictures": limit,
         "loss %": loss,
         "parameters": found.parameters,

@@ -1,4 +1,4 @@
-"""Writes the golden files of this version: tiny pictures (.npy) and their .rdc from every model.
+"""Writes the golden files of this version: tiny pictures (.npy), their .rdc from every model, and archives of them.
 
     python tests/golden/make.py
 
@@ -19,8 +19,13 @@ from checker import MODELS, fit  # noqa: E402
 from pictures import Array, crop, extremes, noise, ramp, woven  # noqa: E402
 
 import ridecodec  # noqa: E402
+from ridecodec import setcodec  # noqa: E402
+from ridecodec.picture import Picture  # noqa: E402
+from ridecodec.sets import Entry  # noqa: E402
 
 TILED = 9
+ARCHIVED = ("gradient", "gated-cifar")
+"""Models of the archives."""
 
 
 def pictures() -> dict[str, Array]:
@@ -55,6 +60,9 @@ def main() -> None:
         for model in MODELS:
             data = ridecodec.compress(fit(model, array), model=model, tile=tile_of(name))
             (folder / f"{name}.{model}.rdc").write_bytes(data)
+    for model in ARCHIVED:
+        entries = [Entry(name, Picture.from_numpy(fit(model, array))) for name, array in pictures().items()]
+        (folder / f"{model}.rdca").write_bytes(setcodec.encode(entries, model=model, device="cpu", threads=1))
 
 
 if __name__ == "__main__":
