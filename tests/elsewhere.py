@@ -2,9 +2,9 @@
 
     python tests/elsewhere.py FOLDER
 
-reads FOLDER/PICTURE.npy, decodes FOLDER/PICTURE.MODEL.rdc and compares, and writes its own files to FOLDER/own/. The
-environment variables that it is started with say which processor to imitate. Prints what torch takes it for, and the
-number of files decoded.
+reads FOLDER/PICTURE.npy, or of other types .npz, decodes FOLDER/PICTURE.MODEL.rdc and compares, and writes its own
+files to FOLDER/own/. The environment variables that it is started with say which processor to imitate. Prints what
+torch takes it for, and the number of files decoded.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import typed
 from checker import MODELS, fit
 
 import ridecodec
@@ -22,7 +23,9 @@ TILES = {"tiled": 16}
 
 
 def compress_all(folder: Path, out: Path) -> None:
-    """Every picture with every model."""
+    """Every picture with every model, those of other types by ``auto``."""
+    for path in sorted(folder.glob("*.npz")):
+        (out / f"{path.stem}.auto.rdc").write_bytes(ridecodec.compress(typed.read(path), verify=False))
     for path in sorted(folder.glob("*.npy")):
         for model in MODELS:
             data = ridecodec.compress(
@@ -36,8 +39,12 @@ def decode_all(folder: Path) -> int:
     paths = sorted(folder.glob("*.rdc"))
     for path in paths:
         name, model, _ = path.name.split(".")
-        picture = fit(model, np.load(folder / f"{name}.npy"))
-        if not np.array_equal(ridecodec.decompress(path.read_bytes()).to_numpy(), picture):
+        found = ridecodec.decompress(path.read_bytes())
+        if model == "auto":
+            alike = typed.same(found, typed.read(folder / f"{name}.npz"))
+        else:
+            alike = np.array_equal(found.to_numpy(), fit(model, np.load(folder / f"{name}.npy")))
+        if not alike:
             raise SystemExit(f"{path.name} decodes to other pixels")
     return len(paths)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import typed
 from checker import CPU, EITHER, MODELS, backend, check_backend, check_experts, coding_planes, fit
 from elsewhere import compress_all
 from pictures import Array, crop, noise, piece, ramp, woven
@@ -59,6 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exact")
     for name, array in PICTURES.items():
         np.save(folder / f"{name}.npy", array)
+    for name, picture in typed.pictures().items():
+        typed.write(folder / f"{name}.npz", picture)
     compress_all(folder, folder)
     for name in ("woven", "woven-gray"):
         check_experts(bytes(container.read((folder / f"{name}.photo.rdc").read_bytes()).payload(0)))
@@ -74,7 +77,7 @@ def test_other_machines_write_the_same_files_and_read_ours(machine: str, folder:
     )
     assert done.returncode == 0, done.stderr
     capability, count = done.stdout.split()
-    assert int(count) == len(PICTURES) * len(MODELS)
+    assert int(count) == len(PICTURES) * len(MODELS) + len(typed.pictures())
     if machine == "plain":
         assert capability in ("DEFAULT", "NO AVX")
     for ours in sorted(folder.glob("*.rdc")):

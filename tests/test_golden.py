@@ -6,16 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typed
 from checker import EITHER, MODELS, fit
 
 import ridecodec
 from ridecodec import archive, setcodec
 from ridecodec.models import registry
-from ridecodec.picture import Picture
+from ridecodec.picture import ColourType, Picture
 from ridecodec.sets import Entry
 
 FOLDER = Path(__file__).parent / "golden"
-FILES = sorted(FOLDER.glob("*/*.rdc"))
+FILES = [path for path in sorted(FOLDER.glob("*/*.rdc")) if path.suffixes[0] != ".auto"]
+TYPED = sorted(FOLDER.glob("*/*.auto.rdc"))
 ARCHIVES = sorted(FOLDER.glob("*/*.rdca"))
 
 
@@ -29,6 +31,8 @@ def test_golden_files_are_there() -> None:
     kinds = {(info.model, info.colour, info.tile > 0) for info in found}
     assert len(kinds) >= len(EITHER) * 4 + (len(MODELS) - len(EITHER)) * 2
     assert len(ARCHIVES) >= 2
+    types = {(info.colour, info.bit_depth) for info in map(ridecodec.read_info, TYPED)}
+    assert types == {(colour.name, depth) for colour in ColourType for depth in colour.depths}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
@@ -42,6 +46,17 @@ def test_golden_file(path: Path) -> None:
     assert np.array_equal(found, array)
     if registry.current(info.model).hash == info.model_hash:
         assert ridecodec.compress(array, model=info.model, tile=info.tile, verify=False) == data
+
+
+@pytest.mark.parametrize("path", TYPED, ids=name)
+def test_golden_file_of_any_type(path: Path) -> None:
+    data = path.read_bytes()
+    stem = path.name.split(".")[0]
+    picture = typed.read(path.with_name(f"{stem}.npz"))
+    assert typed.same(ridecodec.decompress(data), picture)
+    info = ridecodec.read_info(data)
+    if registry.current(info.model).hash == info.model_hash:
+        assert ridecodec.compress(picture, tile=typed.TILES.get(stem, 0), verify=False) == data
 
 
 @pytest.mark.parametrize("path", ARCHIVES, ids=name)

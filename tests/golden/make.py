@@ -1,4 +1,5 @@
-"""Writes the golden files of this version: tiny pictures (.npy), their .rdc from every model, and archives of them.
+"""Writes the golden files of this version: tiny pictures (.npy, of all types .npz), their .rdc from every
+model, and archives of them.
 
     python tests/golden/make.py
 
@@ -15,6 +16,7 @@ import numpy as np
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 
+import typed  # noqa: E402
 from checker import MODELS, fit  # noqa: E402
 from pictures import Array, crop, extremes, noise, ramp, woven  # noqa: E402
 
@@ -60,6 +62,9 @@ def main() -> None:
         for model in MODELS:
             data = ridecodec.compress(fit(model, array), model=model, tile=tile_of(name))
             (folder / f"{name}.{model}.rdc").write_bytes(data)
+    for name, picture in typed.pictures().items():
+        typed.write(folder / f"{name}.npz", picture)
+        (folder / f"{name}.auto.rdc").write_bytes(ridecodec.compress(picture, tile=typed.TILES.get(name, 0)))
     for model in ARCHIVED:
         entries = [Entry(name, Picture.from_numpy(fit(model, array))) for name, array in pictures().items()]
         (folder / f"{model}.rdca").write_bytes(setcodec.encode(entries, model=model, device="cpu", threads=1))
