@@ -29,7 +29,7 @@ from ridecodec.varint import write_varint
 
 MAGIC = b"\x92RA"
 VERSION = 1
-MOST_NAMES = 1 << 26
+MOST_NAMES = 1 << 24
 """Bytes of all names together, unpacked."""
 _ENTRY = 5
 _ALIKE = 1

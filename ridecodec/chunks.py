@@ -6,14 +6,14 @@ import zlib
 from collections.abc import Sequence
 
 from ridecodec.errors import DamagedError
-from ridecodec.picture import Chunk
+from ridecodec.picture import MOST_CHUNKS, Chunk
 from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 
 _PACKED = b"\0"
 """What deflated metadata begins with, and no chunk's kind does."""
-_DEFLATE_LIMIT = 1032
-"""How much larger than its bytes anything deflated can be."""
+_LARGEST = 1 << 24
+"""Bytes of chunks that are deflated: a small file cannot make a reader take more memory."""
 
 
 def write(metadata: Sequence[Chunk]) -> bytes:
@@ -21,7 +21,11 @@ def write(metadata: Sequence[Chunk]) -> bytes:
     for chunk in metadata:
         if not _valid_kind(chunk.kind):
             raise ValueError(f"a chunk cannot be of kind {chunk.kind!r}")
+    if len(metadata) > MOST_CHUNKS:
+        raise ValueError(f"a picture cannot have more than {MOST_CHUNKS} chunks of metadata")
     section = b"".join(chunk.kind + write_varint(len(chunk.data)) + chunk.data for chunk in metadata)
+    if len(section) > _LARGEST:
+        return section
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
     packed = packer.compress(section) + packer.flush()
     return min(section, _PACKED + write_varint(len(section)) + packed, key=len)
@@ -36,6 +40,8 @@ def read(section: memoryview) -> tuple[Chunk, ...]:
         if not _valid_kind(kind):
             raise DamagedError("the metadata is damaged: a chunk has no valid kind")
         found.append(Chunk(kind, data))
+        if len(found) > MOST_CHUNKS:
+            raise DamagedError(f"the metadata is damaged: it has more than {MOST_CHUNKS} chunks")
     return tuple(found)
 
 
@@ -46,7 +52,7 @@ def _unpacked(section: memoryview) -> memoryview:
     reader = Reader(section[len(_PACKED) :])
     length = reader.varint("metadata")
     packed = reader.take(reader.left, "metadata")
-    if length > _DEFLATE_LIMIT * len(packed):
+    if length > _LARGEST:
         raise DamagedError("the metadata is damaged: it claims more than its bytes can hold")
     unpacker = zlib.decompressobj(-15)
     try:

@@ -120,7 +120,7 @@ def decode(
     header = held.header
     area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
     check_pixels(area.width, area.height, max_pixels)
-    out = _decode(held, area, 1, decode_tiles, device, threads, progress)
+    out = _decode(held, area, 1, decode_tiles, device, threads, max_pixels, progress)
     picture = _picture(held, out)
     whole = area == Box(0, 0, header.width, header.height)
     if whole and picture.checksum() != header.samples_checksum:
@@ -141,7 +141,7 @@ def preview(
     header = held.header
     area = Box(0, 0, (header.width + 1) // 2, (header.height + 1) // 2)
     check_pixels(area.width, area.height, max_pixels)
-    out = _decode(held, area, 2, decode_halves, device, threads, progress)
+    out = _decode(held, area, 2, decode_halves, device, threads, max_pixels, progress)
     return _picture(held, out)
 
 
@@ -160,6 +160,7 @@ def _decode(
     decoder: Callable[..., NDArray[np.uint8]],
     device: str,
     threads: int,
+    max_pixels: int,
     progress: Callable[[Progress], None] | None,
 ) -> Samples:
     """Samples [H, W, C] of ``area``, in pixels of the picture that has every ``step``-th of a row and of a column."""
@@ -169,6 +170,7 @@ def _decode(
     backend = None if header.model == AUTO else _backend(header, step, device)
     boxes = header.boxes
     tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
+    check_pixels(boxes[0].width, boxes[0].height, max_pixels)  # a tile is decoded whole
     out = np.empty((area.height, area.width, header.colour.channels), np.uint16 if header.bit_depth == 16 else np.uint8)
     pixels = sum(-(-boxes[i].width // step) * -(-boxes[i].height // step) for i in tiles)
     meter = Meter(progress, pixels, header.colour.channels)

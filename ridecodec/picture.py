@@ -26,6 +26,9 @@ FORMATS = ("png", "ppm", "pgm", "pnm", "pbm", "tiff", "bmp", "webp", "npy")
 MAX_PIXELS = 2**31 - 1
 """The most pixels a picture may have; what claims more is refused before memory is taken."""
 
+MOST_CHUNKS = 1 << 14
+"""The most pieces of metadata."""
+
 USUAL_PIXELS = 178_956_970
 """What the command line takes unless it is told otherwise: as many as Pillow opens."""
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pictures import Array, crop, woven
 
 import ridecodec
-from ridecodec import codec, container
+from ridecodec import chunks, codec, container
 from ridecodec.container import Header
 from ridecodec.errors import (
     DamagedError,
@@ -28,7 +28,7 @@ from ridecodec.errors import (
     VerificationError,
 )
 from ridecodec.models import registry
-from ridecodec.picture import ColourType
+from ridecodec.picture import Chunk, ColourType, Picture
 from ridecodec.tilecoder import split_payload
 from ridecodec.varint import write_varint
 
@@ -318,3 +318,32 @@ def test_a_damaged_card(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_regions_that_are_none(region: Any) -> None:
     with pytest.raises(UsageError):
         ridecodec.decompress(compressed("uniform", SMALL, 0), region=region)
+
+
+def test_a_region_of_a_large_tile_is_refused_too() -> None:
+    """A tile is decoded whole, so it is its pixels that count."""
+    data = ridecodec.compress(np.zeros((300, 300), np.uint8), threads=1)
+    with pytest.raises(InputError, match="more than the 1000 pixels"):
+        ridecodec.decompress(data, region=(0, 0, 1, 1), max_pixels=1000)
+
+
+def test_metadata_that_swells() -> None:
+    """Small when deflated, large when not: stored as it is where it would be too large."""
+    picture = Picture.from_numpy(SMALL)
+    large = replace(picture, metadata=(Chunk(b"tEXt", b"a\0" + bytes(1 << 24)),))
+    data = ridecodec.compress(large, threads=1, verify=False)
+    assert len(data) > 1 << 24
+    assert ridecodec.decompress(data).metadata == large.metadata
+    for length, section in (((1 << 24) + 1, bytes((1 << 24) + 1)), (5 * 20_000, (b"tEXt" + b"\0") * 20_000)):
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = b"\0" + write_varint(length) + packer.compress(section) + packer.flush()
+        with pytest.raises(DamagedError, match="metadata is damaged"):
+            chunks.read(memoryview(packed))
+    with pytest.raises(ValueError, match="more than 16384 chunks"):
+        chunks.write([Chunk(b"tEXt", b"a\0b")] * 20_000)
+
+
+@pytest.mark.parametrize("shape", [(100, 100, 3), (100, 100), (70, 70, 4)])
+def test_noise_takes_no_more_than_its_samples(shape: tuple[int, ...]) -> None:
+    array = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
+    assert len(ridecodec.compress(array, threads=1, verify=False)) < array.size + shape[0] + 100

@@ -217,7 +217,7 @@ def lines(name: str, held: Archive) -> Iterator[str]:
         yield row(part, size, total)
     for each, shape, length in zip(held.names, held.shapes, held.lengths.tolist(), strict=True):
         yield row(
-            f"{failures.printable(each)}: {shape.width} x {shape.height}, {shape.colour.name}", length, shape.sub_pixels
+            f"{files.printable(each)}: {shape.width} x {shape.height}, {shape.colour.name}", length, shape.sub_pixels
         )
     yield row("total", held.total_bytes, total)
 

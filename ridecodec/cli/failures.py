@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from ridecodec.cli.files import Job, label
+from ridecodec.cli.files import Job, label, printable
 from ridecodec.cli.outcomes import Failed
 from ridecodec.errors import InputError, RidecodecError
 
@@ -29,11 +29,6 @@ CONTROL = (
 def say(message: str) -> None:
     """One line on standard error, with the program's name before it."""
     click.echo(f"ridecodec: {printable(message)}", err=True)
-
-
-def printable(text: str) -> str:
-    """Text on one line: names may hold line breaks, and worse."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def failed(error: BaseException) -> Failed:

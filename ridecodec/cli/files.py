@@ -32,14 +32,19 @@ class Job:
     """Whether the output's folder is made where it is missing."""
 
 
+def printable(text: str) -> str:
+    """Text on one line: names may hold line breaks, and worse."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def label(name: str) -> str:
     """An input's name for messages."""
-    return "standard input" if name == STANDARD else click.format_filename(name)
+    return "standard input" if name == STANDARD else printable(click.format_filename(name))
 
 
 def output_label(name: str) -> str:
     """An output's name for messages."""
-    return "standard output" if name == STANDARD else click.format_filename(name)
+    return "standard output" if name == STANDARD else printable(click.format_filename(name))
 
 
 def plan(

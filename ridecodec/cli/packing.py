@@ -80,6 +80,8 @@ class Packing:
 def _delete(job: Job, data: bytes, before: os.stat_result | None) -> None:
     """Remove the input, if it is what was read and the output is on the disk; raises OutputError."""
     try:
+        if os.path.islink(job.input):
+            raise OutputError("is a link, so it is kept, and so is what it points to")
         now = os.stat(job.input)
         if before is None or (now.st_mtime_ns, now.st_size, now.st_ino) != (
             before.st_mtime_ns,

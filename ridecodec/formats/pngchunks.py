@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ridecodec.errors import InputError, OutputError
 from ridecodec.formats.pngrows import Pass, passes
-from ridecodec.picture import MAX_PIXELS, Chunk, ColourType, Picture, check_pixels
+from ridecodec.picture import MAX_PIXELS, MOST_CHUNKS, Chunk, ColourType, Picture, check_pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MARK = Chunk(b"IDAT", b"")
@@ -117,6 +117,8 @@ def scan(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Scan:
                 metadata.append(MARK)
             _check_chunk(kind, data, metadata)
             metadata.append(Chunk(kind, data))
+            if len(metadata) > MOST_CHUNKS:
+                raise InputError(f"has more than {MOST_CHUNKS} chunks of metadata")
     if not pixels:
         raise damaged("it has no pixels (no IDAT chunk)")
     if header.raster_bytes > _DEFLATE_LIMIT * sum(length for _, length in pixels):

@@ -26,6 +26,8 @@ _SMALL = 4096
 """Pixels of a part of which all forms are tried."""
 _PHOTOGRAPHIC, _GRAPHIC = 0.02, 0.995
 """Shares of pixels that repeat a neighbour: fewer has a photograph, more has none."""
+_NOISE = 0.9
+"""Share of a part's plain samples above which a model may take more than they do."""
 _FEW = 0.75
 """Share of the values up to the largest one below which ranks may be cheaper."""
 _CLOSE = 1.08
@@ -67,9 +69,11 @@ class Chooser:
             yield from self._simpler(part, shape)
         if shape.channels in (2, 4):
             yield self._apart(part, shape, simpler)
-        for member in _members(shape, repeats, drawn):
-            yield self._modelled(member, part, shape)
-        if drawn or shape.values > 256:
+        modelled = [self._modelled(member, part, shape) for member in _members(shape, repeats, drawn)]
+        yield from modelled
+        plain = shape.channels * shape.pixels * (1 if shape.values <= 256 else 2)
+        noise = min((choice.cost for choice in modelled), default=plain) > _NOISE * plain
+        if drawn or noise or shape.values > 256:
             self.tick()
             yield Choice(rows.estimate(part, shape), partial(rows.encode, part, shape))
 

@@ -28,6 +28,8 @@ class Rdc(Codec):  # type: ignore[misc]
         import ridecodec
 
         array: NDArray[Any] = ensure_ndarray(buf)
+        if not array.size:
+            raise ridecodec.InputError("an array without samples is no picture")
         if not array.dtype.isnative:
             raise ridecodec.InputError(f"arrays of {array.dtype} are not supported: their byte order would be lost")
         pixels = _picture(array.T if array.flags.f_contiguous else np.ascontiguousarray(array))
