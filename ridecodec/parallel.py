@@ -70,7 +70,7 @@ def share(threads: int, processes: int) -> int:
 
 def encoders(backend: Backend, pixels: int, threads: int) -> int:
     """How many tiles of up to so many pixels are encoded at the same time."""
-    return max(1, min(workers(threads), _MEMORY // (pixels * (_INTERVALS + backend.pixel_bytes))))
+    return max(1, min(workers(threads), _MEMORY // (pixels * _INTERVALS + backend.tile_bytes(pixels))))
 
 
 def batches(
@@ -88,13 +88,13 @@ def batches(
         alike.setdefault(shape, []).append(key)
     found, most = [], 1
     for (_, height, width), same in alike.items():
-        room = max(1, _MEMORY // (height * width * backend.pixel_bytes))
+        room = max(1, _MEMORY // backend.tile_bytes(height * width))
         together = max(1, min(backend.batch(height, width), room))
         if share:
             together = min(together, -(-len(same) // count))
         found += [same[i : i + together] for i in range(0, len(same), together)]
-        most = max(most, together * height * width)
-    return found, max(1, min(count, _MEMORY // (most * backend.pixel_bytes)))
+        most = max(most, together * backend.tile_bytes(height * width))
+    return found, max(1, min(count, _MEMORY // most))
 
 
 def spread(work: Callable[[Any], Any], items: Iterable[Any], workers: int, meter: Meter) -> list[Any]:

@@ -17,14 +17,14 @@ LEVELS = [0, 1, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 6, 7]
 LINES = [(0, 4), (1, 5), (2, 7), (2, 8), (4, 9), (3, 6), (6, 10)]
 
 
-def entries(colours: list[int]) -> list[tuple[int, int, int]]:
+def entries(colours: list[int], bits: int) -> list[tuple[int, int, int]]:
     """(context, entry, tag) of the five contexts."""
     state, found = 1, []
     for k, colour in enumerate(colours):
         a = ((state ^ colour) & (2**31 - 1)) * 0x2C1B3C6D + (colour >> 16)
         state = (a ^ (a >> 15) ^ (a >> 31)) & (2**31 - 1)
         if k + 1 in ENDS:
-            found.append((len(found), state & 65535, state >> 16))
+            found.append((len(found), state % 2**bits, state >> bits))
     return found
 
 
@@ -36,7 +36,7 @@ def graphics(tile: Any, y: int, x: int, tensors: dict[str, np.ndarray], gradient
     colours = [0] * len(NEIGHBOURS)
     for tap in taps:
         colours = [colour * 256 + sample for colour, sample in zip(colours, tap, strict=True)]
-    keys = entries(colours)
+    keys = entries(colours, min(16, (4 * tile.height * tile.width - 1).bit_length()))
     said = []
     for context, entry, tag in keys:
         held = tile.memory.get((context, entry))

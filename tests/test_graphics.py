@@ -91,7 +91,7 @@ class Plain:
 def test_memory_does_what_it_says() -> None:
     """Two tiles, fronts of three pixels each; of two pixels of one context the last one is learnt."""
     rng = np.random.default_rng(1)
-    memory, plain = Memory(2, CPU), [[Plain() for _ in ENDS] for _ in range(2)]
+    memory, plain = Memory(2, 1 << 14, CPU), [[Plain() for _ in ENDS] for _ in range(2)]
     for _ in range(200):
         neighbours = torch.from_numpy(rng.integers(0, 3, (len(NEIGHBOURS), 6)) * 0x01020304)
         colours = torch.from_numpy(rng.integers(0, 4, 6))

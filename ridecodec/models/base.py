@@ -79,6 +79,10 @@ class Backend(ABC):
         """
         return b""
 
+    def tile_bytes(self, pixels: int) -> int:
+        """Bytes of memory that a tile of so many pixels takes, about."""
+        return pixels * self.pixel_bytes
+
     def batch(self, height: int, width: int) -> int:
         """How many tiles of this size are decoded together: enough to fill the products."""
         return max(1, _FRONT_ROWS // height)
@@ -115,8 +119,8 @@ class ContextModel(Backend):
         return 0
 
     @abstractmethod
-    def open(self, channels: int, sides: list[bytes]) -> Any:
-        """Parse the side information of a batch of tiles."""
+    def open(self, channels: int, sides: list[bytes], pixels: int) -> Any:
+        """Parse the side information of a batch of tiles of so many pixels each."""
 
     def locate(self, y: Tensor, x: Tensor, width: int) -> Tensor:
         """What a pixel's place in its tile says, whatever its value: int64 [k, ...] from ``y`` and ``x`` [...]."""
@@ -148,7 +152,7 @@ class ContextModel(Backend):
         layout = RasterLayout(self.hood, height, width)
         derived = layout.extend(self.derived_planes(planes, side), 0.0)
         flat = torch.cat([layout.extend(planes, 128.0), derived]).view(-1)
-        opened = self.open(channels, [side])
+        opened = self.open(channels, [side], height * width)
         for y0, y1, y, x, taps in layout.gather(flat, self.taps(channels), self.chunk):
             yield y0, y1, self.context(opened, taps, self.locate(y, x, width))
 
@@ -175,7 +179,7 @@ class _ContextStepper(Stepper):
         self.model, self.channels, self.width, self.height = model, channels, width, height
         self.layout = FrontLayout(model.hood, height, width, len(sides))
         device = model.device
-        self.opened = model.open(channels, sides)
+        self.opened = model.open(channels, sides, height * width)
         self.derived = model.derived(channels)
         self.buffer = self.layout.blank([128.0] * channels + [0.0] * self.derived, device)
         shifts = self.layout.shifts(model.taps(channels))

@@ -84,7 +84,7 @@ class Gradient(ContextModel):
         west, north, corner = (_shifted(planes, self.hood, o) for o in NEAR[:3])
         return planes - predict(planes, west, north, corner)
 
-    def open(self, channels: int, sides: list[bytes]) -> int:
+    def open(self, channels: int, sides: list[bytes], pixels: int) -> int:
         refuse_side_information(sides)
         return channels
 

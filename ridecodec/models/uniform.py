@@ -34,7 +34,7 @@ class Uniform(ContextModel):
     def taps(self, channels: int) -> list[Tap]:
         return []
 
-    def open(self, channels: int, sides: list[bytes]) -> int:
+    def open(self, channels: int, sides: list[bytes], pixels: int) -> int:
         refuse_side_information(sides)
         return len(sides)
 

@@ -93,7 +93,7 @@ class Deep(ContextModel):
     def _unpack(self, side: bytes, channels: int) -> Coefficients:
         return [each.to(self.device) for each in prediction.unpack(side, channels)]
 
-    def open(self, channels: int, sides: list[bytes]) -> list[Tensor]:
+    def open(self, channels: int, sides: list[bytes], pixels: int) -> list[Tensor]:
         """Coefficients of each channel [count, tiles]."""
         tiles = [self._unpack(side, channels // 2) for side in sides]
         return [torch.stack(parts, 1) for parts in zip(*tiles, strict=True)]

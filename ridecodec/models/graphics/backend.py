@@ -17,7 +17,7 @@ from ridecodec.models.base import ContextModel
 from ridecodec.models.gradient import NEAR, Gradient
 from ridecodec.models.gradient import State as Slope
 from ridecodec.models.graphics.features import CANDIDATES, INPUTS, KINDS, LATER, Seen, see
-from ridecodec.models.graphics.memory import NEIGHBOURS, Found, Memory
+from ridecodec.models.graphics.memory import NEIGHBOURS, Found, Memory, table_bytes
 from ridecodec.models.spikes import Spikes, SpikeTables
 
 HIDDEN = 32
@@ -73,17 +73,20 @@ class Graphics(ContextModel):
         pixels = [(plane, offset) for plane in range(channels) for offset in NEIGHBOURS]
         return pixels + [(channels + plane, offset) for plane in range(channels) for offset in NEAR]
 
+    def tile_bytes(self, pixels: int) -> int:
+        return super().tile_bytes(pixels) + table_bytes(pixels)
+
     def derived(self, channels: int) -> int:
         return channels
 
     def derived_planes(self, planes: Tensor, side: bytes) -> Tensor:
         return torch.cat([self.gradient.derived_planes(part, b"") for part in planes.split(_groups(len(planes)))])
 
-    def open(self, channels: int, sides: list[bytes]) -> _Opened:
+    def open(self, channels: int, sides: list[bytes], pixels: int) -> _Opened:
         if any(len(side) != 1 for side in sides):
             raise DamagedError("the pixel data is damaged: it does not say its largest sample")
         top = torch.tensor([side[0] for side in sides], device=self.device)
-        return _Opened(Memory(len(sides), self.device), top, channels)
+        return _Opened(Memory(len(sides), pixels, self.device), top, channels)
 
     def context(self, opened: _Opened, taps: Tensor, located: Tensor) -> State:
         state, found = self._context(opened, taps, None)
@@ -107,7 +110,7 @@ class Graphics(ContextModel):
 
     def states(self, planes: Tensor, side: bytes) -> Iterator[tuple[int, int, State]]:
         channels, height, width = planes.shape
-        opened = self.open(channels, [side])
+        opened = self.open(channels, [side], height * width)
         found = self._remember(opened, planes)
         layout = RasterLayout(self.hood, height, width)
         derived = layout.extend(self.derived_planes(planes, side), 0.0)

@@ -34,7 +34,7 @@ MOST = 15
 UNKNOWN = MOST + 1
 """The count of a context that is new."""
 _SLOT_BITS = 16
-_SLOTS = 1 << _SLOT_BITS
+"""Of a table of the largest kind."""
 _HASH_BITS = 31
 _FACTOR = 0x2C1B3C6D
 _SPREAD = 15
@@ -70,12 +70,22 @@ class Found:
         return Found(self.latest[:, part], self.before[:, part], self.counts[:, part], self.keys, self.tags)
 
 
-class Memory:
-    """Tables of ``tiles`` tiles, empty at first."""
+def slot_bits(pixels: int) -> int:
+    """Of a table of a tile of so many pixels: four slots a pixel at least, where there may be as many."""
+    return min(_SLOT_BITS, (4 * pixels - 1).bit_length())
 
-    def __init__(self, tiles: int, device: torch.device) -> None:
-        self.tiles, self.device = tiles, device
-        size = len(ENDS) * tiles * _SLOTS
+
+def table_bytes(pixels: int) -> int:
+    """Bytes of the tables of a tile of so many pixels."""
+    return 5 * 8 * len(ENDS) << slot_bits(pixels)
+
+
+class Memory:
+    """Tables of ``tiles`` tiles of so many pixels each, empty at first."""
+
+    def __init__(self, tiles: int, pixels: int, device: torch.device) -> None:
+        self.tiles, self.device, self.bits = tiles, device, slot_bits(pixels)
+        size = len(ENDS) * tiles << self.bits
         self.latest = torch.full((size,), -1, dtype=torch.int64, device=device)
         self.before = self.latest.clone()
         self.tags = self.latest.clone()
@@ -97,7 +107,7 @@ class Memory:
         found = torch.stack(hashes)  # [contexts, m]
         tile = torch.arange(self.tiles, device=self.device).repeat_interleave(m // self.tiles)
         table = torch.arange(len(ENDS), device=self.device)[:, None] * self.tiles + tile
-        keys, tags = table * _SLOTS + (found & (_SLOTS - 1)), found >> _SLOT_BITS
+        keys, tags = (table << self.bits) + (found & (1 << self.bits) - 1), found >> self.bits
         known = self.tags[keys] == tags
         return Found(
             torch.where(known, self.latest[keys], -1),

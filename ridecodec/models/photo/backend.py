@@ -157,7 +157,7 @@ class Photo(ContextModel):
         predicted = predictions(net.features, planes, unpack(side, net.default))
         return (8 * planes).repeat_interleave(EXPERT_SETS, 0) - predicted
 
-    def open(self, channels: int, sides: list[bytes]) -> tuple[_Net, LinearExperts]:
+    def open(self, channels: int, sides: list[bytes], pixels: int) -> tuple[_Net, LinearExperts]:
         net = self.nets[channels]
         return net, LinearExperts(net.features, [unpack(s, net.default) for s in sides], net.linear)
 
