@@ -165,3 +165,10 @@ def test_keywords_that_no_chunk_has(keyword: str) -> None:
 )
 def test_profiles(chunks: list[Chunk], profile: bytes | None) -> None:
     assert metadata.profile(chunks) == profile
+
+
+def test_texts_are_few_enough_for_memory() -> None:
+    """Deflated texts swell a thousandfold: what is shown of them all together has an end."""
+    swelling = Chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(9 << 20)))
+    assert len(list(metadata.texts([swelling] * 50))) == 2
+    assert [each[1:] for each in metadata.texts([Chunk(b"tEXt", b"a\0b"), Chunk(b"gAMA", bytes(4))])] == [("a", "b")]

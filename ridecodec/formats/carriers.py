@@ -69,12 +69,12 @@ def other_chunks(image: Image.Image) -> list[Chunk]:
 def info(picture: Picture) -> dict[Any, Any]:
     """What an image's `info` says of the metadata; the transparency is not in it."""
     found: dict[Any, Any] = {}
-    for chunk in picture.metadata:
-        said = metadata.text(chunk)
-        if said and metadata.category(chunk) != "xmp" and said[0] not in _OWN_KEYS:
-            found[said[0]] = said[1]
-        elif chunk.kind == b"gAMA" and len(chunk.data) == 4:
-            found["gamma"] = int.from_bytes(chunk.data, "big") / 100000
+    for chunk, keyword, content in metadata.texts(picture.metadata):
+        if metadata.category(chunk) != "xmp" and keyword not in _OWN_KEYS:
+            found[keyword] = content
+    gamma = _first(picture.metadata, b"gAMA")
+    if gamma is not None and len(gamma) == 4:
+        found["gamma"] = int.from_bytes(gamma, "big") / 100000
     return found | options(picture.metadata)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from ridecodec.errors import UsageError
 from ridecodec.picture import Chunk
@@ -102,6 +102,16 @@ def text(chunk: Chunk) -> tuple[str, str] | None:
         return _TEXTS[chunk.kind](chunk.data, None) if chunk.kind in _TEXTS else None
     except (ValueError, IndexError, zlib.error):
         return None
+
+
+def texts(metadata: Iterable[Chunk]) -> Iterator[tuple[Chunk, str, str]]:
+    """(chunk, keyword, text) of the texts, as `text` finds them; no more once they are absurdly long together."""
+    length = 0
+    for chunk in metadata:
+        said = text(chunk) if length < _LONGEST else None
+        if said is not None:
+            length += len(said[1])
+            yield chunk, *said
 
 
 def text_chunk(keyword: str, content: str) -> Chunk | None:

@@ -40,7 +40,7 @@ class RdcImageFile(ImageFile.ImageFile):
             raise self._error(error) from error
         self._mode, self._size = shown.mode, (header.width, header.height)
         self.info = shown.info
-        self.text = dict(filter(None, map(metadata.text, head.metadata)))
+        self.text = {keyword: content for _, keyword, content in metadata.texts(head.metadata)}
         self._waiting = True
 
     def load(self) -> Any:
