@@ -168,14 +168,17 @@ class Picture:
 
     @classmethod
     def from_numpy(cls, samples: ArrayLike) -> Picture:
-        """Take an array of uint8 or uint16 without copying it: a picture of 8 or of 16 bits.
+        """Take an array of uint8, uint16 or bool without copying it: a picture of 8, 16 or 1 bits.
 
-        [H, W] and [H, W, 1] are gray, [H, W, 2] gray with alpha, [H, W, 3] RGB, [H, W, 4] RGB with alpha.  Raises
-        `InputError` for every other array.
+        bool is [H, W]; [H, W] and [H, W, 1] are gray, [H, W, 2] gray with alpha, [H, W, 3] RGB, [H, W, 4] RGB with
+        alpha.  Raises `InputError` for every other array.
         """
         if isinstance(samples, np.ma.MaskedArray):
             raise InputError("masked arrays are not supported: the mask would be lost")
         array = np.asarray(samples)
+        if array.dtype == np.bool_ and array.ndim == 2 and array.size:
+            check_pixels(array.shape[1], array.shape[0], MAX_PIXELS)
+            return cls(array[None].view(np.uint8), ColourType.GRAY, 1)
         if array.dtype.kind != "u" or array.itemsize > 2:
             raise InputError(f"arrays of {array.dtype} are not supported, only uint8 and uint16")
         if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (2,), (3,), (4,)):

@@ -71,7 +71,7 @@ def test_planes_of_any_layout_give_the_same_picture() -> None:
     ("array", "message"),
     [
         (np.zeros((2, 3)), "float64"),
-        (np.zeros((2, 3), bool), "bool"),
+        (np.zeros((2, 3, 3), bool), "bool"),
         (np.zeros((2, 3), np.int8), "int8"),
         (np.zeros((2, 3, 3), np.uint32), "uint32"),
         (np.zeros(3, np.uint8), "shape"),

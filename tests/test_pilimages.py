@@ -81,13 +81,6 @@ def test_modes_without_exact_samples_are_refused(name: str) -> None:
         Picture.from_pil(Image.new(name, (3, 2)))
 
 
-def test_a_palette_image_needs_a_palette() -> None:
-    image = Image.new("P", (3, 2))
-    image.putpalette(b"")
-    with pytest.raises(InputError, match="no palette"):
-        Picture.from_pil(image)
-
-
 def test_no_depth_is_lost_silently() -> None:
     with (
         Image.open(io.BytesIO(png(1, 1, 16, 2, bytes(7)))) as image,

@@ -262,3 +262,18 @@ def test_chunks_of_zarr_arrays(order: str, tmp_path: Path) -> None:
     assert np.array_equal(zarr.open_array(str(tmp_path / "a.zarr"), mode="r")[:], pixels)
     chunk = (tmp_path / "a.zarr" / "0.0.0.0").read_bytes()
     assert ridecodec.read_info(chunk).model == "gradient"
+
+
+def test_pictures_of_one_bit_go_both_ways(iio: ModuleType) -> None:
+    array = np.random.default_rng(1).random((5, 7)) < 0.5
+    again = iio.imread(iio.imwrite("<bytes>", array, extension=".rdc"), extension=".rdc")
+    assert again.dtype == np.bool_
+    assert np.array_equal(again, array)
+
+
+@pytest.mark.parametrize("mode", ["P", "PA"])
+def test_an_empty_palette_is_black(mode: str) -> None:
+    stream = io.BytesIO()
+    Image.new(mode, (4, 3)).save(stream, "RDC")
+    with Image.open(stream) as image:
+        assert image.convert("RGB").getcolors() == [(12, (0, 0, 0))]

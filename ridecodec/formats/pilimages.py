@@ -149,6 +149,8 @@ def _palette_chunks(image: Image.Image) -> list[Chunk]:
     if image.mode not in ("P", "PA"):
         return _transparent_colour(image.mode, transparency)
     palette = _palette(image)
+    if not len(palette):  # one that Pillow was never given a colour for: all is black
+        palette = np.array([[0, 0, 0, 255]], np.uint8)
     chunks = [Chunk(b"PLTE", palette[:, :3].tobytes())]
     if isinstance(transparency, int):
         transparency = b"\xff" * min(transparency, len(palette)) + b"\0"
