@@ -4,7 +4,7 @@
 
 Training is on the pictures of $RIDECODEC_DATA/cifar10 (20,000 of the 50,000; every 40th is held out), as `ridecodec
 train pixelcnn` does it with the settings of a row. The likelihood rate is of all test pictures at hand; files are made
-of the first --limit of them, one by one and as one archive, and the first 64 are decoded again.
+of --limit of them, evenly spread, one by one and as one archive, and 64 are decoded again.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ NOTES = (
     "50,000 pictures; these for the minutes given on one of two shared CPU cores, on 19,500.",
     "likelihood: of all test pictures, by the float network; in brackets of training pictures. Labels and codes count "
     "in all rates but that in brackets; told: what of the ideal length they take.",
-    "ideal, single, archive: of files of the first test pictures, as many as `pictures` says; single: one file each.",
+    "ideal, single, archive: of as many test pictures as `pictures` says, evenly spread; single: a file for each.",
     "loss: ideal length over the likelihood of the float network before its weights were rounded, in percent.",
 )
 
@@ -144,6 +144,13 @@ def trained(row: Row, work: Path) -> Trained:
     stamp = f"cifar-{row.name}-{record['step']}-{record['seconds']:.3f}"
     minutes = record["seconds"] / 60 + (0 if first is None else first.minutes)
     return Trained(bits, model_file(model), PixelBackend, parameters, minutes, stamp)
+
+
+def spread(part: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """So many of a part's pictures and their labels, evenly spread: the first ones are simpler than most."""
+    pixels, labels = pictures(part)
+    chosen = np.arange(count) * len(pixels) // count
+    return pixels[chosen], labels[chosen]
 
 
 def row_of(name: str) -> Row:
@@ -230,20 +237,19 @@ def line(row: Row, work: Path, limit: int) -> Record:
     found = trained(row, work)
 
     def rates() -> Record:
-        seen, test = pictures("train"), pictures("test")
         return {
-            "train": rate(found, *(part[:SEEN] for part in seen)),
-            "likelihood": rate(found, *test),
-            "before": rate(found, *(part[:limit] for part in test)),
+            "train": rate(found, *spread("train", SEEN)),
+            "likelihood": rate(found, *pictures("test")),
+            "before": rate(found, *spread("test", limit)),
         }
 
     def coded() -> Record:
         with exact_arithmetic():
             backend = found.family(found.data, torch.device("cpu"))
-        return files(backend, *(part[:limit] for part in pictures("test")))
+        return files(backend, *spread("test", limit))
 
-    known = common.measured(work, found.stamp, f"rates {limit}", rates)
-    made = common.measured(work, found.stamp, f"files {limit}", coded)
+    known = common.measured(work, found.stamp, f"rates, spread {limit}", rates)
+    made = common.measured(work, found.stamp, f"files, spread {limit}", coded)
     loss = 100 * (float(made["ideal"] or 0) - float(made["side"] or 0)) / float(known["before"] or 1) - 100
     return {
         "model": row.label,
@@ -263,7 +269,7 @@ def line(row: Row, work: Path, limit: int) -> Record:
 
 def peers(limit: int) -> list[Record]:
     """Other codecs on the same pictures, one by one."""
-    pixels = pictures("test")[0][:limit, [1, 0, 2]].transpose(0, 2, 3, 1)
+    pixels = spread("test", limit)[0][:, [1, 0, 2]].transpose(0, 2, 3, 1)
     found: list[Record] = []
     for name in PEER_ROWS:
         peer = PEERS[name]
