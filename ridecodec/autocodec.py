@@ -25,8 +25,8 @@ from ridecodec.tilecoder import decode_tiles
 
 AUTO = "auto"
 TILE = 1024
-_PIXELS_AT_ONCE = 1 << 24
-"""Pixels of tiles that are decoded before they are put in place."""
+_PIXELS_AT_ONCE, _TILES_AT_ONCE = 1 << 24, 1 << 12
+"""Pixels and tiles that are decoded before they are put in place."""
 
 
 def encode(
@@ -142,7 +142,7 @@ def decode(
     card = registry.find(AUTO, header.model_hash)
     load = loader(card, registry.pick_device(device))
     palette = palette_of(header.colour, held.metadata)
-    at_once = max(1, _PIXELS_AT_ONCE // (header.boxes[0].width * header.boxes[0].height))
+    at_once = max(1, min(_TILES_AT_ONCE, _PIXELS_AT_ONCE // (header.boxes[0].width * header.boxes[0].height)))
     for first in range(0, len(tiles), at_once):
         some = tiles[first : first + at_once]
         shapes = {tile: shape_of(header.colour, header.bit_depth, header.boxes[tile], palette) for tile in some}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from ridecodec.errors import InputError, UsageError
+from ridecodec.errors import InputError, OutputError, UsageError
 from ridecodec.formats import metadata
 from ridecodec.picture import MAX_PIXELS, ColourType, Picture
 
@@ -83,10 +83,9 @@ def cleaned(picture: Picture) -> Picture:
 def _exactly(picture: Picture, file: bytes, start: bytes) -> Prepared:
     from ridecodec.formats import exactfile
 
-    kept = "only its pixels and metadata are kept"
-    if start != _PNG_SIGNATURE:
-        return Prepared(picture, f"is no PNG file, so {kept}, and not the exact file")
-    found = exactfile.with_recipe(picture, file)
-    if found is None:
-        return Prepared(picture, f"was not packed by a zlib known here, so {kept}, and not the exact file")
-    return Prepared(found)
+    try:
+        if start != _PNG_SIGNATURE:
+            raise OutputError("it is no PNG file")
+        return Prepared(exactfile.with_recipe(picture, file))
+    except OutputError as error:
+        return Prepared(picture, f"only its pixels and metadata are kept, and not the exact file: {error}")

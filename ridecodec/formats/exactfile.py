@@ -26,8 +26,8 @@ from ridecodec.varint import write_varint
 
 _INTERLACED = 1
 _PIECE = 1 << 16
-_EFFORT = 1 << 28
-"""Bytes that are packed, all trials together, before the search is given up."""
+_EFFORT = 1 << 25
+"""Bytes that are packed, all trials together, before the search is given up; a few times those of a large picture."""
 _LEVELS = ((0, 1), (2, 3, 4, 5), (6,), (7, 8, 9))
 """By the class of them that stands in a zlib stream's header; of the rarer strategies it is always the first."""
 
@@ -52,7 +52,7 @@ class _Settings:
         at = 0
         for number, piece in enumerate(self.pack(raster)):
             if packed[at : at + len(piece)] != piece:
-                return number * _PIECE
+                return min((number + 1) * _PIECE, len(raster))
             at += len(piece)
         return None if at == len(packed) else len(raster)
 
@@ -68,10 +68,11 @@ class _Recipe:
     checksum: int
 
 
-def record(png: bytes, picture: Picture) -> bytes | None:
-    """A recipe from which `rebuild` makes the PNG file again; None where zlib does not pack its pixels as they are.
+def record(png: bytes, picture: Picture) -> bytes:
+    """A recipe from which `rebuild` makes the PNG file again.
 
-    `picture` is what the file holds, with all its metadata.  Raises `InputError` where the file is damaged.
+    `picture` is what the file holds, with all its metadata.  Raises `InputError` where the file is damaged, and
+    `OutputError`, which says why, where there is no recipe.
     """
     found = pngfile.scan(io.BytesIO(png))
     stream = b"".join(png[start : start + length] for start, length in found.pixels)
@@ -79,29 +80,26 @@ def record(png: bytes, picture: Picture) -> bytes | None:
     try:
         raster = unpacker.decompress(stream, found.header.raster_bytes + 1)
     except zlib.error:
-        return None
+        raise OutputError("its pixels are damaged behind the last row") from None
     if not unpacker.eof or unpacker.unused_data or len(raster) != found.header.raster_bytes:
-        return None
+        raise OutputError("there is more or less than its pixels in what is packed")
     types = _types(raster, found.header)
     if types.max() >= FILTERS or _raster(picture, found.header, types) != raster:
-        return None
+        raise OutputError("its rows have bits behind the last pixel")
     settings = _settings(raster, stream)
     if settings is None:
-        return None
+        raise OutputError("it was not packed by a zlib known here")
     runs = [(length, len(list(group))) for length, group in itertools.groupby(length for _, length in found.pixels)]
     tail = png[found.end :]
     recipe = _Recipe(found.header.interlaced, stream[:2], settings, runs, types, tail, zlib.crc32(png))
     if not all(length for length, _ in runs) or _file(picture, recipe) != png:
-        return None
+        raise OutputError("its chunks are not laid out as most writers do")
     return _written(recipe, _least(picture, found.header))
 
 
-def with_recipe(picture: Picture, png: bytes) -> Picture | None:
-    """The picture with the recipe of its file among its metadata; None where there is no recipe."""
-    recipe = record(png, picture)
-    if recipe is None:
-        return None
-    return replace(picture, metadata=(Chunk(metadata.RECIPE, recipe), *picture.metadata))
+def with_recipe(picture: Picture, png: bytes) -> Picture:
+    """The picture with the recipe of its file among its metadata; raises what `record` does."""
+    return replace(picture, metadata=(Chunk(metadata.RECIPE, record(png, picture)), *picture.metadata))
 
 
 def original(picture: Picture) -> bytes | None:
@@ -221,7 +219,7 @@ def _read(data: bytes, picture: Picture, header: Header) -> _Recipe:
     settings = _Settings(first & 15, second & 15, (second >> 4) + 8, first >> 4)
     runs = [(reader.varint(part), reader.varint(part)) for _ in range(reader.varint(part))]
     differences = bytes(reader.take(reader.varint(part), part))
-    tail = bytes(reader.take(reader.left - 4, part))
+    tail = bytes(reader.take(max(0, reader.left - 4), part))
     checksum = reader.integer(4, part)
     sensible = settings.level < 10 and 0 < settings.memory < 10 and 8 < settings.window < 16 and settings.strategy < 5
     if flags > _INTERLACED or not sensible or not all(length and count for length, count in runs):

@@ -213,7 +213,10 @@ def test_limits_of_pixels(folder: Path) -> None:
     assert_fails(run("decompress", "done.rdc", "--max-pixels", "125"), 3, "done.rdc: claims 14 x 9 pixels")
     assert_fails(run("verify", "done.rdc", "--max-pixels", "125"), 3, "done.rdc: claims 14 x 9 pixels")
     assert run("decompress", "done.rdc", "a.png", "--max-pixels", "126").exit_code == 0
-    assert run("decompress", "done.rdc", "b.png", "--max-pixels", "6", "--region", "0,0,3,2").exit_code == 0
+    assert compress("in.png", "tiled.rdc", "--tile", "8").exit_code == 0
+    region = ("decompress", "tiled.rdc", "b.png", "--region", "0,0,3,2")
+    assert_fails(run(*region, "--max-pixels", "63"), 3, "tiled.rdc: claims 8 x 8 pixels")
+    assert run(*region, "--max-pixels", "64").exit_code == 0
     assert run("decompress", "done.rdc", "c.png", "--max-pixels", "0").exit_code == 0
     packed = ("compress", "-m", "gradient", "--archive", "x.rdca", "in.png")
     assert_fails(run(*packed, "--max-pixels", "125"), 3, "in.png: claims 14 x 9 pixels")
