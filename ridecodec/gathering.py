@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ridecodec.errors import InputError
+
+JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif")
+PICTURE_ENDINGS = (
+    *(".png", ".apng", ".ppm", ".pgm", ".pnm", ".pbm", ".tif", ".tiff", ".bmp", ".dib", ".gif", ".webp", ".avif"),
+    *(".tga", ".pcx", ".qoi", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".im", ".msp", ".xbm"),
+    *(".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jpc", *JPEG_ENDINGS),
+)
+"""Of files that hold a picture, and no more than that: icons of several sizes and layers are left out."""
 
 
 @dataclass(frozen=True)
@@ -33,33 +42,40 @@ def expanded(names: Iterable[str]) -> Iterator[str]:
 def files(names: Iterable[str], endings: Collection[str], *, recursive: bool = False) -> list[Found]:
     """The files that names and patterns stand for; ``recursive``: those in folders too, if they have such endings.
 
-    Links to folders are not followed.  Raises `InputError` for a folder that cannot be read or has no such file.
+    Links to folders are not followed. A folder that cannot be read stands for itself. Raises `InputError` where there
+    are no files but those of other endings.
     """
     found: list[Found] = []
     for name in expanded(names):
         if recursive and os.path.isdir(name):
-            below = list(_below(name, endings))
-            if not below:
-                raise InputError(f"{name}: no file in this folder ends in {', '.join(endings)}")
-            found += below
+            found += (each for each in _below(name) if _ends(each.path, endings) or os.path.isdir(each.path))
         else:
             found.append(Found(name, os.path.basename(name)))
+    if not found:
+        raise InputError(f"{', '.join(names)}: no file there ends in {', '.join(endings)}")
     return found
 
 
-def number(names: Iterable[str], endings: Collection[str]) -> int:
-    """How many files in folders have such endings."""
-    return sum(1 for name in expanded(names) if os.path.isdir(name) for _ in _below(name, endings))
+def others(names: Iterable[str], endings: Collection[str]) -> Counter[str]:
+    """How many files in folders have other endings, by ending."""
+    below = (each.path for name in expanded(names) if os.path.isdir(name) for each in _below(name))
+    return Counter(_ending(path) for path in below if not _ends(path, endings) and not os.path.isdir(path))
 
 
-def _below(folder: str, endings: Collection[str]) -> Iterator[Found]:
-    for parent, folders, names in os.walk(folder, onerror=_unreadable):
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _ends(path: str, endings: Collection[str]) -> bool:
+    return _ending(path) in endings
+
+
+def _below(folder: str) -> Iterator[Found]:
+    """The files below a folder, and the folders that cannot be read."""
+    closed: list[str] = []
+    for parent, folders, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
         folders.sort()
         for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in endings:
-                path = os.path.join(parent, name)
-                yield Found(path, os.path.relpath(path, folder))
-
-
-def _unreadable(error: OSError) -> None:
-    raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
+            path = os.path.join(parent, name)
+            yield Found(path, os.path.relpath(path, folder))
+    yield from (Found(path, os.path.basename(path)) for path in closed)

@@ -15,6 +15,7 @@ ALPHAS = ("exact", "clean")
 
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_TIFF_SIGNATURES = (b"II", b"MM")
 _WITH_ALPHA = (ColourType.GRAY_ALPHA, ColourType.RGBA, ColourType.PALETTE_ALPHA)
 
 
@@ -63,9 +64,11 @@ def prepare(stream: BinaryIO, wishes: Wishes) -> Prepared:
     if wishes.exact_file:
         stream.seek(0)
         return _exactly(picture, stream.read(), start)
+    tagged = start.startswith(_TIFF_SIGNATURES) and "all" not in wishes.strip
+    lost = _unkept(stream, wishes.max_pixels) if tagged else ""
     if wishes.strip:
         picture = stripped(picture, wishes.strip)
-    return Prepared(cleaned(picture) if wishes.alpha == "clean" else picture)
+    return Prepared(cleaned(picture) if wishes.alpha == "clean" else picture, lost)
 
 
 def stripped(picture: Picture, kinds: Iterable[str]) -> Picture:
@@ -78,6 +81,16 @@ def cleaned(picture: Picture) -> Picture:
     if picture.colour not in _WITH_ALPHA:
         return picture
     return replace(picture, planes=picture.planes * (picture.planes[-1] > 0))
+
+
+def _unkept(stream: BinaryIO, max_pixels: int) -> str:
+    """What is said of a TIFF file's tags that are not kept."""
+    from ridecodec.formats import carriers, opening
+
+    stream.seek(0)
+    with opening.opened(stream, max_pixels) as image:
+        tags = carriers.unkept(image)
+    return f"its TIFF tags {', '.join(map(str, tags))} are not kept" if tags else ""
 
 
 def _exactly(picture: Picture, file: bytes, start: bytes) -> Prepared:

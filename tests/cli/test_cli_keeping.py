@@ -208,6 +208,23 @@ def test_a_source_is_kept_where_the_disk_holds_something_else(folder: Path, monk
     assert Path("in.png").exists()
 
 
+def test_what_is_larger_than_the_file_is_said(folder: Path) -> None:
+    Image.fromarray(RGB).save("in.webp", quality=1)
+    result = compress("in.webp")
+    size = Path("in.webp").stat().st_size
+    assert f"in.webp: takes {Path('in.rdc').stat().st_size} bytes, more than the {size} of the file" in result.stderr
+
+
+def test_tags_that_would_be_lost_keep_the_source(folder: Path) -> None:
+    Image.fromarray(RGB).save("in.tif", tiffinfo={33550: (1.0, 1.0, 0.0)})
+    result = compress("in.tif", "--delete-source", "-q")
+    assert result.stderr.splitlines() == [
+        "ridecodec: in.tif: its TIFF tags 33550 are not kept",
+        "ridecodec: in.tif: is kept, as it cannot be had again",
+    ]
+    assert Path("in.tif").exists()
+
+
 def test_limits_of_pixels(folder: Path) -> None:
     assert_fails(compress("in.png", "--max-pixels", "125"), 3, "in.png: claims 14 x 9 pixels, more than the 125")
     assert_fails(run("decompress", "done.rdc", "--max-pixels", "125"), 3, "done.rdc: claims 14 x 9 pixels")
