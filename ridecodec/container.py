@@ -202,6 +202,11 @@ def read(data: bytes | memoryview) -> Container:
     return Container(header, metadata, lengths, header_bytes, metadata_bytes, index_bytes, checksums, offsets, view)
 
 
+def read_header(stream: BinaryIO) -> Header:
+    """Return the header of the file that ``stream`` is at the start of; raises what `read` does."""
+    return _read_header(Reader(memoryview(stream.read(_LONGEST_HEADER))))[0]
+
+
 def read_head(stream: BinaryIO) -> tuple[Header, tuple[Chunk, ...]]:
     """Return the header and the metadata of the file that `stream` is at the start of; what follows is not looked at.
 

@@ -131,7 +131,7 @@ def command(
         paths,
         output=output,
         folder=folder,
-        suffix=SUFFIX,
+        suffix=lambda path: SUFFIX,
         names_output=_names_output,
         endings=endings,
         recursive=batch.recursive,

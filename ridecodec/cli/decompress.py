@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from ridecodec import gathering
@@ -9,7 +11,7 @@ from ridecodec.cli import archives, batches, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.summary import Summary
 from ridecodec.cli.unpacking import Unpacking
-from ridecodec.errors import UsageError
+from ridecodec.errors import RidecodecError, UsageError
 from ridecodec.picture import FORMATS
 
 ENDING = ".rdc"
@@ -17,7 +19,7 @@ ENDING = ".rdc"
 
 @click.command(
     short_help="Decompress .rdc files to pictures.",
-    help="""Decompress .rdc files to pictures, by default PNG, beside each and of its name.
+    help="""Decompress .rdc files to pictures, beside each and of its name: PNG, or TIFF where PNG cannot hold them.
 
     The output's extension chooses the format: .png, .ppm, .pgm, .pnm, .pbm, .tif, .bmp, .webp (lossless) or .npy. With
     two paths the second is the output unless it ends in .rdc. "-" is standard input or output. INPUTs may be patterns
@@ -80,12 +82,27 @@ def command(
         paths,
         output=output,
         folder=folder,
-        suffix=f".{kind or 'png'}",
+        suffix=lambda path: f".{kind}" if kind else _usual(path),
         names_output=_names_output,
         endings=[ENDING],
         recursive=batch.recursive,
     )
     batches.run(jobs, work, batch, summary)
+
+
+def _usual(path: str) -> str:
+    """The extension of what is made of a file: .png, or .tif where PNG has no such pictures."""
+    from ridecodec import container
+    from ridecodec.formats import saving
+
+    if not os.path.isfile(path):
+        return ".png"
+    try:
+        with open(path, "rb") as stream:
+            header = container.read_header(stream)
+    except (OSError, RidecodecError):
+        return ".png"  # what is wrong is said when its turn comes
+    return ".png" if saving.holds("png", header.colour, header.bit_depth) else ".tif"
 
 
 def _names_output(path: str) -> bool:

@@ -53,12 +53,12 @@ def plan(
     *,
     output: str | None,
     folder: str | None,
-    suffix: str,
+    suffix: Callable[[str], str],
     names_output: Callable[[str], bool],
     endings: Collection[str],
     recursive: bool,
 ) -> list[Job]:
-    """Pair every input with its output: ``output``, or its name with ``suffix`` in ``folder`` or else beside it.
+    """Pair every input with its output: ``output``, or its name with its ``suffix`` in ``folder`` or else beside it.
 
     The second of two paths is the output where ``names_output`` says so. ``recursive``: folders stand for the files in
     them of such ``endings``, and keep their tree in ``folder``. Raises UsageError where the options contradict one
@@ -80,7 +80,7 @@ def plan(
         raise UsageError("one output for several inputs: give --output-dir instead of --output")
     if output is not None:
         return [Job(each.path, output) for each in found]
-    targets = _distinct([_beside(each, folder) for each in found], suffix)
+    targets = _distinct([(_beside(each, folder), suffix(each.path)) for each in found])
     jobs = [Job(each.path, target, folder is not None) for each, target in zip(found, targets, strict=True)]
     seen: dict[str, str] = {}
     for job in jobs:
@@ -95,11 +95,11 @@ def _beside(found: Found, folder: str | None) -> str:
     return found.path if folder is None or found.path == STANDARD else os.path.join(folder, found.place)
 
 
-def _distinct(paths: Sequence[str], suffix: str) -> list[str]:
+def _distinct(places: Sequence[tuple[str, str]]) -> list[str]:
     """Paths with another ending: behind their own where two that differ would become one, and never twice."""
-    often = Counter(os.path.splitext(path)[0] for path in set(map(os.path.realpath, paths)))
+    often = Counter(os.path.splitext(path)[0] for path in {os.path.realpath(path) for path, _ in places})
     found = []
-    for path in paths:
+    for path, suffix in places:
         stem = os.path.splitext(path)[0]
         kept = path if often[os.path.realpath(stem)] > 1 else stem
         found.append(kept if kept == STANDARD or kept.lower().endswith(suffix) else kept + suffix)

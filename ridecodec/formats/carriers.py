@@ -21,10 +21,9 @@ _ORIENTATION = 274
 _TIFF_TAGS = (270, 271, 272, _ORIENTATION, 305, 306, 315, 33432, 0x8769, 0x8825)
 _DIRECTORIES = (0x8769, 0x8825)
 # These say how pixels are stored, or are kept otherwise: resolution, palette, XMP and profile.
-_STORAGE_TAGS = {*range(254, 260), 262, 266, 273, *range(277, 285), *range(288, 294), 296, 317, 320, *range(322, 326)} | {
-    *(330, 338, 339, 347, 700, 34675),
-    *range(512, 522),
-    *range(529, 533),
+_STORAGE_TAGS = {
+    *(262, 266, 273, 296, 317, 320, 330, 338, 339, 347, 700, 34675),
+    *(*range(254, 260), *range(277, 285), *range(288, 294), *range(322, 326), *range(512, 522), *range(529, 533)),
 }
 _KEYWORDS = (
     "Title",

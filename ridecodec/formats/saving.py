@@ -56,12 +56,16 @@ def save(picture: Picture, target: str | os.PathLike[str] | BinaryIO, name: str 
         raise OutputError(f"cannot be written as {name}: {error}") from error
 
 
+def holds(name: str, colour: ColourType, bit_depth: int) -> bool:
+    """Whether a format has pictures of this type."""
+    return (colour, bit_depth) in _HELD[name]
+
+
 def _check_fits(picture: Picture, name: str) -> None:
     if name not in FORMATS:
         raise UsageError(f"unknown picture format {name!r}; choose one of {', '.join(FORMATS)}")
-    kind = (picture.colour, picture.bit_depth)
-    if kind not in _HELD[name]:
-        other = "png" if kind in _HELD["png"] else "tiff"
+    if not holds(name, picture.colour, picture.bit_depth):
+        other = "png" if holds("png", picture.colour, picture.bit_depth) else "tiff"
         words = f"{picture.bit_depth}-bit {picture.colour.words}"
         raise OutputError(f"{name.upper()} cannot hold {words} pictures; write .{other}")
     if picture.transparency is not None and name != "png":

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import RGB, assert_fails, compress, names, pixels, program, run
+from PIL import Image
 
 
 def test_round_trip_beside(folder: Path) -> None:
@@ -22,6 +23,15 @@ def test_round_trip_beside(folder: Path) -> None:
     assert run("decompress", "in.rdc").exit_code == 0
     np.testing.assert_array_equal(pixels("in.png"), RGB)
     assert names(folder) == {"in.png", "in.rdc", "gray.png", "done.rdc"}
+
+
+def test_what_png_cannot_hold_becomes_tiff(folder: Path) -> None:
+    Image.fromarray(RGB).convert("CMYK").save("ink.tif")
+    assert run("compress", "ink.tif").exit_code == 0
+    assert run("decompress", "ink.rdc", "done.rdc", "-d", "back").exit_code == 0
+    assert names(Path("back")) == {"ink.tif", "done.png"}
+    np.testing.assert_array_equal(pixels("back/ink.tif"), pixels("ink.tif"))
+    assert_fails(run("decompress", "ink.rdc", "ink.png"), 3, "PNG cannot hold 8-bit CMYK pictures; write .tif")
 
 
 @pytest.mark.parametrize("extension", ["png", "ppm", "pnm", "tif", "tiff", "bmp", "webp", "PNG"])
