@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import typed
 from checker import MODELS, fit
+from pictures import identical
 
 import ridecodec
 
@@ -41,7 +42,7 @@ def decode_all(folder: Path) -> int:
         name, model, _ = path.name.split(".")
         found = ridecodec.decompress(path.read_bytes())
         if model == "auto":
-            alike = typed.same(found, typed.read(folder / f"{name}.npz"))
+            alike = identical(found, typed.read(folder / f"{name}.npz"))
         else:
             alike = np.array_equal(found.to_numpy(), fit(model, np.load(folder / f"{name}.npy")))
         if not alike:

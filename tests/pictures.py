@@ -123,3 +123,8 @@ def same(one: Picture, other: Picture) -> bool:
     """Whether two pictures have the same type and samples."""
     types = [(p.colour, p.bit_depth, p.planes.dtype) for p in (one, other)]
     return types[0] == types[1] and np.array_equal(one.planes, other.planes)
+
+
+def identical(one: Picture, other: Picture) -> bool:
+    """Whether they have the same metadata, too."""
+    return same(one, other) and one.metadata == other.metadata

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from picturefiles import PNGSUITE, RGB, encoded, opened, png_chunk
+from pictures import crop, typed
 from PIL import Image
 
 from ridecodec.errors import DamagedError, OutputError, RidecodecError
@@ -18,8 +20,6 @@ from ridecodec.formats import exactfile, pngfile
 from ridecodec.formats.pngfile import Header
 from ridecodec.picture import Chunk, ColourType, Picture
 from ridecodec.varint import write_varint
-from tests.picturefiles import PNGSUITE, RGB, encoded, opened, png_chunk
-from tests.pictures import crop, typed
 
 TYPES = [(c, d) for c in ColourType for d in c.depths if c.name in ("GRAY", "RGB", "PALETTE", "GRAY_ALPHA", "RGBA")]
 

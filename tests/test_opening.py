@@ -14,11 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, features
-
-from ridecodec.errors import InputError
-from ridecodec.picture import FORMATS, ColourType, Picture
-from tests.picturefiles import (
+from picturefiles import (
     DATA,
     GRAY,
     RGB,
@@ -34,7 +30,11 @@ from tests.picturefiles import (
     sgi16,
     tiff,
 )
-from tests.pictures import same, typed
+from pictures import same, typed
+from PIL import Image, features
+
+from ridecodec.errors import InputError
+from ridecodec.picture import FORMATS, ColourType, Picture
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "animated PNG": (lambda: animation("PNG"), "several frames"),

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from picturefiles import RGB
+from pictures import same, typed
 
 from ridecodec.errors import InputError
 from ridecodec.picture import BAND_PIXELS, MAX_PIXELS, Chunk, ColourType, Picture, Samples
-from tests.picturefiles import RGB
-from tests.pictures import same, typed
 
 SIDES = st.integers(1, 20)
 SHAPES = st.tuples(SIDES, SIDES, st.sampled_from([(), (1,), (2,), (3,), (4,)])).map(lambda s: (*s[:2], *s[2]))

@@ -7,12 +7,12 @@ import io
 import numpy as np
 import pytest
 from hypothesis import given
+from picturefiles import RGB, opened, png, png_chunk
+from pictures import TYPES, same, typed
 from PIL import Image, PngImagePlugin
 
 from ridecodec.errors import InputError, OutputError
 from ridecodec.picture import Chunk, ColourType, Picture
-from tests.picturefiles import RGB, opened, png, png_chunk
-from tests.pictures import TYPES, same, typed
 
 MODES = {
     ColourType.GRAY: "L",

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from picturefiles import GRAY, PNGSUITE, RGB, encoded, opened, png, png_chunk, refused
+from pictures import same, typed
 from PIL import Image
 
 from ridecodec.errors import InputError, OutputError
 from ridecodec.formats import pngfile
 from ridecodec.picture import Chunk, ColourType, Picture
-from tests.picturefiles import GRAY, PNGSUITE, RGB, encoded, opened, png, png_chunk, refused
-from tests.pictures import same, typed
 
 TYPES = [(c, d) for c in ColourType for d in c.depths if c.name in ("GRAY", "RGB", "PALETTE", "GRAY_ALPHA", "RGBA")]
 PICTURES = typed(types=TYPES)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pictures import typed
 
 from ridecodec.formats.pngrows import filtered_rows, packed, passes, unfiltered, unpacked
 from ridecodec.picture import Picture
-from tests.pictures import typed
 
 
 def paeth(a: int, b: int, c: int) -> int:

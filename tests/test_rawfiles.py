@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from picturefiles import RGB, opened, refused
 
 from ridecodec.errors import InputError
 from ridecodec.picture import Picture
-from tests.picturefiles import RGB, opened, refused
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from picturefiles import RGB, opened
+from pictures import same, typed
 from PIL import Image
 
 from ridecodec.errors import OutputError, UsageError
 from ridecodec.picture import FORMATS, Chunk, ColourType, Picture, target_format
-from tests.picturefiles import RGB, opened
-from tests.pictures import same, typed
 
 PNG_TYPES = {ColourType.GRAY, ColourType.GRAY_ALPHA, ColourType.RGB, ColourType.RGBA, ColourType.PALETTE}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from pictures import crop
+from pictures import TYPES, crop
 
 from ridecodec.picture import Chunk, ColourType, Picture
 
@@ -17,8 +17,7 @@ _TEXT = Chunk(b"tEXt", b"Comment\0made for tests")
 def pictures() -> dict[str, Picture]:
     """One of every colour type and depth, photographs and drawings by turns, with metadata before and after; and two
     that are large enough for models to fit themselves to."""
-    kinds = [(colour, depth) for colour in ColourType for depth in colour.depths]
-    found = {f"{c.name.lower().replace('_', '-')}-{d}": _picture(c, d, k) for k, (c, d) in enumerate(kinds)}
+    found = {f"{c.name.lower().replace('_', '-')}-{d}": _picture(c, d, k) for k, (c, d) in enumerate(TYPES)}
     deep = crop("camera", 48, 52).astype(np.uint16) * 200 + crop("coins", 48, 52)
     found["large-deep"] = Picture(deep[None], ColourType.GRAY, 16)
     found["large-drawing"] = Picture.from_numpy(crop("rocket", 48, 52) // 64 * 64)
@@ -57,9 +56,3 @@ def read(path: Path) -> Picture:
         chunks = [Chunk(bytes(kind), held[f"arr_{k}"].tobytes()) for k, kind in enumerate(held["kinds"])]
         colour, depth = map(int, held["type"])
         return Picture(held["planes"], ColourType(colour), depth, tuple(chunks))
-
-
-def same(one: Picture, other: Picture) -> bool:
-    """Whether two pictures have the same type, samples and metadata."""
-    kinds = [(each.colour, each.bit_depth, each.metadata) for each in (one, other)]
-    return kinds[0] == kinds[1] and np.array_equal(one.planes, other.planes)
