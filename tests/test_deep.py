@@ -107,6 +107,16 @@ def test_prediction_finds_a_plane() -> None:
     assert len(payload) < 350
 
 
+@given(st.integers(1, 3), st.integers(0, 16), st.integers(0, 2**32))
+def test_a_fit_does_not_depend_on_the_order_of_summation(channels: int, bits: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    near = torch.from_numpy(rng.integers(0, 1 << bits, (channels, len(prediction.NEAR), 2000))).double()
+    values = torch.from_numpy(rng.integers(0, 1 << bits, (channels, 2000))).double()
+    order = torch.from_numpy(rng.permutation(2000))
+    one, other = prediction.fit(near, values), prediction.fit(near[:, :, order], values[:, order])
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
 @given(st.integers(1, 3), st.integers(0, 2**32))
 def test_coefficients_are_sent_as_they_are(channels: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ from pictures import TYPES, crop
 
 from ridecodec.picture import Chunk, ColourType, Picture
 
-TILES = {"large-deep": 24, "large-drawing": 24}
+TILES = {"large-deep": 40, "large-drawing": 24}
 """Sides of their tiles, where it is not the default."""
 _TEXT = Chunk(b"tEXt", b"Comment\0made for tests")
 

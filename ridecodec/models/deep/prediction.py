@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ridecodec.coding.order import Offset
 from ridecodec.errors import DamagedError
+from ridecodec.models.least_squares import solve
 
 NEAR: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1))
 ACROSS = 4
@@ -19,6 +21,13 @@ _COEFFICIENT = 1 << 15
 _FIT_FROM = 1024
 """Pixels of a tile from which on a fit of its own can pay for itself."""
 _ROUNDS = 4
+_FIT_PIXELS, _LARGEST, _WEIGHT = 1 << 18, (1 << 13) - 1, 1 << 9
+"""The most pixels, and of each: a difference and a weight. The sums of their products stay below 2^53."""
+_USUAL_BITS = 8
+"""Of a difference."""
+_SMALL = 2
+"""Part of the mean's that an error must have to count half."""
+_RIDGE_BITS = 24
 _DEFAULT = (0.75, -0.5, 0.2, -0.05, -0.1, 0.0)
 
 Coefficients = list[Tensor]
@@ -53,19 +62,29 @@ def default(channels: int) -> Coefficients:
 
 
 def fit(near: Tensor, values: Tensor) -> Coefficients:
-    """Least absolute errors, by reweighting, over a tile's pixels: ``near`` [C, NEAR, m], ``values`` [C, m]."""
+    """Least absolute errors, by reweighting, over a tile's pixels: ``near`` [C, NEAR, m], ``values`` [C, m].
+
+    The sums are of integers below 2^53, so every machine finds the same.
+    """
     found = default(len(values))
     for c, truth in enumerate(values):
-        x = features(near, values[:c], c)
-        target = truth - near[c, 0]
-        solution = found[c] / (1 << UNIT_BITS)
-        for _ in range(_ROUNDS):
-            weight = 1 / (1 + (target - solution @ x).abs())
-            weighted = x * weight
-            square = weighted @ x.T
-            ridge = 1e-6 * square.diagonal().mean() + 1e-9
-            solution = torch.linalg.solve(square + ridge * torch.eye(len(x), dtype=x.dtype), weighted @ target)
-        found[c] = (solution * (1 << UNIT_BITS)).round().clamp(-_COEFFICIENT, _COEFFICIENT - 1)
+        step = -(-len(truth) // _FIT_PIXELS) | 1
+        x = features(near, values[:c], c)[:, ::step].numpy()  # [n, m]
+        target = (truth - near[c, 0])[::step].numpy()
+        usual = int(np.abs(x).sum()) // x.size
+        coarse = 2.0 ** max(0, usual.bit_length() - _USUAL_BITS)
+        part, aim = (np.floor(each / coarse).clip(-_LARGEST, _LARGEST) for each in (x, target))
+        solution, least = found[c].numpy(), np.inf
+        for _ in range(_ROUNDS + 1):
+            error = np.abs(target - np.floor(solution @ x / (1 << UNIT_BITS)))
+            if (digits := int(np.frexp(error)[1].sum())) < least:
+                least, found[c] = digits, torch.from_numpy(solution)
+            small = max(1, int(error.sum()) // (_SMALL * len(error)))
+            weighted = part * np.floor(_WEIGHT * small / (small + error))
+            square = weighted @ part.T
+            ridge = np.floor(np.trace(square) / (len(x) << _RIDGE_BITS)) + 1
+            solution = np.rint(solve(square + ridge * np.eye(len(x)), weighted @ aim) * (1 << UNIT_BITS))
+            solution = solution.clip(-_COEFFICIENT, _COEFFICIENT - 1)
     return found
 
 

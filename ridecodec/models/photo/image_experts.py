@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridecodec.coding.order import RasterLayout
+from ridecodec.models.least_squares import Float64, solve, times
 from ridecodec.models.photo.features import (
     COEFFICIENT_BITS,
     EXPERT_SETS,
@@ -25,7 +26,6 @@ from ridecodec.models.photo.features import (
     phase,
 )
 
-Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 Coefficients = list[Int64]
 """For each channel [EXPERT_SETS, GROUPS, n]: integers, 2**COEFFICIENT_BITS is 1."""
@@ -78,28 +78,6 @@ def covariances(features: Features, planes: Tensor) -> Covariances:
     return Covariances(sums, pixels)
 
 
-def solve(matrix: Float64, vector: Float64) -> Float64:
-    """Solve ``matrix x = vector`` for a symmetric positive definite matrix, the same bits on every machine."""
-    n = len(vector)
-    a, b = matrix.copy(), vector.copy()
-    columns = []
-    for j in range(n):  # right-looking Cholesky; every line is one elementwise operation
-        pivot = np.sqrt(a[j, j])
-        column = a[:, j] / pivot
-        columns.append(column)
-        product = column[:, None] * column[None, :]
-        a = a - product
-        b[j] = b[j] / pivot
-        tail = column[j + 1 :] * b[j]
-        b[j + 1 :] = b[j + 1 :] - tail
-    for j in range(n - 1, -1, -1):
-        b[j] = b[j] / columns[j][j]
-        for i in range(j):
-            step = columns[i][j] * b[j]
-            b[i] = b[i] - step
-    return np.asarray(b, dtype=np.float64)
-
-
 def fit(data: Covariances, default: Coefficients, levels: list[list[int]] | None = None) -> Coefficients:
     """Coefficients for the picture whose covariances are given; default ones where a fit does not pay.
 
@@ -130,22 +108,13 @@ def _fit_one(cov: Float64, towards: Float64 | Int64) -> Int64:
     start = towards / one
     n = len(start)
     matrix = cov[:n, :n] + _RIDGE * np.eye(n)
-    right = cov[:n, n] - _times(cov[:n, :n], start)
+    right = cov[:n, n] - times(cov[:n, :n], start)
     found = np.rint((start + solve(matrix, right)) * one).clip(-LIMIT, LIMIT).astype(np.int64)
     return found if np.abs(found).sum() < MAX_SUM else np.asarray(np.rint(towards), dtype=np.int64)
-
-
-def _times(matrix: Float64, vector: Float64) -> Float64:
-    """Matrix times vector in a fixed order of summation."""
-    total = np.zeros(len(matrix))
-    for j in range(len(vector)):
-        product = matrix[:, j] * vector[j]
-        total = total + product
-    return total
 
 
 def _bits(cov: Float64, pixels: float, coefficients: Int64) -> float:
     """Rough code length of a group's residuals, up to a constant."""
     a = np.append(-coefficients / (1 << COEFFICIENT_BITS), 1.0)
-    energy = float(_times(a[None, :], _times(cov, a))[0])
+    energy = float(times(a[None, :], times(cov, a))[0])
     return _BITS_A_DOUBLING * pixels * math.log2(max(energy, 0.0) + 1.0)
