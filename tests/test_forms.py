@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 from checker import CPU
@@ -17,6 +19,7 @@ from ridecodec.forms.members import MEMBERS
 from ridecodec.forms.part import Samples, Shape
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
+from ridecodec.reader import Reader
 from ridecodec.tilecoder import decode_tiles
 
 
@@ -179,3 +182,15 @@ def test_repeats() -> None:
 def test_members_take_what_they_say() -> None:
     for number, member in enumerate(MEMBERS):
         assert load(number).name == member.name
+
+
+def test_a_table_is_as_long_as_it_says() -> None:
+    table = np.arange(200, dtype=np.uint16)[None] // 3
+    data = tables.write_table(tables.RANKS, table, 1)[1:]
+    count, packed = data[:2], data[3:]
+    assert data[2] == len(packed)
+    assert np.array_equal(tables.read_table(Reader(memoryview(data)), 1, 256), table)
+    longer = zlib.compress(bytes(201), 9, -15)
+    for other in (packed[:-1], packed + b"more", longer, zlib.compress(bytes(199), 9, -15)):
+        with pytest.raises(DamagedError):
+            tables.read_table(Reader(memoryview(count + bytes([len(other)]) + other)), 1, 256)

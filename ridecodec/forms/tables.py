@@ -68,11 +68,11 @@ def read_table(reader: Reader, channels: int, values: int) -> NDArray[np.uint16]
     if len(data) != wanted:
         try:
             inflate = zlib.decompressobj(-15)
-            data = inflate.decompress(data, wanted)
+            data = inflate.decompress(data, wanted + 1)
         except zlib.error as error:
             raise DamagedError(f"the pixel data is damaged ({error})") from error
-    if len(data) != wanted:
-        raise DamagedError("the pixel data is damaged: a table of colours is cut short")
+        if len(data) != wanted or not inflate.eof or inflate.unused_data:
+            raise DamagedError("the pixel data is damaged: a table of colours is not as long as it says")
     steps = np.frombuffer(data, "<u2" if size == 2 else np.uint8).reshape(channels, count)
     table: NDArray[np.uint16] = np.cumsum(steps, axis=1, dtype=np.uint16)
     if size == 1:
