@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from ridecodec import archive, container
+from ridecodec import archive, modelfield
 from ridecodec.errors import RidecodecError
 from ridecodec.reader import Reader
 
@@ -26,7 +26,7 @@ def _container(data: bytes) -> bytes:
     reader.take(4, "")
     flags = reader.integer(1, "")
     width, height = reader.varint(""), reader.varint("")
-    container.take_model(reader)
+    modelfield.take(reader)
     reader.take(8, "")
     tile = reader.varint("") if flags & _TILED else 0
     length = reader.varint("") if flags & _METADATA else 0
@@ -63,7 +63,7 @@ def _archive(data: bytes) -> bytes:
     reader = Reader(memoryview(data))
     reader.take(4, "")
     alike = reader.integer(1, "") & 1
-    container.take_model(reader)
+    modelfield.take(reader)
     reader.take(4, "")
     count = reader.varint("")
     if count > _MOST:

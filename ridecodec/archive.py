@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec import modelfield
 from ridecodec.container import (
     MIN_BITS,
     TILE_SLACK_BITS,
     TYPES,
     checksum,
-    model_name,
-    take_model,
     type_code,
-    write_model,
 )
 from ridecodec.errors import DamagedError, InputError, UsageError
 from ridecodec.picture import ColourType
@@ -118,7 +116,7 @@ def write(
     if len(set(names)) != count or any("\n" in name for name in names):
         raise ValueError("the names of an archive are unique and have no line breaks")
     alike = len(set(shapes)) == 1
-    head = MAGIC + bytes((VERSION, _ALIKE if alike else 0)) + write_model(model) + model_hash + write_varint(count)
+    head = MAGIC + bytes((VERSION, _ALIKE if alike else 0)) + modelfield.write(model) + model_hash + write_varint(count)
     head += b"".join(_shape(shape) for shape in (shapes[:1] if alike else shapes))
     packed = zlib.compress("\n".join(names).encode(), 9)
     head += write_varint(len(packed)) + packed
@@ -141,7 +139,7 @@ def read(data: bytes | memoryview) -> Archive:
     version, flags = reader.integer(1, "header"), reader.integer(1, "header")
     if version != VERSION:
         raise DamagedError(f"the archive has format version {version}, which needs a newer ridecodec")
-    model = take_model(reader)
+    model = modelfield.take(reader)
     model_hash = bytes(reader.take(4, "header"))
     count = reader.varint("header")
     if flags > _ALIKE or not 0 < count <= reader.left // _ENTRY:
@@ -166,7 +164,7 @@ def read(data: bytes | memoryview) -> Archive:
             raise DamagedError("the header is damaged: it claims more pixels than the file's bytes can hold")
     offsets = reader.position + np.cumsum(lengths) - lengths
     return Archive(
-        model_name(*model),
+        modelfield.name(*model),
         model_hash,
         names,
         shapes,

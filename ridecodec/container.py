@@ -14,35 +14,14 @@ from typing import BinaryIO, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec import chunks
-from ridecodec.errors import DamagedError, ModelMissingError
+from ridecodec import chunks, modelfield
+from ridecodec.errors import DamagedError
 from ridecodec.picture import Chunk, ColourType
 from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 
 MAGIC = b"\x92RD"
 VERSION = 1
-MODEL_IDS = {
-    1: "photo",
-    2: "gradient",
-    3: "uniform",
-    4: "mcgsm-gray",
-    5: "ride-gray",
-    6: "ride-rgb",
-    7: "eomcgsm-gray",
-    8: "eoride-gray",
-    9: "pixelcnn-cifar",
-    10: "gated-cifar",
-    11: "conditional-cifar",
-    12: "autoencoder-cifar",
-    13: "pixelrnn-cifar",
-    14: "multiscale-cifar",
-    15: "auto",
-    16: "graphics",
-    17: "deep",
-}
-"""The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
-
 MIN_BITS = 2 * math.log2(2**24 / (2**24 - 15))
 """The least that a sample costs: two steps of 16 symbols each, of which the other 15 keep a probability of 2^-24."""
 
@@ -52,7 +31,6 @@ _METADATA_FLAG = 1 << 6
 _TILED_FLAG = 1 << 7
 TILE_SLACK_BITS = 64
 _INDEX_ENTRY = 5
-_NAME_LIMIT = 64
 _LONGEST_HEADER = 128
 _PIECE = 1 << 20
 
@@ -231,7 +209,7 @@ def _read_header(reader: Reader) -> tuple[Header, int, int]:
         raise DamagedError(f"the file has format version {version}, which needs a newer ridecodec")
     flags = reader.integer(1, "header")
     width, height = reader.varint("header"), reader.varint("header")
-    model_field = take_model(reader)
+    model_field = modelfield.take(reader)
     model_hash = bytes(reader.take(4, "header"))
     samples_checksum = reader.integer(4, "header")
     tile = reader.varint("header") if flags & _TILED_FLAG else 0
@@ -251,31 +229,8 @@ def _read_header(reader: Reader) -> tuple[Header, int, int]:
         raise DamagedError("the header is damaged: its tile size makes no sense")
     if flags & _METADATA_FLAG and not metadata_bytes:
         raise DamagedError("the header is damaged: it claims metadata without bytes")
-    header = Header(width, height, colour, bit_depth, model_name(*model_field), model_hash, samples_checksum, tile)
+    header = Header(width, height, colour, bit_depth, modelfield.name(*model_field), model_hash, samples_checksum, tile)
     return header, metadata_bytes, metadata_checksum
-
-
-def take_model(reader: Reader) -> tuple[int, bytes]:
-    """The field that names a model, unchecked: its number, or 0 and its name."""
-    number = reader.integer(1, "header")
-    return number, bytes(reader.take(reader.varint("header"), "header")) if number == 0 else b""
-
-
-def model_name(number: int, name: bytes) -> str:
-    """The model of such a field; DamagedError, or ModelMissingError for a number of later versions."""
-    if number == 0:
-        if not _valid_name(name):
-            raise DamagedError("the header is damaged: the name of the model is wrong")
-        return name.decode("ascii")
-    if number not in MODEL_IDS:
-        raise ModelMissingError(f"the file needs model number {number}, which only a newer ridecodec can have")
-    return MODEL_IDS[number]
-
-
-def _valid_name(name: bytes) -> bool:
-    """Whether a model of this name, without a number, may be in a file."""
-    printable = all(0x21 <= byte <= 0x7E for byte in name)
-    return 0 < len(name) <= _NAME_LIMIT and printable and name.decode("ascii") not in MODEL_IDS.values()
 
 
 def _read_metadata(section: memoryview, checksum: int) -> tuple[Chunk, ...]:
@@ -312,7 +267,12 @@ def _write_header(header: Header, section: bytes) -> bytes:
     if not header.width or not header.height or len(header.model_hash) != 4:
         raise ValueError(f"not a header that can be written: {header}")
     flags = type_code(header.colour, header.bit_depth)
-    fields = [write_varint(header.width), write_varint(header.height), write_model(header.model), header.model_hash]
+    fields = [
+        write_varint(header.width),
+        write_varint(header.height),
+        modelfield.write(header.model),
+        header.model_hash,
+    ]
     fields.append(header.samples_checksum.to_bytes(4, "little"))
     if header.tile:
         flags |= _TILED_FLAG
@@ -329,17 +289,6 @@ def type_code(colour: ColourType, bit_depth: int) -> int:
     if bit_depth not in colour.depths:
         raise ValueError(f"there is no {colour.name} picture of {bit_depth} bits")
     return colour | _DEPTHS.index(bit_depth) << 3
-
-
-def write_model(name: str) -> bytes:
-    """The field that names a model; ValueError for a name that cannot be."""
-    for number, known in MODEL_IDS.items():
-        if name == known:
-            return bytes((number,))
-    spelled = name.encode("ascii")
-    if not _valid_name(spelled):
-        raise ValueError(f"a model cannot be named {name!r}")
-    return b"\0" + write_varint(len(spelled)) + spelled
 
 
 def checksum(data: bytes) -> bytes:

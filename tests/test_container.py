@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ridecodec import container
+from ridecodec import container, modelfield
 from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, ModelMissingError, RidecodecError
 from ridecodec.picture import Chunk, ColourType
 
 HEADER = Header(300, 200, ColourType.RGB, 8, "photo", b"hash", 0x12345678)
 TYPES = list(container.TYPES.values())
-NAMES = st.sampled_from([*container.MODEL_IDS.values(), "a", "mcgsm-2.1", "~" * 64])
+NAMES = st.sampled_from([*modelfield.MODEL_IDS.values(), "a", "mcgsm-2.1", "~" * 64])
 CHUNKS = st.lists(
     st.builds(Chunk, st.sampled_from([b"iCCP", b"eXIf", b"a ~!"]), st.binary(max_size=300)), max_size=3
 ).map(tuple)
