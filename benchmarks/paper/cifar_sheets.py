@@ -85,8 +85,8 @@ def embeddings(work: Path, to: Path) -> None:
     pixels, labels = cifar.pictures("train")
     first, second = work / "cifar-encoder.pt", work / "cifar-embedding.pt"
     encoder = embedding.train(pixels, labels, EMBEDDING, ENCODER_SCHEDULE, first, common.say)
-    start = cifar.network("base", work)
-    pixelcnn.train(pixels, EMBEDDING, cifar.SHORT, second, common.say, encoder=encoder, start=start)
+    base, _, _ = cifar.network("base", work)
+    pixelcnn.train(pixels, EMBEDDING, cifar.BRIEF, second, common.say, encoder=encoder, start=base)
     model = PixelBackend(model_file(read_checkpoint(second)[0]), torch.device("cpu"), "embedding")
     test = cifar.pictures("test")[0][:16]
     said = codes(model, test)
