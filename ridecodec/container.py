@@ -35,6 +35,7 @@ MODEL_IDS = {
     12: "autoencoder-cifar",
     13: "pixelrnn-cifar",
     14: "multiscale-cifar",
+    18: "mixture-cifar",
 }
 """The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
 
