@@ -24,6 +24,7 @@ MODEL_IDS = {
     15: "auto",
     16: "graphics",
     17: "deep",
+    18: "mixture-cifar",
 }
 """The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
 _NAME_LIMIT = 64

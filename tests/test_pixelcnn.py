@@ -148,13 +148,7 @@ def test_recurrent_networks_see_only_what_is_before(name: str, channel: int) -> 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_stepwise_is_teacher_forced(name: str) -> None:
-    if KINDS[name].half:
-        small = [np.ascontiguousarray(tile[:, ::2, ::2]) for tile in tiles(name)]
-        coder = backend(name)
-        assert coder.half is not None
-        check_backend(coder.half, small)
-    else:
-        check_backend(backend(name), tiles(name))
+    check_backend(backend(name), tiles(name))
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import common
 import figures
@@ -66,7 +67,7 @@ class Row:
 
 FURTHER = PixelSchedule(minutes=None, steps=11_500, evaluations=8)
 """What follows a base's training."""
-SHORT = replace(FURTHER, steps=9_250)
+SHORT, BRIEF = replace(FURTHER, steps=9_250), replace(FURTHER, steps=4_600)
 LINES, DIAGONALS = replace(STEPS, steps=11_000), replace(STEPS, steps=7_500)
 """PixelRNN's steps take longer, so there are fewer."""
 GATED = PixelConfig()
@@ -80,7 +81,7 @@ ROWS = (
     Row("base", "Gated PixelCNN, 18,500 steps", 3.03, GATED),
     Row("gated", "Gated PixelCNN, 30,000 steps", 3.03, GATED, FURTHER, "base"),
     Row("conditional", "Gated PixelCNN, told the class", None, replace(GATED, classes=10), FURTHER, "base"),
-    Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10), SHORT, "base"),
+    Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10), BRIEF, "base"),
     Row("autoencoder", "auto-encoder, 10 numbers", None, replace(GATED, vector=10, encoder=32)),
     Row("autoencoder-100", "auto-encoder, 100 numbers", None, replace(GATED, vector=100, encoder=32), SHORT, "base"),
     Row("multiscale", "Gated PixelCNN, half the size first", None, replace(GATED, half=48), SHORT, "base"),
@@ -126,23 +127,13 @@ def trained(row: Row, work: Path) -> Trained:
     work.mkdir(parents=True, exist_ok=True)
     if row.config is None:
         return _ride(work)
-    path = work / f"cifar-{row.name}.pt"
-    first = None if row.start is None else trained(row_of(row.start), work)
-    if _lacks(path, "step", row.schedule.steps):
-        common.say(f"{row.name}: trains for {row.schedule.steps:,} steps")
-        pixels, labels = pictures("train")
-        told = labels if row.config.classes else None
-        start = None if row.start is None else network(row.start, work)
-        say = partial(_say, row.name)
-        pixelcnn.train(pixels, row.config, row.schedule, path, say, told, start=start)
-    model, record = read_checkpoint(path)
+    model, record, minutes = network(row.name, work)
 
     def bits(x: Tensor, labels: Tensor) -> Tensor:
         return model.each(x, labels if model.config.classes else None)
 
     parameters = sum(p.numel() for p in model.parameters())
     stamp = f"cifar-{row.name}-{record['step']}-{record['seconds']:.3f}"
-    minutes = record["seconds"] / 60 + (0 if first is None else first.minutes)
     return Trained(bits, model_file(model), PixelBackend, parameters, minutes, stamp)
 
 
@@ -157,10 +148,22 @@ def row_of(name: str) -> Row:
     return next(row for row in ROWS if row.name == name)
 
 
-def network(name: str, work: Path) -> PixelModel:
-    """The float network of a row of the PixelCNN family, trained where it is missing or not done."""
-    trained(row_of(name), work)
-    return read_checkpoint(work / f"cifar-{name}.pt")[0]
+def network(name: str, work: Path) -> tuple[PixelModel, dict[str, Any], float]:
+    """A row's float network of the PixelCNN family, its record, and minutes of training, those of its start too.
+
+    It is trained where it is missing or not done.
+    """
+    row = row_of(name)
+    assert row.config is not None
+    start, _, minutes = (None, None, 0.0) if row.start is None else network(row.start, work)
+    path = work / f"cifar-{name}.pt"
+    if _lacks(path, "step", row.schedule.steps):
+        common.say(f"{name}: trains for {row.schedule.steps:,} steps")
+        pixels, labels = pictures("train")
+        told = labels if row.config.classes else None
+        pixelcnn.train(pixels, row.config, row.schedule, path, partial(_say, name), told, start=start)
+    model, record = read_checkpoint(path)
+    return model, record, minutes + record["seconds"] / 60
 
 
 def _ride(work: Path) -> Trained:

@@ -83,9 +83,10 @@ def pixelcnn(start: Path | None, coder: Path | None, **given: Any) -> None:
     encoder = network = None
     if start is not None:
         from ridecodec.models.pixelcnn.export import read_checkpoint
+        from ridecodec.training.pixelcnn import LAYOUT
 
         network = read_checkpoint(start)[0]
-        told = {name: getattr(network.config, name) for name in ("kind", "channels", "maps", "layers")}
+        told = {name: getattr(network.config, name) for name in LAYOUT}
     if coder is not None:
         from ridecodec.training.embedding import load
 

@@ -27,6 +27,8 @@ _CPU = torch.device("cpu")
 _HELD_BATCH = 64
 _FLAT = 0.3
 """Share of a training after which its learning rates fall."""
+LAYOUT = ("kind", "channels", "maps", "layers", "reach", "first", "head")
+"""Settings that a network shares with the one that it begins with."""
 
 
 class PixelTask(PictureTask):
@@ -112,7 +114,7 @@ def train(
 
 def _begin(model: PixelModel, start: PixelModel) -> None:
     """Take the weights of ``start``; those of another shape, such as the outputs of another head, begin at random."""
-    for name in ("kind", "channels", "maps", "layers"):
+    for name in LAYOUT:
         if getattr(model.config, name) != getattr(start.config, name):
             raise UsageError(f"the network to begin with has {name} {getattr(start.config, name)}; give it the same")
     shapes = {name: part.shape for name, part in model.state_dict().items()}
@@ -123,7 +125,7 @@ def _begin(model: PixelModel, start: PixelModel) -> None:
 def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
     """What Adam learns, the inputs' and outputs' weights among it, and the matrices between them."""
     ends = {id(part) for net in (model.network, model.smaller) if net is not None for part in _ends(net)}
-    if model.config.classes:
+    if model.config.classes:  # one at a time is told, which Muon's even steps suit worse: it learnt less
         ends |= {id(part) for part in _contexts(model)}
     parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
     for parameter in model.parameters():

@@ -12,6 +12,7 @@ from pictures import crop
 from PIL import Image
 
 from ridecodec.models import registry
+from ridecodec.training import checkpoints
 
 NETWORK = ["--maps", "6", "--layers", "2", "--head", "6", "--first", "1"]
 STEPS = ["--steps", "2", "--evaluations", "0", "--images", "2"]
@@ -112,6 +113,10 @@ def test_embedding(folder: Path) -> None:
 def test_begins_with_another_network(folder: Path) -> None:
     train("plain")
     train("told", *VARIANTS["classes"], "--start", "plain.pt")
+    args = ["--data", "mosaic.png", "--cut", "8x8", "--mixtures", "2", "--out", "same.pt", *STEPS]
+    assert run("train", "pixelcnn", *args, "--start", "plain.pt").exit_code == 0
+    configs = [checkpoints.read(Path(name))["config"] for name in ("plain.pt", "same.pt")]
+    assert configs[1] == configs[0] | {"mixtures": 2}
     result = run("train", "pixelcnn", "--data", "mosaic.png", "--cut", "8x8", "--start", "e", "--out", "f.pt", *STEPS)
     assert_fails(result, 3, "e: ")
 
