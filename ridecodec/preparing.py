@@ -14,8 +14,6 @@ ALPHAS = ("exact", "clean")
 """What becomes of the colours of fully transparent pixels: they are kept, or become 0."""
 
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_TIFF_SIGNATURES = (b"II", b"MM")
 _WITH_ALPHA = (ColourType.GRAY_ALPHA, ColourType.RGBA, ColourType.PALETTE_ALPHA)
 
 
@@ -43,10 +41,12 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture that is ready; `shortfall` says in words what of the wishes could not be met."""
+    """A picture that is ready; `shortfall` says in words what of the file or of the wishes could not be had."""
 
     picture: Picture
     shortfall: str = ""
+    jpeg: bool = False
+    """Whether it was a JPEG file, which is smaller than its pixels."""
 
 
 def prepare(stream: BinaryIO, wishes: Wishes) -> Prepared:
@@ -54,26 +54,28 @@ def prepare(stream: BinaryIO, wishes: Wishes) -> Prepared:
 
     Raises what `Picture.open` does, and `InputError` for a JPEG file where those are not taken.
     """
-    start = stream.read(len(_PNG_SIGNATURE))
+    from ridecodec.formats import opening
+
+    jpeg = stream.read(len(_JPEG_SIGNATURE)) == _JPEG_SIGNATURE
     stream.seek(0)
-    if start.startswith(_JPEG_SIGNATURE) and not wishes.jpeg:
+    if jpeg and not wishes.jpeg:
         raise InputError(
             "is a JPEG file, already smaller than its pixels would be; --pixels compresses them all the same"
         )
     picture = Picture.open(stream, max_pixels=wishes.max_pixels)
     if wishes.exact_file:
         stream.seek(0)
-        return _exactly(picture, stream.read(), start)
-    tagged = start.startswith(_TIFF_SIGNATURES) and "all" not in wishes.strip
-    lost = _unkept(stream, wishes.max_pixels) if tagged else ""
+        return _exactly(picture, stream.read())
+    lost = [] if "all" in wishes.strip else opening.unkept(stream, wishes.max_pixels)
     if wishes.strip:
         picture = stripped(picture, wishes.strip)
-    return Prepared(cleaned(picture) if wishes.alpha == "clean" else picture, lost)
+    shortfall = f"loses {', '.join(lost)}" if lost else ""
+    return Prepared(cleaned(picture) if wishes.alpha == "clean" else picture, shortfall, jpeg)
 
 
 def stripped(picture: Picture, kinds: Iterable[str]) -> Picture:
     """The picture without some of its metadata (see `metadata.strip`)."""
-    return replace(picture, metadata=metadata.strip(picture.metadata, kinds))
+    return replace(picture, metadata=metadata.strip(picture.metadata, kinds, picture.colour.indexed))
 
 
 def cleaned(picture: Picture) -> Picture:
@@ -83,21 +85,12 @@ def cleaned(picture: Picture) -> Picture:
     return replace(picture, planes=picture.planes * (picture.planes[-1] > 0))
 
 
-def _unkept(stream: BinaryIO, max_pixels: int) -> str:
-    """What is said of a TIFF file's tags that are not kept."""
-    from ridecodec.formats import carriers, opening
-
-    stream.seek(0)
-    with opening.opened(stream, max_pixels) as image:
-        tags = carriers.unkept(image)
-    return f"its TIFF tags {', '.join(map(str, tags))} are not kept" if tags else ""
-
-
-def _exactly(picture: Picture, file: bytes, start: bytes) -> Prepared:
+def _exactly(picture: Picture, file: bytes) -> Prepared:
     from ridecodec.formats import exactfile
+    from ridecodec.formats.pngchunks import SIGNATURE
 
     try:
-        if start != _PNG_SIGNATURE:
+        if not file.startswith(SIGNATURE):
             raise OutputError("it is no PNG file")
         return Prepared(exactfile.with_recipe(picture, file))
     except OutputError as error:

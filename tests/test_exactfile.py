@@ -162,6 +162,22 @@ def test_a_recipe_needs_its_picture_and_its_metadata() -> None:
         exactfile.rebuild(cmyk, recipe)
 
 
+@pytest.mark.parametrize("kind", [b"IDAT", b"IEND", b"IHDR", b"ABCD", b"1234"])
+def test_no_chunk_of_metadata_reaches_the_pixels(kind: bytes) -> None:
+    """A hostile recipe may well have the checksum of such a file."""
+    body = RECIPE[:-8]
+    told = Picture(PHOTO.planes, PHOTO.colour, metadata=(Chunk(b"tIME", bytes(7)), Chunk(kind, b"other pixels")))
+    header, recipe = Header.of(told), exactfile._read(RECIPE, told, Header.of(told))
+    raster = exactfile._raster(told, header, recipe.types)
+    stream = recipe.zlib_header + b"".join(recipe.settings.pack(raster)) + zlib.adler32(raster).to_bytes(4, "big")
+    chunks = [(b"IHDR", header.data), *((c.kind, c.data) for c in told.metadata)]
+    chunks += [(b"IDAT", stream[at : at + 8192]) for at in range(0, len(stream), 8192)]
+    file = pngfile.SIGNATURE + b"".join(png_chunk(*each) for each in (*chunks, (b"IEND", b""))) + b"tail"
+    body += zlib.crc32(file).to_bytes(4, "little")
+    with pytest.raises(OutputError, match="exact file cannot be made"):
+        exactfile.rebuild(told, body + zlib.crc32(body).to_bytes(4, "little"))
+
+
 def test_another_zlib_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     real = zlib.compressobj
     monkeypatch.setattr(zlib, "compressobj", lambda level, *rest: real(1, *rest))

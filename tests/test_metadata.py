@@ -172,3 +172,19 @@ def test_texts_are_few_enough_for_memory() -> None:
     swelling = Chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(9 << 20)))
     assert len(list(metadata.texts([swelling] * 50))) == 2
     assert [each[1:] for each in metadata.texts([Chunk(b"tEXt", b"a\0b"), Chunk(b"gAMA", bytes(4))])] == [("a", "b")]
+
+
+def test_a_palette_that_no_pixel_needs_is_a_suggestion() -> None:
+    chunks = (Chunk(b"PLTE", bytes(6)), Chunk(b"hIST", bytes(4)))
+    assert metadata.strip(chunks, ["suggestions"]) == chunks[:1]
+    assert metadata.strip(chunks, ["suggestions"], indexed=False) == ()
+    assert metadata.strip(chunks, ["text"], indexed=False) == chunks
+
+
+def test_xmp_is_kept_byte_for_byte() -> None:
+    odd = b"<x>\xff\xfe</x>"
+    assert metadata.xmp(metadata.xmp_chunk(odd)) == odd
+    packed = Chunk(b"iTXt", metadata.XMP_KEYWORD.encode() + b"\0\1\0\0\0" + zlib.compress(odd))
+    assert metadata.xmp(packed) == odd
+    assert metadata.xmp(Chunk(packed.kind, packed.data[:-8])) is None
+    assert metadata.xmp(Chunk(b"tEXt", b"Title\0" + odd)) is None

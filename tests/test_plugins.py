@@ -19,7 +19,7 @@ from pictures import TYPES, same, typed
 from PIL import Image, UnidentifiedImageError
 
 import ridecodec
-from ridecodec.errors import DamagedError, InputError
+from ridecodec.errors import DamagedError, InputError, UsageError
 from ridecodec.picture import ColourType, Picture
 from ridecodec.plugins.pillow import RdcImageFile
 
@@ -96,6 +96,17 @@ def test_what_pillow_is_told_takes_the_place_of_info() -> None:
     again = Image.open(out)
     assert again.getexif()[0x010E] == "told"
     assert again.info.keys() == {"dpi", "exif"}
+
+
+def test_what_pillow_is_told_is_not_dropped() -> None:
+    out = io.BytesIO()
+    Image.fromarray(RGB).save(out, "RDC", model="uniform", dpi=(96.3, 96.3), xmp="<x/>")
+    with Image.open(out) as image:
+        assert image.info["xmp"] == b"<x/>"
+        assert image.info["dpi"] == pytest.approx((96.3, 96.3), abs=0.02)
+    for told in ({"exif": "abc"}, {"icc_profile": 3}, {"dpi": (1, "x")}):
+        with pytest.raises(OSError, match=f"^{next(iter(told))} is "):
+            Image.fromarray(RGB).save(io.BytesIO(), "RDC", **told)
 
 
 def test_texts_survive_pillow() -> None:
@@ -269,6 +280,14 @@ def test_pictures_of_one_bit_go_both_ways(iio: ModuleType) -> None:
     again = iio.imread(iio.imwrite("<bytes>", array, extension=".rdc"), extension=".rdc")
     assert again.dtype == np.bool_
     assert np.array_equal(again, array)
+
+
+def test_imageio_writes_one_picture(iio: ModuleType, tmp_path: Path) -> None:
+    with iio.imopen(tmp_path / "out.rdc", "w") as file:
+        file.write(RGB, model="uniform")
+        with pytest.raises(UsageError, match="holds one picture"):
+            file.write(RGB, model="uniform")
+    assert np.array_equal(iio.imread(tmp_path / "out.rdc"), RGB)
 
 
 @pytest.mark.parametrize("mode", ["P", "PA"])

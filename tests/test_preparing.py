@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,16 +114,37 @@ def test_a_file_without_a_recipe_keeps_its_pixels(data: bytes, said: str) -> Non
     assert metadata.RECIPE not in kinds(found.picture.metadata)
 
 
-def test_tags_that_are_not_kept_are_named() -> None:
-    plain, told = io.BytesIO(), io.BytesIO()
-    Image.fromarray(RGB).save(plain, "TIFF", dpi=(300, 300), compression="tiff_lzw", description="kept")
-    Image.fromarray(RGB).save(told, "TIFF", tiffinfo={33550: (1.0, 1.0, 0.0), 305: "software"})
-    plain.seek(0)
-    assert prepare(plain, Wishes()).shortfall == ""
-    told.seek(0)
-    assert prepare(told, Wishes()).shortfall == "its TIFF tags 33550 are not kept"
-    told.seek(0)
-    assert prepare(told, Wishes(strip=("all",))).shortfall == ""
+def written(form: str, **options: Any) -> bytes:
+    return encoded(Image.fromarray(RGB), form, **options)
+
+
+GEO = {33550: (1.0, 1.0, 0.0), 305: "software"}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (written("TIFF", dpi=(300, 300), compression="tiff_lzw", description="kept"), ""),
+        (written("TIFF", dpi=(96.3, 96.3)), ""),
+        (written("TIFF", tiffinfo=GEO), "loses its TIFF tags 33550"),
+        (FILE + b"tail", "loses the bytes behind its end"),
+        (b"P6\n2 1\n# 1\n255\n" + bytes(6), "loses its comments"),
+        (b"P6\n2 1\n255\n" + b"######", ""),
+        (written("TGA", id_section=b"mine"), "loses its TGA description"),
+        (written("JPEG", comment=b"a comment"), ""),
+    ],
+)
+def test_what_is_not_kept_is_named(data: bytes, said: str) -> None:
+    assert prepare(io.BytesIO(data), Wishes()).shortfall == said
+    assert prepare(io.BytesIO(data), Wishes(strip=("all",))).shortfall == ""
+
+
+def test_comments_and_odd_resolutions_are_kept() -> None:
+    assert Chunk(b"tEXt", b"Comment\0a comment") in opened(written("JPEG", comment=b"a comment")).metadata
+    out = io.BytesIO()
+    opened(written("TIFF", dpi=(96.3, 72.5))).save(out, "tiff")
+    with Image.open(out) as image:
+        assert image.info["dpi"] == pytest.approx((96.3, 72.5), abs=1e-4)
 
 
 def test_no_chunk_of_a_png_file_is_taken_for_a_recipe() -> None:

@@ -178,3 +178,26 @@ def test_failed_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monke
         with pytest.raises(OutputError, match="No space left"):
             picture.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_tiff_takes_all_tags_of_exif() -> None:
+    exif = Image.Exif()
+    exif.update({0x010F: "maker", 316: "computer", 18246: 4, 40092: b"c\0o\0", 0x0100: 7})
+    picture = Picture(Picture.from_numpy(RGB).planes, ColourType.RGB, metadata=(Chunk(b"eXIf", exif.tobytes()[6:]),))
+    out = io.BytesIO()
+    picture.save(out, "tiff")
+    with Image.open(out) as image:
+        found = image.getexif()
+        assert image.size == RGB.shape[1::-1]
+        assert {tag: found[tag] for tag in (0x010F, 316, 18246, 40092)} == {
+            0x010F: "maker",
+            316: "computer",
+            18246: 4,
+            40092: b"c\0o\0",
+        }
+
+
+def test_a_resolution_that_bmp_cannot_say() -> None:
+    most = Chunk(b"pHYs", bytes([255] * 8) + b"\1")
+    with pytest.raises(OutputError, match="cannot be written as bmp"):
+        Picture(Picture.from_numpy(RGB).planes, ColourType.RGB, metadata=(most,)).save(io.BytesIO(), "bmp")

@@ -51,6 +51,7 @@ def pack(
             "--exact-file": wishes.exact_file,
             "--preserve": work.preserve,
             "--delete-source": work.delete_source,
+            "--keep-going": batch.keep_going,
             **_one_by_one(batch),
         },
     )
@@ -102,7 +103,7 @@ def unpack(
     ``targets``: the folder, where options name it. Exits like `failures.for_each`, also where pictures are damaged.
     """
     folders = [each for each in (*paths[1:], *targets) if each is not None]
-    if len(folders) > 1:
+    if len(folders) > 1 or any(each.lower().endswith(SUFFIX) for each in folders):
         raise UsageError("an archive is decompressed alone, and into one folder")
     whole = Job(paths[0], folders[0] if folders else paths[0][: -len(SUFFIX)])
     summary.check([])

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import click
 
 from ridecodec import processes
-from ridecodec.cli import failures, files, signals
+from ridecodec.cli import failures, signals
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
 from ridecodec.cli.summary import Summary, Totals
 from ridecodec.errors import UsageError
 
-Work = Callable[[Job, bool], Done]
-"""What is done with a file; told whether a progress bar is welcome.  It can be pickled."""
+
+class Work(Protocol):
+    """What is done with files.  It can be pickled."""
+
+    def __call__(self, job: Job, shown: bool) -> Done:
+        """Do it; ``shown``: whether a progress bar is welcome."""
+        ...
+
+    def check_job(self, job: Job) -> None:
+        """Raise what can be known before."""
+        ...
+
 
 _ENDED = Failed(failures.UNEXPECTED, "its process ended, as by the system for want of memory; try fewer --jobs")
 
@@ -53,7 +64,7 @@ def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None
     summary.check(jobs)
     batch.check(jobs)
     if batch.dry_run:
-        _rehearse(jobs, batch, summary)
+        _rehearse(jobs, work, batch, summary)
         return
     totals, code = Totals(), 0
     with contextlib.closing(_outcomes(jobs, work, batch, summary.progress)) as outcomes:
@@ -109,14 +120,13 @@ def _attempt(work: Work, job: Job, progress: bool) -> Done | Failed:
         return failures.failed(error)
 
 
-def _rehearse(jobs: Sequence[Job], batch: Batch, summary: Summary) -> None:
+def _rehearse(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None:
     """Say what would be done, and what could not."""
 
     def plan(job: Job) -> None:
         skipped = batch.skips(job)
         if not skipped:
-            files.check_input(job.input)
-            files.check(job, batch.force)
+            work.check_job(job)
         summary.planned(job, skipped)
 
     failures.for_each(jobs, plan, keep_going=True, as_json=summary.as_json)

@@ -61,7 +61,8 @@ _wishes = options.together(
     and compared before it is put in place. Metadata is kept, --strip leaves it out.
 
     With --archive the inputs are folders, picture files and .npy arrays [N, H, W(, 3)] of 8-bit gray and RGB, and all
-    their pictures go into one .rdca file, from which each can be had alone. Its model is by default photo.
+    their pictures go into one .rdca file, from which each can be had alone, without metadata. Its model is by default
+    photo.
 
     \b
     Examples:
@@ -135,6 +136,7 @@ def command(
         names_output=_names_output,
         endings=endings,
         recursive=batch.recursive,
+        keep_going=batch.keep_going,
     )
     if batch.recursive:
         _say_left(gathering.others(paths, {*endings, SUFFIX}))

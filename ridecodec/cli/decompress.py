@@ -86,6 +86,7 @@ def command(
         names_output=_names_output,
         endings=[ENDING],
         recursive=batch.recursive,
+        keep_going=batch.keep_going,
     )
     batches.run(jobs, work, batch, summary)
 

@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +30,8 @@ class Job:
     output: str = ""
     makes_folder: bool = False
     """Whether the output's folder is made where it is missing."""
+    refusal: str = ""
+    """Why it cannot be done, where the names alone tell."""
 
 
 def printable(text: str) -> str:
@@ -57,58 +58,63 @@ def plan(
     names_output: Callable[[str], bool],
     endings: Collection[str],
     recursive: bool,
+    keep_going: bool,
 ) -> list[Job]:
     """Pair every input with its output: ``output``, or its name with its ``suffix`` in ``folder`` or else beside it.
 
     The second of two paths is the output where ``names_output`` says so. ``recursive``: folders stand for the files in
     them of such ``endings``, and keep their tree in ``folder``. Raises UsageError where the options contradict one
-    another or two inputs would become one file.
+    another or two inputs would become one file; these are refused alone if the batch is to keep going.
     """
     inputs = list(paths)
     if output is None and folder is None and not recursive and len(inputs) == 2 and names_output(inputs[1]):
         output = inputs.pop()
     if "" in (output, folder):
         raise UsageError("the output's name is empty")
+    if output is not None and output.endswith(os.sep):
+        raise UsageError(f"the output {label(output)} is a folder: --output-dir writes into it")
     if recursive and output is not None:
         raise UsageError("--recursive writes several files: give --output-dir instead of --output")
     if folder is not None and (output is not None or STANDARD in inputs):
         raise UsageError("--output-dir goes neither with --output nor with standard input")
-    if inputs.count(STANDARD) > 1:
-        raise UsageError("standard input can be read only once")
+    check_standard(inputs)
     found = gathering.files(inputs, endings, recursive=recursive)
     if output is not None and len(found) > 1:
         raise UsageError("one output for several inputs: give --output-dir instead of --output")
     if output is not None:
         return [Job(each.path, output) for each in found]
-    targets = _distinct([(_beside(each, folder), suffix(each.path)) for each in found])
-    jobs = [Job(each.path, target, folder is not None) for each, target in zip(found, targets, strict=True)]
-    seen: dict[str, str] = {}
-    for job in jobs:
-        place = os.path.realpath(job.output)
-        if place in seen:
-            raise UsageError(f"{label(seen[place])} and {label(job.input)} would both become {label(job.output)}")
-        seen[place] = job.input
+    targets = [_beside(each, folder, suffix(each.path)) for each in found]
+    shared: dict[str, list[str]] = {}
+    for each, target in zip(found, targets, strict=True):
+        shared.setdefault(os.path.realpath(target), []).append(each.path)
+    jobs = []
+    for each, target in zip(found, targets, strict=True):
+        same = shared[os.path.realpath(target)]
+        refusal = f"{label(same[0])} and {label(same[1])} would both become {label(target)}" if len(same) > 1 else ""
+        if refusal and not keep_going:
+            raise UsageError(refusal)
+        jobs.append(Job(each.path, target, folder is not None, refusal))
     return jobs
 
 
-def _beside(found: Found, folder: str | None) -> str:
-    return found.path if folder is None or found.path == STANDARD else os.path.join(folder, found.place)
+def _beside(found: Found, folder: str | None, suffix: str) -> str:
+    if found.path == STANDARD:
+        return STANDARD
+    whole = found.path if folder is None else os.path.join(folder, found.place)
+    return os.path.splitext(whole)[0] + suffix
 
 
-def _distinct(places: Sequence[tuple[str, str]]) -> list[str]:
-    """Paths with another ending: behind their own where two that differ would become one, and never twice."""
-    often = Counter(os.path.splitext(path)[0] for path in {os.path.realpath(path) for path, _ in places})
-    found = []
-    for path, suffix in places:
-        stem = os.path.splitext(path)[0]
-        kept = path if often[os.path.realpath(stem)] > 1 else stem
-        found.append(kept if kept == STANDARD or kept.lower().endswith(suffix) else kept + suffix)
-    return found
+def check_standard(inputs: Sequence[str]) -> None:
+    """UsageError where standard input is named twice."""
+    if inputs.count(STANDARD) > 1:
+        raise UsageError("standard input can be read only once")
 
 
 def check(job: Job, force: bool) -> None:
     """Refuse before the work what could not be written after it."""
     target = job.output
+    if job.refusal:
+        raise UsageError(job.refusal)
     if target == STANDARD:
         if sys.stdout is None:
             raise OutputError("standard output is closed")

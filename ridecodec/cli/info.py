@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ridecodec import gathering
 from ridecodec.cli import archives, failures, files, options
 from ridecodec.cli.files import Job
 
@@ -51,7 +52,8 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
             for line in _lines(files.label(job.input), info):
                 click.echo(line)
 
-    failures.for_each([Job(path) for path in paths], work, keep_going=True, as_json=as_json)
+    files.check_standard(paths)
+    failures.for_each([Job(path) for path in gathering.expanded(paths)], work, keep_going=True, as_json=as_json)
 
 
 def _lines(name: str, info: Info) -> Iterator[str]:

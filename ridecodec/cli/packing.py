@@ -39,7 +39,7 @@ class Packing:
             raise UsageError("--delete-source goes with verification only: leave out --no-verify")
 
     def __call__(self, job: Job, shown: bool) -> Done:
-        self._check(job)
+        self.check_job(job)
         import ridecodec
         from ridecodec.parallel import share
 
@@ -61,7 +61,7 @@ class Packing:
             )
         files.write(job.output, data, self.force, job.input if self.preserve else None)
         notes = [prepared.shortfall] if prepared.shortfall else []
-        if len(data) > size and not self.wishes.jpeg:
+        if len(data) > size and not prepared.jpeg:
             notes.append(f"takes {len(data):,} bytes, more than the {size:,} of the file")
         if self.delete_source and prepared.shortfall:
             notes.append("is kept, as it cannot be had again")
@@ -71,10 +71,11 @@ class Packing:
         seconds = time.perf_counter() - begun
         return coded(job, info, seconds, info.width * info.height, (size, len(data)), notes)
 
-    def _check(self, job: Job) -> None:
+    def check_job(self, job: Job) -> None:
+        """Raise what can be known before the work."""
         files.check_input(job.input)
         files.check(job, self.force)
-        streams = job.input == STANDARD or files.is_stream(job.output)
+        streams = files.is_stream(job.input) or files.is_stream(job.output)
         if streams and (self.preserve or self.delete_source):
             raise UsageError("--preserve and --delete-source are for files, not for standard input and output")
 

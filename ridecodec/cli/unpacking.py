@@ -34,7 +34,7 @@ class Unpacking:
     preserve: bool
 
     def __call__(self, job: Job, shown: bool) -> Done:
-        self._check(job)
+        self.check_job(job)
         kind = self.kind or _format(job.output)
         import ridecodec
         from ridecodec.parallel import share
@@ -63,10 +63,13 @@ class Unpacking:
         seconds = time.perf_counter() - begun
         return coded(job, info, seconds, picture.width * picture.height, (len(data), size), notes)
 
-    def _check(self, job: Job) -> None:
+    def check_job(self, job: Job) -> None:
+        """Raise what can be known before the work."""
         files.check_input(job.input)
         files.check(job, self.force)
-        if self.preserve and (job.input == STANDARD or files.is_stream(job.output)):
+        if self.kind is None:
+            _format(job.output)
+        if self.preserve and (files.is_stream(job.input) or files.is_stream(job.output)):
             raise UsageError("--preserve is for files, not for standard input and output")
 
 

@@ -26,6 +26,10 @@ class Checking:
     processes: int
     max_pixels: int
 
+    def check_job(self, job: Job) -> None:
+        """Raise what can be known before the work."""
+        files.check_input(job.input)
+
     def __call__(self, job: Job, shown: bool) -> Done:
         data = files.read(job.input)
         from ridecodec import checking
@@ -65,5 +69,6 @@ class Checking:
 @options.checks("the .rdc and .rdca files")
 @options.reporting
 def command(paths: tuple[str, ...], max_pixels: int, device: str, threads: int, batch: Batch, summary: Summary) -> None:
+    files.check_standard(paths)
     jobs = [Job(found.path) for found in gathering.files(paths, ENDINGS, recursive=batch.recursive)]
     batches.run(jobs, Checking(device, threads, batch.processes, max_pixels), batch, summary)

@@ -19,8 +19,9 @@ import ridecodec
 from ridecodec.errors import RidecodecError, UsageError, VerificationError
 from ridecodec.evaluation import corpora
 from ridecodec.evaluation import peers as others
-from ridecodec.evaluation.peers import PNG_AS_GIVEN, PNG_SIGNATURE, Pixels, timed
+from ridecodec.evaluation.peers import PNG_AS_GIVEN, Pixels, timed
 from ridecodec.evaluation.results import ImageResult, Measurement, Results
+from ridecodec.formats.pngchunks import SIGNATURE
 from ridecodec.models import registry
 from ridecodec.picture import Picture
 
@@ -82,7 +83,7 @@ def run(
             if pixels.ndim not in warm:
                 _measure_all(np.ascontiguousarray(pixels[:8, :8]), options)
                 warm.add(pixels.ndim)
-            given = data if data.startswith(PNG_SIGNATURE) and not gray else None
+            given = data if data.startswith(SIGNATURE) and not gray else None
             images.append(_image(path.name, pixels, given, options))
         except RidecodecError as error:
             raise type(error)(f"{path}: {error}") from error

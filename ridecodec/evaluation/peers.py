@@ -22,7 +22,6 @@ Pixels = NDArray[np.uint8]
 """uint8 [H, W] for gray or [H, W, 3] for RGB."""
 
 PNG_AS_GIVEN = "png"
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JXL_EXTRA = "pillow_jxl"
 
 T = TypeVar("T")

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
+from ridecodec.errors import UsageError
 from ridecodec.formats import metadata
 from ridecodec.picture import Chunk, Picture
 
@@ -16,13 +17,14 @@ _INCH = 0.0254
 _EXIF_PREFIX = b"Exif\0\0"
 _XMP_TAG = 700
 _ORIENTATION = 274
+_RESOLUTION_TAGS = (282, 283, 296)
 # Of a TIFF directory only these say nothing of how its pixels are stored: description, make, model, orientation,
 # software, time, artist, copyright, and the directories of EXIF and GPS.
 _TIFF_TAGS = (270, 271, 272, _ORIENTATION, 305, 306, 315, 33432, 0x8769, 0x8825)
 _DIRECTORIES = (0x8769, 0x8825)
 # These say how pixels are stored, or are kept otherwise: resolution, palette, XMP and profile.
 _STORAGE_TAGS = {
-    *(262, 266, 273, 296, 317, 320, 330, 338, 339, 347, 700, 34675),
+    *(262, 266, 273, 296, 317, 320, 338, 339, 347, 700, 34675),
     *(*range(254, 260), *range(277, 285), *range(288, 294), *range(322, 326), *range(512, 522), *range(529, 533)),
 }
 _KEYWORDS = (
@@ -37,14 +39,17 @@ _KEYWORDS = (
     "Source",
     "Comment",
 )
+_UNKEPT = {"photoshop": "its Photoshop data", "id_section": "its TGA description", "hotspot": "its hotspot"}
 _CATEGORIES = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp", "dpi": "resolution"}
 _OWN_KEYS = ("icc_profile", "exif", "xmp", "dpi", "transparency", "gamma")
 
 
-def unkept(image: Image.Image) -> list[int]:
-    """Tags of a TIFF file's directory that say more of the picture than is kept of it."""
+def unkept(image: Image.Image) -> list[str]:
+    """What an opened file says of its picture, and is not kept of it."""
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else ()
-    return sorted(set(tags) - _STORAGE_TAGS - set(_TIFF_TAGS))
+    others = sorted(set(tags) - _STORAGE_TAGS - set(_TIFF_TAGS))
+    found = [f"its TIFF tags {', '.join(map(str, others))}"] if others else []
+    return found + [words for key, words in _UNKEPT.items() if image.info.get(key)]
 
 
 def colour_chunks(image: Image.Image) -> list[Chunk]:
@@ -70,6 +75,8 @@ def other_chunks(image: Image.Image) -> list[Chunk]:
     texts = getattr(image, "text", None)  # PNG files alone have it
     if not isinstance(texts, dict):
         texts = {key: image.info[key] for key in _KEYWORDS if key in image.info}
+        comment = image.info.get("comment")  # of GIF and JPEG
+        texts |= {"Comment": comment.decode("latin-1")} if isinstance(comment, bytes) and comment else {}
     for keyword, content in texts.items():
         if isinstance(content, str) and keyword != metadata.XMP_KEYWORD:
             chunk = metadata.text_chunk(keyword, content)
@@ -98,20 +105,38 @@ def options(chunks: Sequence[Chunk]) -> dict[str, Any]:
 
 
 def updated(chunks: Sequence[Chunk], options: dict[str, Any]) -> tuple[Chunk, ...]:
-    """The metadata with what a writer of Pillow is told in its place: icc_profile, exif, xmp, dpi; None: without it."""
+    """The metadata with what a writer of Pillow is told in its place: icc_profile, exif, xmp, dpi; None: without it.
+
+    Resolutions are rounded to dots a metre.  Raises `UsageError` for what cannot be one of them.
+    """
     told = {key: options[key] for key in _CATEGORIES if key in options}
     said = Image.new("L", (1, 1))
-    for key, value in told.items():
-        said.info[key] = value.tobytes() if isinstance(value, Image.Exif) else value
+    said.info.update({key: _as_told(key, value) for key, value in told.items()})
     kept = metadata.strip(chunks, [_CATEGORIES[key] for key in told])
     return (*colour_chunks(said), *kept, *other_chunks(said))
+
+
+def _as_told(key: str, value: Any) -> Any:
+    if isinstance(value, Image.Exif):
+        return value.tobytes()
+    if isinstance(value, str) and key == "xmp":
+        return value.encode()
+    if key == "dpi" and value is not None:
+        try:
+            x, y = (round(float(each) / _INCH) for each in value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UsageError(f"dpi is {value!r}; wanted are two numbers") from error
+        return _inches(x), _inches(y)
+    if value is not None and not isinstance(value, bytes):
+        raise UsageError(f"{key} is of type {type(value).__name__}; wanted are bytes")
+    return value
 
 
 def tiff_options(chunks: Sequence[Chunk]) -> dict[str, Any]:
     """The same for Pillow's TIFF writer, which takes EXIF and XMP as tags of its directory."""
     found = options(chunks)
     exif, xmp = found.pop("exif", None), found.pop("xmp", None)
-    tags = _descriptive(exif) if exif else {}
+    tags = _descriptive(exif, everything=True) if exif else {}
     return found | {"tiffinfo": tags | ({_XMP_TAG: xmp} if xmp else {})}
 
 
@@ -120,17 +145,21 @@ def _exif(image: Image.Image) -> bytes:
     if image.format != "TIFF":
         exif = image.info.get("exif")
         return exif.removeprefix(_EXIF_PREFIX) if isinstance(exif, bytes) else b""
-    tags = _descriptive(image.getexif())
+    exif = image.getexif()
+    tags = _descriptive(exif)
+    if not _resolution(image.info.get("dpi")):  # which no chunk of its own can say
+        tags |= {tag: exif[tag] for tag in _RESOLUTION_TAGS if tag in exif}
     return _as_exif(tags).tobytes().removeprefix(_EXIF_PREFIX) if tags else b""
 
 
-def _descriptive(held: Image.Exif | bytes) -> dict[int, Any]:
-    """What EXIF says besides how pixels are stored; nothing where it is damaged."""
+def _descriptive(held: Image.Exif | bytes, everything: bool = False) -> dict[int, Any]:
+    """What EXIF says besides how pixels are stored, of a TIFF directory what surely is that; nothing where damaged."""
     try:
         exif = Image.Exif() if isinstance(held, bytes) else held
         if isinstance(held, bytes):
             exif.load(held)
-        kept = {tag: exif.get_ifd(tag) if tag in _DIRECTORIES else exif[tag] for tag in _TIFF_TAGS if tag in exif}
+        wanted = set(exif) - _STORAGE_TAGS | set(_RESOLUTION_TAGS) if everything else _TIFF_TAGS
+        kept = {tag: exif.get_ifd(tag) if tag in _DIRECTORIES else exif[tag] for tag in wanted if tag in exif}
         if kept.get(_ORIENTATION) == 1:
             del kept[_ORIENTATION]
         _as_exif(kept).tobytes()
@@ -180,8 +209,8 @@ def _inches(dots: int) -> float:
 
 def _xmp(chunks: Iterable[Chunk]) -> bytes | None:
     for chunk in chunks:
-        if metadata.category(chunk) == "xmp" and chunk.kind == b"iTXt" and (said := metadata.text(chunk)):
-            return said[1].encode()
+        if found := metadata.xmp(chunk):
+            return found
     return None
 
 

@@ -133,6 +133,8 @@ def _file(picture: Picture, recipe: _Recipe) -> bytes | None:
         return None
     out = io.BytesIO()
     before, after = pngfile.parts(picture.metadata)
+    if not all(pngfile.writable(chunk.kind) for chunk in (*before, *after)):
+        return None
     out.write(pngfile.SIGNATURE + pngfile.framed(b"IHDR", header.data))
     out.writelines(pngfile.framed(chunk.kind, chunk.data) for chunk in before)
     at = 0

@@ -48,8 +48,10 @@ _START = 4 * (_SHOWN + 1)
 """Bytes of a text that are enough to show it."""
 
 
-def strip(metadata: Iterable[Chunk], kinds: Iterable[str]) -> tuple[Chunk, ...]:
+def strip(metadata: Iterable[Chunk], kinds: Iterable[str], indexed: bool = True) -> tuple[Chunk, ...]:
     """The metadata without that of some `CATEGORIES`, or of all; what the pixels need stays.
+
+    A palette that no pixel is an index into (``indexed``) is one of the suggestions.
 
     Where something goes, the very file cannot be made again, and its recipe goes too.  Raises
     `UsageError` for a category that there is not.
@@ -60,7 +62,8 @@ def strip(metadata: Iterable[Chunk], kinds: Iterable[str]) -> tuple[Chunk, ...]:
     if "all" in wanted:
         wanted = set(CATEGORIES)
     chunks = list(metadata)
-    kept = [chunk for chunk in chunks if category(chunk) not in wanted]
+    spared = indexed or "suggestions" not in wanted
+    kept = [each for each in chunks if category(each) not in wanted and (spared or each.kind != b"PLTE")]
     if len(kept) < len(chunks):
         kept = [chunk for chunk in kept if chunk.kind != RECIPE]
     while kept and kept[-1].kind == b"IDAT":  # marks where the pixels stood, which only matters to chunks behind it
@@ -133,6 +136,16 @@ def xmp_chunk(data: bytes) -> Chunk:
     return Chunk(b"iTXt", XMP_KEYWORD.encode("ascii") + bytes(5) + data)
 
 
+def xmp(chunk: Chunk) -> bytes | None:
+    """The XMP in a chunk, raw; None where there is none or it cannot be unpacked."""
+    if chunk.kind != b"iTXt" or category(chunk) != "xmp":
+        return None
+    try:
+        return _international(chunk.data, None)[1]
+    except (ValueError, IndexError, zlib.error):
+        return None
+
+
 def profile(metadata: Iterable[Chunk]) -> bytes | None:
     """The ICC profile, raw; None where there is none or it cannot be unpacked."""
     for chunk in metadata:
@@ -165,10 +178,14 @@ def _packed_text(data: bytes, start: int | None) -> tuple[str, str]:
     return keyword.decode("latin-1"), _unpacked(content[1:], start).decode("latin-1")
 
 
-def _international_text(data: bytes, start: int | None) -> tuple[str, str]:
+def _international(data: bytes, start: int | None) -> tuple[bytes, bytes]:
     keyword, rest = data.split(b"\0", 1)
     content = rest[2:].split(b"\0", 2)[2]
-    raw = _unpacked(content, start) if rest[0] else content[:start]
+    return keyword, _unpacked(content, start) if rest[0] else content[:start]
+
+
+def _international_text(data: bytes, start: int | None) -> tuple[str, str]:
+    keyword, raw = _international(data, start)
     return keyword.decode("latin-1"), raw.decode(errors="ignore" if start else "strict")
 
 
@@ -222,6 +239,12 @@ _WORDS: dict[bytes, tuple[str, Callable[[bytes], str]]] = {
     b"hIST": ("histogram", lambda data: f"of {len(data) // 2} colours"),
     b"pHYs": ("resolution", _resolution),
     b"sPLT": ("suggested palette", _name),
+    b"oFFs": ("offset on a page", _nothing),
+    b"sCAL": ("scale of what is shown", _nothing),
+    b"mDCV": ("colours of the mastering display", _nothing),
+    b"mDCv": ("colours of the mastering display", _nothing),
+    b"cLLI": ("light levels of the content", _nothing),
+    b"cLLi": ("light levels of the content", _nothing),
     b"tIME": ("time stamp", _time),
     b"eXIf": ("EXIF", _nothing),
     b"tEXt": ("text", _said(b"tEXt")),

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ridecodec.errors import InputError
-from ridecodec.formats import pilimages, pngfile, pnmfile
+from ridecodec.formats import carriers, pilimages, pngfile, pnmfile
 from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, more
 
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
@@ -43,6 +43,22 @@ def image_picture(image: Image.Image, max_pixels: int) -> Picture:
     check_pixels(*image.size, max_pixels)
     with pilimages.quiet(max_pixels):
         return pilimages.picture_of(image)
+
+
+def unkept(stream: BinaryIO, max_pixels: int) -> list[str]:
+    """What the picture file that ``stream`` holds, and `read` can read, says besides what is kept of it, in words."""
+    stream.seek(0)
+    start = stream.read(_START)
+    stream.seek(0)
+    if start.startswith(_NPY_SIGNATURE):
+        return []
+    if pnmfile.is_pnm(start):
+        return ["its comments"] if pnmfile.has_comments(stream) else []
+    if start.startswith(pngfile.SIGNATURE):
+        end = pngfile.scan(stream, max_pixels).end
+        return ["the bytes behind its end"] if stream.seek(0, io.SEEK_END) > end else []
+    with opened(stream, max_pixels) as image:
+        return carriers.unkept(image)
 
 
 def _read_stream(stream: BinaryIO, max_pixels: int) -> Picture:
@@ -84,6 +100,9 @@ def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
     with image:
         if image.format in _VECTOR_FORMATS:
             raise InputError(f"vector graphics ({image.format}) are not supported, only pixels")
+        sizes = image.info.get("sizes") or ()  # of icons
+        if len(sizes) > 1:
+            raise InputError(f"a picture in several sizes ({image.format}, {len(sizes)} of them) is not supported")
         if frames > 1:
             raise InputError(f"a picture of several frames ({image.format}, {frames} frames) is not supported")
         yield image

@@ -69,9 +69,13 @@ def write(stream: BinaryIO, picture: Picture) -> None:
     _write_chunks(stream, before)
     packer = zlib.compressobj(_LEVEL)
     plain = header.colour is ColourType.PALETTE or header.bit_depth < 8  # filters do no good there
+    held = b""
     for rows in raster(picture, header, 0 if plain else None):
-        _write_pixels(stream, packer.compress(rows.data))
-    _write_pixels(stream, packer.flush())
+        held += packer.compress(rows.data)
+        if len(held) > _PIECE:
+            stream.write(framed(b"IDAT", held))
+            held = b""
+    stream.write(framed(b"IDAT", held + packer.flush()))
     _write_chunks(stream, after)
     stream.write(framed(b"IEND", b""))
 
@@ -92,9 +96,9 @@ def raster(picture: Picture, header: Header, kind: int | Bytes | None) -> Iterat
             above, done = raw[-1], done + len(raw)
 
 
-def _write_pixels(stream: BinaryIO, data: bytes) -> None:
-    if data:
-        stream.write(framed(b"IDAT", data))
+def writable(kind: bytes) -> bool:
+    """Whether a PNG file may have a chunk of metadata of this kind: a palette, or one that readers can do without."""
+    return kind == b"PLTE" or (kind.isalpha() and kind[:1].islower())
 
 
 def _write_chunks(stream: BinaryIO, chunks: Iterable[Chunk]) -> None:
@@ -102,7 +106,7 @@ def _write_chunks(stream: BinaryIO, chunks: Iterable[Chunk]) -> None:
         kind, data = chunk.kind, chunk.data
         if kind == b"ICC ":
             kind, data = b"iCCP", b"ICC Profile\0\0" + zlib.compress(data)
-        if kind == b"PLTE" or (kind.isalpha() and kind[:1].islower()):
+        if writable(kind):
             stream.write(framed(kind, data))
 
 

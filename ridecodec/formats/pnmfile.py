@@ -54,6 +54,15 @@ def read(stream: BinaryIO, max_pixels: int) -> Picture:
         raise InputError(f"the {name} data is damaged: {error}") from error
 
 
+def has_comments(stream: BinaryIO) -> bool:
+    """Whether the header of a file that `read` can read has comments; ``stream`` is at its start."""
+    for _ in range(2 if stream.read(2) == b"P4" else 3):
+        _number(stream, "PNM")
+    length = stream.tell()
+    stream.seek(0)
+    return b"#" in stream.read(length)
+
+
 def write(stream: BinaryIO, picture: Picture, bitmap: bool) -> None:
     """Write a gray or RGB picture; 1-bit gray as a bitmap (PBM) if wanted, where black is 1."""
     magic = b"P4" if bitmap else b"P6" if picture.colour is ColourType.RGB else b"P5"

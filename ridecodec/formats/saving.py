@@ -52,7 +52,7 @@ def save(picture: Picture, target: str | os.PathLike[str] | BinaryIO, name: str 
             _write(picture, target, name)
     except OSError as error:
         raise OutputError(f"cannot be written: {error.strerror or error}") from error
-    except (ValueError, struct.error) as error:  # Pillow, where the format ends
+    except (ValueError, OverflowError, struct.error) as error:  # Pillow, where the format ends
         raise OutputError(f"cannot be written as {name}: {error}") from error
 
 

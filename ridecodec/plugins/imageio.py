@@ -34,7 +34,8 @@ class RdcPlugin(PluginV3):
             if not request.firstbytes.startswith(MAGIC):
                 raise InitializationError(f"{request.raw_uri!r:.99} is no .rdc file")
             self._data: bytes = request.get_file().read()
-        elif request.extension != ENDING:
+        self._written = False
+        if request.mode.io_mode == IOMode.write and request.extension != ENDING:
             raise InitializationError(f"the extension {request.extension!r} is not {ENDING}")
 
     def read(self, *, index: int | EllipsisType | None = None, **options: Any) -> NDArray[Any]:
@@ -60,7 +61,10 @@ class RdcPlugin(PluginV3):
             if len(ndimage) != 1:  # type: ignore[arg-type]
                 raise UsageError("an .rdc file holds one picture; write several files, or an archive")
             ndimage = ndimage[0]  # type: ignore[index]
+        if self._written:
+            raise UsageError("an .rdc file holds one picture, and it is written")
         data = ridecodec.compress(np.asarray(ndimage), **options)
+        self._written = True
         self.request.get_file().write(data)
         return data if self.request._uri_type == URI_BYTES else None
 

@@ -73,14 +73,18 @@ def test_a_folder_needs_recursive(tree: Path) -> None:
 
 
 def test_outputs_that_would_be_the_same(tree: Path) -> None:
-    """Files of one name but for the ending keep theirs; others are refused before the work."""
+    """Nothing is done, or all but these, whichever is there already."""
     Image.fromarray(RGB).save("tree/one.bmp")
-    assert compress("-r", "tree", "-d", "new").exit_code == 0
-    assert outputs("new", ".rdc") == {"one.bmp.rdc", "one.png.rdc", "in/two.rdc", "in/deep/three.rdc"}
-    assert run("decompress", "-r", "new", "-d", "back").exit_code == 0
-    assert outputs("back", ".png") == {"one.bmp.png", "one.png", "in/two.png", "in/deep/three.png"}
-    assert_fails(compress("tree/one.png", "-r", "tree", "-d", "x"), 2, "one.png would both become x/one.png.rdc")
-    assert not Path("x").exists()
+    said = "tree/one.bmp and tree/one.png would both become new/one.rdc"
+    assert_fails(compress("-r", "tree", "-d", "new"), 2, said)
+    assert not Path("new").exists()
+    for more in ((), ("--skip-existing",)):
+        result = compress("-r", "tree", "-d", "new", "-k", "--delete-source", *more)
+        assert result.exit_code == 2
+        assert result.stderr.count(said) == 2
+        assert outputs("new", ".rdc") == {"in/two.rdc", "in/deep/three.rdc"}
+    assert outputs("tree", "") >= {"one.bmp", "one.png"}
+    assert not {"in/two.png", "in/deep/three.bmp"} & outputs("tree", "")
 
 
 def test_folders_without_pictures(tree: Path) -> None:
