@@ -36,6 +36,7 @@ MODEL_IDS = {
     13: "pixelrnn-cifar",
     14: "multiscale-cifar",
     18: "mixture-cifar",
+    19: "ride-cifar",
 }
 """The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
 

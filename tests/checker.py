@@ -18,7 +18,7 @@ from ridecodec.tilecoder import split_payload
 
 EITHER = ("uniform", "gradient", "photo")
 """The models that code gray and RGB alike."""
-_KINDS = ("pixelcnn", "gated", "conditional", "autoencoder", "pixelrnn", "multiscale", "mixture")
+_KINDS = ("pixelcnn", "gated", "conditional", "autoencoder", "pixelrnn", "multiscale", "mixture", "ride")
 CIFAR = tuple(f"{kind}-cifar" for kind in _KINDS)
 """The models for small pictures."""
 MODELS = (*EITHER, "mcgsm-gray", "eomcgsm-gray", "ride-gray", "eoride-gray", "ride-rgb", *CIFAR)

@@ -20,7 +20,7 @@ from safetensors.numpy import load
 
 MODELS = {1: "photo", 2: "gradient", 3: "uniform", 4: "mcgsm-gray", 5: "ride-gray", 6: "ride-rgb"}
 MODELS |= {7: "eomcgsm-gray", 8: "eoride-gray", 9: "pixelcnn-cifar", 10: "gated-cifar", 11: "conditional-cifar"}
-MODELS |= {12: "autoencoder-cifar", 13: "pixelrnn-cifar", 14: "multiscale-cifar", 18: "mixture-cifar"}
+MODELS |= {12: "autoencoder-cifar", 13: "pixelrnn-cifar", 14: "multiscale-cifar", 18: "mixture-cifar", 19: "ride-cifar"}
 ENSEMBLES = ("eomcgsm-gray", "eoride-gray")
 TOTAL = 2**24 - 16  # of a table of 16 symbols, whose floor is 1 / 2^24 each
 CUMULATIVE = 64 * (TOTAL - 256)  # what a model's distribution reaches
