@@ -18,7 +18,7 @@ from checker import MODELS, fit
 
 import ridecodec
 
-TILES = {"tiled": 16}
+TILES = {"tiled": 12}
 
 
 def compress_all(folder: Path, out: Path) -> None:

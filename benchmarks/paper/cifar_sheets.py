@@ -89,7 +89,7 @@ def embeddings(work: Path, to: Path) -> None:
     base, _, _ = cifar.network("base", work)
     pixelcnn.train(pixels, EMBEDDING, cifar.BRIEF, second, common.say, encoder=encoder, start=base)
     model = PixelBackend(model_file(read_checkpoint(second)[0]), torch.device("cpu"), "embedding")
-    test = cifar.spread("test", 16)[0]  # of all classes: they follow one another
+    test = cifar.spread("test", 16)[0]
     said = codes(model, test)
     rows: list[list[NDArray[np.uint8] | None]] = []
     for k in range(8):
