@@ -25,6 +25,7 @@ MODEL_IDS = {
     16: "graphics",
     17: "deep",
     18: "mixture-cifar",
+    19: "ride-cifar",
 }
 """The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
 _NAME_LIMIT = 64

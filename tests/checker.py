@@ -18,7 +18,7 @@ from ridecodec.tilecoder import split_payload
 
 EITHER = ("uniform", "gradient", "photo")
 """The models that code gray and RGB alike."""
-_KINDS = ("pixelcnn", "gated", "conditional", "autoencoder", "pixelrnn", "multiscale", "mixture")
+_KINDS = ("pixelcnn", "gated", "conditional", "autoencoder", "pixelrnn", "multiscale", "mixture", "ride")
 CIFAR = tuple(f"{kind}-cifar" for kind in _KINDS)
 """The models for small pictures."""
 MODELS = (*EITHER, "mcgsm-gray", "eomcgsm-gray", "ride-gray", "eoride-gray", "ride-rgb", *CIFAR)
@@ -33,7 +33,7 @@ def backend(name: str) -> Backend:
 def fit(model: str, array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture [H, W] or [H, W, 3] as the model codes it: its green, or thrice its gray; a corner of large ones."""
     if model in CIFAR:
-        array = array[:32, :32]
+        array = array[:16, :16]
     channels = registry.current(model).channels
     if (1 if array.ndim == 2 else 3) in channels:
         return array

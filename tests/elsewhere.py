@@ -20,7 +20,7 @@ from pictures import identical
 
 import ridecodec
 
-TILES = {"tiled": 16}
+TILES = {"tiled": 12}
 
 
 def compress_all(folder: Path, out: Path) -> None:

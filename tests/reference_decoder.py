@@ -29,6 +29,7 @@ MODELS |= {
     16: "graphics",
     17: "deep",
     18: "mixture-cifar",
+    19: "ride-cifar",
 }
 DEPTHS = (8, 1, 2, 4, 16)
 CHANNELS = (1, 4, 3, 1, 2, 4, 4, 2)

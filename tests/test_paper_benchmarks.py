@@ -209,7 +209,7 @@ def small_set(monkeypatch: pytest.MonkeyPatch) -> None:
     told = cifar.Row("conditional", "told", None, replace(small, classes=10), quick, "base")
     monkeypatch.setattr(cifar, "pictures", lambda part: (pixels, labels))
     monkeypatch.setattr(cifar, "ROWS", (cifar.Row("base", "base", 3.0, small, quick), told))
-    monkeypatch.setattr(cifar, "SHORT", quick)
+    monkeypatch.setattr(cifar, "BRIEF", quick)
     monkeypatch.setattr(cifar, "SIDE", 8)
 
 

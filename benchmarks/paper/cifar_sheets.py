@@ -89,7 +89,7 @@ def embeddings(work: Path, to: Path) -> None:
     base, _, _ = cifar.network("base", work)
     pixelcnn.train(pixels, EMBEDDING, cifar.BRIEF, second, common.say, encoder=encoder, start=base)
     model = PixelBackend(model_file(read_checkpoint(second)[0]), torch.device("cpu"), "embedding")
-    test = cifar.pictures("test")[0][:16]
+    test = cifar.spread("test", 16)[0]
     said = codes(model, test)
     rows: list[list[NDArray[np.uint8] | None]] = []
     for k in range(8):
@@ -103,7 +103,7 @@ def embeddings(work: Path, to: Path) -> None:
 
 def reconstructions(work: Path, to: Path) -> None:
     """Rows of a test picture, and for 10 and for 100 numbers: the squared error's, and three drawn."""
-    pixels, test = cifar.pictures("train")[0], cifar.pictures("test")[0][16:26]
+    pixels, test = cifar.pictures("train")[0], cifar.spread("test", 10)[0]
     rows: list[list[NDArray[np.uint8] | None]] = [[rgb(each)] for each in test]
     for name in ("autoencoder", "autoencoder-100"):
         model = backend(name, work)

@@ -81,7 +81,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--to", type=Path, default=RESULTS, help="folder for the tables")
     made.add_argument("--row", action="append", dest="rows", help="only this one (default: all)")
     made.add_argument("--train", action="store_true", help="train what is missing and measure nothing")
-    made.add_argument("--limit", type=int, help="only the first test pictures")
+    made.add_argument("--limit", type=int, help="only so many test pictures")
     torch.set_num_threads(1)
     return made
 

@@ -126,6 +126,30 @@ def dead_leaves_(out: Path, images: int, size: int, seed: int, force: bool) -> N
                 advance(index + 1, images)
 
 
+@make.command("cifar10", short_help="Make arrays of CIFAR-10's archive.")
+@click.argument("archive", type=click.Path(path_type=Path), metavar="ARCHIVE")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, readable=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Write train.npy, train-labels.npy and the same of test into this folder, made where it is missing.",
+)
+@options.force
+def cifar10_(archive: Path, out: Path, force: bool) -> None:
+    """Make arrays of CIFAR-10 as 'ridecodec corpora fetch cifar10' fetches it: pictures [N, 32, 32, 3], labels [N]."""
+    jobs = {name: Job(str(out / f"{name}.npy")) for name in ("train", "train-labels", "test", "test-labels")}
+    failures.for_each(jobs.values(), lambda job: refuse_existing(job.input, force))
+    import numpy as np
+
+    from ridecodec.corpora import cifar10
+
+    for name, array in cifar10.arrays(archive).items():
+        with placed(jobs[name].input, force) as path, path.open("wb") as stream:
+            np.save(stream, array)
+        click.echo(f"{jobs[name].input}: {array.shape}", err=True)
+
+
 def _lines(corpus: Corpus) -> Iterator[str]:
     count = len(corpus.files)
     size = "size not known" if corpus.bytes is None else f"{corpus.bytes:,} bytes"

@@ -26,7 +26,9 @@ def command(as_json: bool) -> None:
         for card in registry.cards():
             click.echo(json.dumps(asdict(card)))
         return
-    click.echo(f"{'name':<14}{'hash':<10}{'bytes':>11}  {'Kodak bpsp':>10}  {'for'}")
-    for card in registry.cards():
+    cards = list(registry.cards())
+    width = 2 + max(len(card.name) for card in cards)
+    click.echo(f"{'name':<{width}}{'hash':<10}{'bytes':>11}  {'Kodak bpsp':>10}  {'for'}")
+    for card in cards:
         rate = "-" if card.kodak_bpsp is None else f"{card.kodak_bpsp:.3f}"
-        click.echo(f"{card.name:<14}{card.hash:<10}{card.bytes:>11,}  {rate:>10}  {card.purpose}")
+        click.echo(f"{card.name:<{width}}{card.hash:<10}{card.bytes:>11,}  {rate:>10}  {card.purpose}")

@@ -27,6 +27,8 @@ _CPU = torch.device("cpu")
 _HELD_BATCH = 64
 _FLAT = 0.3
 """Share of a training after which its learning rates fall."""
+_ENCODER = 0.1
+"""An encoder's learning rate, in Adam's of the network: at all of it its units die before they say anything."""
 LAYOUT = ("kind", "channels", "maps", "layers", "reach", "first", "head")
 """Settings that a network shares with the one that it begins with."""
 
@@ -39,8 +41,10 @@ class PixelTask(PictureTask):
     ) -> None:
         super().__init__(model, data, schedule, group, held)
         self.model: PixelModel = model
-        parts = _parts(model) if schedule.optimizer == "muon" else [list(model.parameters())]
-        groups = [{"params": part, "matrices": index > 0} for index, part in enumerate(parts)]
+        parts = _parts(model)
+        if schedule.optimizer == "adam":
+            parts[:2] = [[*parts[0], *parts[1]], []]
+        groups = [{"params": part, "matrices": index == 1} for index, part in enumerate(parts)]
         self.optimizer = Muon(groups)
 
     def loss(self, model: nn.Module, data: Tensor) -> Tensor:
@@ -55,7 +59,8 @@ class PixelTask(PictureTask):
 
     def rates(self, place: Place) -> tuple[float, ...]:
         factor = rise(place.step, self.schedule.warmup, self.schedule.steps) * decay(place.fraction, _FLAT)
-        rates = (self.schedule.rate * factor, self.schedule.muon_rate * factor)
+        adam = self.schedule.rate * factor
+        rates = (adam, self.schedule.muon_rate * factor, _ENCODER * adam)
         return rates[: len(self.optimizer.param_groups)]
 
     @torch.no_grad()
@@ -94,8 +99,12 @@ def train(
     with workers(device) as group, arithmetic(schedule.threads, group.device):
         torch.manual_seed(schedule.seed)
         model = PixelModel(config)
-        for part in _contexts(model):  # at random it would disturb the network for thousands of steps
+        for part in _contexts(model):  # at random they would disturb the network for thousands of steps
             nn.init.zeros_(part)
+        if model.encoder is not None:  # what it says must be worth a look before it is taught by what is made of it
+            for part in model.encoder.parameters():
+                if part.ndim > 1:
+                    nn.init.kaiming_normal_(part, nonlinearity="relu")
         if start is not None:
             _begin(model, start)
         if encoder is not None:
@@ -123,15 +132,17 @@ def _begin(model: PixelModel, start: PixelModel) -> None:
 
 
 def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
-    """What Adam learns, the inputs' and outputs' weights among it, and the matrices between them."""
+    """What Adam learns, the inputs' and outputs' weights among it; the matrices between them; an encoder."""
     ends = {id(part) for net in (model.network, model.smaller) if net is not None for part in _ends(net)}
-    if model.config.classes:  # one at a time is told, which Muon's even steps suit worse: it learnt less
+    encoder = [] if model.encoder is None else [part for part in model.encoder.parameters() if part.requires_grad]
+    if model.config.classes or encoder:  # one label at a time is told, which Muon's even steps suit worse; codes alike
         ends |= {id(part) for part in _contexts(model)}
     parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
+    coding = {id(part) for part in encoder}
     for parameter in model.parameters():
-        if parameter.requires_grad:
+        if parameter.requires_grad and id(parameter) not in coding:
             parts[parameter.ndim == 4 and id(parameter) not in ends].append(parameter)
-    return list(parts)
+    return [*parts, encoder] if encoder else list(parts)
 
 
 def _contexts(model: PixelModel) -> list[nn.Parameter]:
