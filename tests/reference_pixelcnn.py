@@ -307,15 +307,22 @@ class Network:
         return self.point("last", 11, units, group, 12 if self.config["mixtures"] else 8)
 
 
-def telling(tensors: Tensors, config: dict[str, Any], side: bytes, half: np.ndarray | None) -> Any:
-    """What the network is told at (y, x): (bits, values), or None."""
+def telling(
+    tensors: Tensors, config: dict[str, Any], side: bytes, size: tuple[int, int], half: np.ndarray | None
+) -> Any:
+    """What the network is told at (y, x) of a tile of ``size``: (bits, values), or None."""
     if config["classes"]:
         label = np.zeros(config["classes"], np.int64)
         label[side[0]] = 1
         return lambda y, x: (0, label)
     if config["vector"]:
         code = np.frombuffer(side, np.int8).astype(np.int64)
-        return lambda y, x: (7, code)
+        maps = config.get("painted", 0)
+        if not maps:
+            return lambda y, x: (7, code)
+        point = product([(Conv(tensors, "painter.deconvolve", 0, 0, 0), 7)], 11, np.arange(64 * maps))
+        cells = point(code).clip(0, STREAM).reshape(-1, 8, 8)
+        return lambda y, x: (11, cells[:, 8 * y // size[0], 8 * x // size[1]])
     if half is None:
         return None
     channels, height, width = half.shape
@@ -335,7 +342,9 @@ def telling(tensors: Tensors, config: dict[str, Any], side: bytes, half: np.ndar
 def pixel(tile: Any, y: int, x: int, tensors: Tensors, prefix: str, config: dict[str, Any]) -> Iterator[Any]:
     """Cumulatives of a pixel's channels."""
     if tile.memory is None:
-        tile.memory = Network(tensors, prefix, config, tile, telling(tensors, config, tile.side, tile.half))
+        tile.memory = Network(
+            tensors, prefix, config, tile, telling(tensors, config, tile.side, (tile.height, tile.width), tile.half)
+        )
     for c in range(config["channels"]):
         found = tile.memory.outputs(y, x, c)
         if not config["mixtures"]:

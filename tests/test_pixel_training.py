@@ -55,6 +55,7 @@ def test_training_learns(kind: str, optimizer: str) -> None:
     [
         ({"classes": 3}, np.arange(20, dtype=np.uint8) % 3),
         ({"vector": 3, "encoder": 4}, None),
+        ({"vector": 3, "encoder": 4, "painted": 2}, None),
         ({"half": 6, "half_layers": 2, "spatial": 4}, None),
         ({"mixtures": 3}, None),
     ],

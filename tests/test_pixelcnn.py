@@ -31,6 +31,7 @@ KINDS = {
     "mixture": replace(SMALL, mixtures=3),
     "classes": replace(SMALL, classes=4),
     "auto-encoder": replace(SMALL, vector=5, encoder=6),
+    "painted": replace(SMALL, vector=5, encoder=6, painted=4),
     "half": replace(SMALL, half=12, half_layers=2, spatial=4),
 }
 

@@ -75,6 +75,7 @@ LINES, DIAGONALS = replace(STEPS, steps=11_000), replace(STEPS, steps=7_500)
 """PixelRNN's steps take longer, so there are fewer."""
 GATED = PixelConfig()
 PLAIN = replace(GATED, kind="pixelcnn", maps=96, layers=15)
+CODED = replace(GATED, vector=10, encoder=32, painted=16)
 ROWS = (
     Row("ride", "RIDE (colour)", 3.47, None),
     Row("plain-base", "PixelCNN, 18,500 steps", 3.14, PLAIN),
@@ -85,8 +86,22 @@ ROWS = (
     Row("gated", "Gated PixelCNN, 30,000 steps", 3.03, GATED, FURTHER, "base"),
     Row("conditional", "Gated PixelCNN, told the class", None, replace(GATED, classes=10), FURTHER, "base"),
     Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10), BRIEF, "base"),
-    Row("autoencoder", "auto-encoder, 10 numbers", None, replace(GATED, vector=10, encoder=32), GENTLE, "base"),
-    Row("autoencoder-100", "auto-encoder, 100 numbers", None, replace(GATED, vector=100, encoder=32), GENTLE, "base"),
+    Row(
+        "autoencoder",
+        "auto-encoder, 10 numbers",
+        None,
+        replace(CODED, vector=10),
+        GENTLE,
+        "base",
+    ),
+    Row(
+        "autoencoder-100",
+        "auto-encoder, 100 numbers",
+        None,
+        replace(CODED, vector=100),
+        GENTLE,
+        "base",
+    ),
     Row("multiscale", "Gated PixelCNN, half the size first", None, replace(GATED, half=48), SHORT, "base"),
 )
 RIDE = RideConfig(channels=3, layers=1, hidden=48, indicators=True)

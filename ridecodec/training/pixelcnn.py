@@ -136,7 +136,7 @@ def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
     ends = {id(part) for net in (model.network, model.smaller) if net is not None for part in _ends(net)}
     encoder = [] if model.encoder is None else [part for part in model.encoder.parameters() if part.requires_grad]
     if model.config.classes or encoder:  # one label at a time is told, which Muon's even steps suit worse; codes alike
-        ends |= {id(part) for part in _contexts(model)}
+        ends |= {id(part) for part in (*_contexts(model), *_painter(model))}
     parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
     coding = {id(part) for part in encoder}
     for parameter in model.parameters():
@@ -148,6 +148,10 @@ def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
 def _contexts(model: PixelModel) -> list[nn.Parameter]:
     """What turns labels, codes or maps into a part of the gates' sums."""
     return [part for name, part in model.named_parameters() if ".context." in name]
+
+
+def _painter(model: PixelModel) -> list[nn.Parameter]:
+    return [] if model.painter is None else list(model.painter.parameters())
 
 
 def _ends(net: PixelNetwork) -> list[nn.Parameter]:

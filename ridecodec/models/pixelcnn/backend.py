@@ -19,7 +19,7 @@ from ridecodec.models.pixelcnn.board import Board
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import CODE_BITS
 from ridecodec.models.pixelcnn.exact import Context, Gated, Head, Inputs, Layer, Masked, Residual, State
-from ridecodec.models.pixelcnn.exact_context import Enlarging, coded, labelled
+from ridecodec.models.pixelcnn.exact_context import Enlarging, Painting, coded, labelled
 from ridecodec.models.pixelcnn.exact_outputs import Outputs
 from ridecodec.models.pixelcnn.gated import GatedLayer
 from ridecodec.models.pixelcnn.integers import GateTables
@@ -122,6 +122,7 @@ class PixelBackend(NetworkBackend):
         self.model.to(device)
         super().__init__(self.model.network, gates, outputs, name, device)
         self.classes, self.code = config.classes, config.vector
+        self.painting = None if self.model.painter is None else Painting(self.model.painter)
         self.enlarging = None if self.model.enlarger is None else Enlarging(self.model.enlarger)
         if self.model.smaller is not None:
             self.half = NetworkBackend(self.model.smaller, gates, outputs, name, device)
@@ -147,7 +148,8 @@ class PixelBackend(NetworkBackend):
         if self.config.vector:
             if any(len(side) != self.config.vector or 0x80 in side for side in sides):
                 raise DamagedError("the pixel data is damaged: it has no code of the model's length")
-            return coded(sides, self.device)
+            code = coded(sides, self.device)
+            return code if self.painting is None else self.painting(code, board)
         if self.enlarging is not None:
             shape = (len(sides), -1, (board.height + 1) // 2, (board.width + 1) // 2)
             pixels = torch.frombuffer(bytearray(b"".join(sides)), dtype=torch.uint8)

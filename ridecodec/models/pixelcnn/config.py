@@ -27,6 +27,7 @@ class PixelConfig:
     classes: int = setting(0, "Classes whose labels the network is told (Gated PixelCNN).", 0, 256)
     vector: int = setting(0, "Numbers that an encoder says of each picture: an auto-encoder's code.", 0, _MOST)
     encoder: int = setting(0, "Feature maps of that encoder.", 0, _MOST)
+    painted: int = setting(0, "Maps of 8x8 cells that a code is made into; 0: it is told everywhere alike.", 0, _MOST)
     half: int = setting(0, "Feature maps of a network that codes the picture at half its size first.", 0, _MOST)
     half_layers: int = setting(6, "Of that network.", 1, 64)
     spatial: int = setting(16, "Maps that the whole picture's network is then told.", 1, _MOST)
@@ -40,13 +41,15 @@ class PixelConfig:
             raise UsageError("classes, vector and half exclude one another; give one of them")
         if bool(self.encoder) != bool(self.vector):
             raise UsageError("a code has a length and an encoder that makes it; give both vector and encoder, or none")
+        if self.painted and not self.vector:
+            raise UsageError("only a code is painted; give vector and encoder too")
         if self.context and self.kind != "gated":
             raise UsageError(f"kind is {self.kind!r}, and only 'gated' can be told something")
 
     @property
     def context(self) -> int:
         """Numbers, or maps, that condition the network."""
-        return self.classes + self.vector + (self.spatial if self.half else 0)
+        return self.classes + (self.painted or self.vector) + (self.spatial if self.half else 0)
 
     @property
     def smaller(self) -> PixelConfig:

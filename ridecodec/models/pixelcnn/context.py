@@ -14,6 +14,8 @@ from ridecodec.models.pixelcnn.network import picture_maps
 CODE_TOP = 127
 CODE_BITS = 7
 """A number of a code is an integer within +-127, in 1/2^7."""
+CELLS = 8
+"""Rows and columns of what a code is painted to."""
 _GRID = 4
 _LEAST = 8
 _REACH = 2
@@ -67,6 +69,25 @@ class Enlarger(nn.Module):
         """Integers [B, C, ceil(H / 2), ceil(W / 2)] -> [B, maps, H, W]."""
         inner = rectified(self.deconvolve(rectified(self.look(picture_maps(half)))))
         return functional.pixel_shuffle(inner, 2)[:, :, :height, :width]
+
+
+class Painter(nn.Module):
+    """A code -> maps of any size: a deconvolution of 8x8 cells, each as large as the picture has it be (Conditional
+    PixelCNN paper, equation 5)."""
+
+    def __init__(self, vector: int, maps: int) -> None:
+        super().__init__()
+        self.deconvolve = Conv(vector, maps * CELLS**2)
+
+    def forward(self, code: Tensor, height: int, width: int) -> Tensor:
+        """[B, vector, 1, 1] -> [B, maps, H, W]."""
+        return spread(rectified(self.deconvolve(code)), height, width)
+
+
+def spread(cells: Tensor, height: int, width: int) -> Tensor:
+    """Maps [B, maps * CELLS^2, 1, 1] of cells, each cell as many pixels as fall into it: [B, maps, H, W]."""
+    rows, columns = (torch.arange(size, device=cells.device) * CELLS // size for size in (height, width))
+    return functional.pixel_shuffle(cells, CELLS)[:, :, rows][:, :, :, columns]
 
 
 def halved(x: Tensor) -> Tensor:

@@ -62,9 +62,9 @@ class Context:
 
 def told(config: PixelConfig) -> tuple[int, int]:
     """Bits behind the point and largest integer of what conditions a network."""
-    if config.vector:
+    if config.vector and not config.painted:
         return CODE_BITS, CODE_TOP
-    return (STREAM_BITS, STREAM_TOP) if config.half else (0, 1)
+    return (0, 1) if config.classes else (STREAM_BITS, STREAM_TOP)
 
 
 class Layer(ABC):

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ridecodec.models.pixelcnn.board import Board
-from ridecodec.models.pixelcnn.context import Enlarger
+from ridecodec.models.pixelcnn.context import CODE_BITS, CODE_TOP, Enlarger, Painter, spread
 from ridecodec.models.pixelcnn.exact import Context
 from ridecodec.models.pixelcnn.integers import INPUT_BITS, INPUT_TOP, STREAM_BITS, STREAM_TOP
 from ridecodec.models.pixelcnn.network import INPUT_LIMIT
@@ -26,6 +26,18 @@ def coded(codes: list[bytes], device: torch.device) -> Context:
     return Context(values.T.double().to(device), spatial=False)
 
 
+class Painting:
+    """`ridecodec.models.pixelcnn.context.Painter`."""
+
+    def __init__(self, painter: Painter) -> None:
+        self.deconvolve = product("painter.deconvolve", [Part(painter.deconvolve, CODE_BITS, CODE_TOP)], STREAM_BITS)
+
+    def __call__(self, code: Context, board: Board) -> Context:
+        """Of a code for each of the board's tiles."""
+        cells = self.deconvolve(code.values).clamp_(0, STREAM_TOP)  # [maps * CELLS^2, tiles]
+        return _placed(spread(cells.T[:, :, None, None], board.height, board.width), board)
+
+
 class Enlarging:
     """`ridecodec.models.pixelcnn.context.Enlarger`."""
 
@@ -42,7 +54,11 @@ class Enlarging:
         seen = functional.unfold(maps, self.side, padding=self.reach).transpose(0, 1).flatten(1)  # [taps, positions]
         inner = self.deconvolve(self.look(seen).clamp_(0, STREAM_TOP)).clamp_(0, STREAM_TOP)
         small = inner.view(-1, tiles, height, width).transpose(0, 1)  # [tiles, 4 * maps, h, w]
-        large = functional.pixel_shuffle(small, 2)[:, :, : board.height, : board.width]
-        spread = board.blank(large.shape[1])
-        board.rows(0, board.height).write(spread, 0, large.transpose(0, 1).flatten(1))
-        return Context(spread, spatial=True)
+        return _placed(functional.pixel_shuffle(small, 2)[:, :, : board.height, : board.width], board)
+
+
+def _placed(maps: Tensor, board: Board) -> Context:
+    """Maps [tiles, maps, H, W] where the network reads them."""
+    there = board.blank(maps.shape[1])
+    board.rows(0, board.height).write(there, 0, maps.transpose(0, 1).flatten(1))
+    return Context(there, spatial=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ridecodec.models.pixelcnn.config import PixelConfig
-from ridecodec.models.pixelcnn.context import Encoder, Enlarger, halved
+from ridecodec.models.pixelcnn.context import Encoder, Enlarger, Painter, halved
 from ridecodec.models.pixelcnn.network import PixelNetwork
 
 
@@ -24,6 +24,7 @@ class PixelModel(nn.Module):
         self.network = PixelNetwork(config)
         self.smaller = PixelNetwork(config.smaller) if config.half else None
         self.encoder = Encoder(config.channels, config.encoder, config.vector) if config.encoder else None
+        self.painter = Painter(config.vector, config.painted) if config.painted else None
         self.enlarger = Enlarger(config.channels, config.spatial) if config.half else None
 
     def context(self, x: Tensor, labels: Tensor | None = None) -> Tensor | None:
@@ -32,8 +33,9 @@ class PixelModel(nn.Module):
             assert labels is not None
             return nn.functional.one_hot(labels.long(), self.config.classes).to(x)[:, :, None, None]
         if self.encoder is not None:
-            code: Tensor = self.encoder(x)
-            return code[:, :, None, None]
+            code: Tensor = self.encoder(x)[:, :, None, None]
+            painted: Tensor = code if self.painter is None else self.painter(code, *x.shape[2:])
+            return painted
         if self.enlarger is not None:
             maps: Tensor = self.enlarger(halved(x), *x.shape[2:])
             return maps
