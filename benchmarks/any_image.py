@@ -25,8 +25,8 @@ from PIL import Image
 import ridecodec
 from ridecodec.errors import InputError, OutputError
 from ridecodec.evaluation import corpora
-from ridecodec.formats import metadata
 from ridecodec.picture import ColourType, Picture
+from ridecodec.preparing import stripped
 
 FOLDERS = ("pngsuite", "assorted", "kodak", "brodatz")
 RESULTS = Path(__file__).parent / "results"
@@ -74,9 +74,9 @@ def measure(path: Path) -> Line | str:
             print(f"{path.name}: not as PNG: {error}", flush=True)
         else:
             same(picture, Picture.open(target), f"{path}, decompressed to PNG")
-    plain = Picture(picture.planes, picture.colour, picture.bit_depth, metadata.strip(picture.metadata, ["all"]))
+    plain = stripped(picture, ["all"])
     same_picture = plain.metadata == picture.metadata
-    stripped = data if same_picture else ridecodec.compress(plain, threads=1, verify=False)
+    bare = data if same_picture else ridecodec.compress(plain, threads=1, verify=False)
     return Line(
         f"{path.parent.name}/{path.name}",
         f"{picture.colour.name} {picture.bit_depth}",
@@ -85,7 +85,7 @@ def measure(path: Path) -> Line | str:
         _png(path),
         _webp(picture),
         len(data),
-        len(stripped),
+        len(bare),
         ridecodec.read_info(data).model,
     )
 
