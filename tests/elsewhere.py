@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from checker import MODELS, fit
+from checker import MODELS, QUICK, fit
 
 import ridecodec
 
@@ -26,7 +26,7 @@ def compress_all(folder: Path, out: Path) -> None:
     for path in sorted(folder.glob("*.npy")):
         for model in MODELS:
             data = ridecodec.compress(
-                fit(model, np.load(path)), model=model, tile=TILES.get(path.stem, 0), verify=False
+                fit(model, np.load(path), QUICK), model=model, tile=TILES.get(path.stem, 0), verify=False
             )
             (out / f"{path.stem}.{model}.rdc").write_bytes(data)
 
@@ -36,7 +36,7 @@ def decode_all(folder: Path) -> int:
     paths = sorted(folder.glob("*.rdc"))
     for path in paths:
         name, model, _ = path.name.split(".")
-        picture = fit(model, np.load(folder / f"{name}.npy"))
+        picture = fit(model, np.load(folder / f"{name}.npy"), QUICK)
         if not np.array_equal(ridecodec.decompress(path.read_bytes()).to_numpy(), picture):
             raise SystemExit(f"{path.name} decodes to other pixels")
     return len(paths)
