@@ -21,6 +21,8 @@ EITHER = ("uniform", "gradient", "photo")
 _KINDS = ("pixelcnn", "gated", "conditional", "autoencoder", "pixelrnn", "multiscale", "mixture", "ride")
 CIFAR = tuple(f"{kind}-cifar" for kind in _KINDS)
 """The models for small pictures."""
+QUICK = 16
+"""Sides of their pictures where many are made."""
 MODELS = (*EITHER, "mcgsm-gray", "eomcgsm-gray", "ride-gray", "eoride-gray", "ride-rgb", *CIFAR)
 CPU = torch.device("cpu")
 
@@ -30,10 +32,10 @@ def backend(name: str) -> Backend:
     return registry.load(registry.current(name), CPU)
 
 
-def fit(model: str, array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def fit(model: str, array: NDArray[np.uint8], most: int = 32) -> NDArray[np.uint8]:
     """A picture [H, W] or [H, W, 3] as the model codes it: its green, or thrice its gray; a corner of large ones."""
     if model in CIFAR:
-        array = array[:16, :16]
+        array = array[:most, :most]
     channels = registry.current(model).channels
     if (1 if array.ndim == 2 else 3) in channels:
         return array

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import typed
-from checker import MODELS, fit
+from checker import MODELS, QUICK, fit
 from pictures import identical
 
 import ridecodec
@@ -30,7 +30,7 @@ def compress_all(folder: Path, out: Path) -> None:
     for path in sorted(folder.glob("*.npy")):
         for model in MODELS:
             data = ridecodec.compress(
-                fit(model, np.load(path)), model=model, tile=TILES.get(path.stem, 0), verify=False
+                fit(model, np.load(path), QUICK), model=model, tile=TILES.get(path.stem, 0), verify=False
             )
             (out / f"{path.stem}.{model}.rdc").write_bytes(data)
 
@@ -44,7 +44,7 @@ def decode_all(folder: Path) -> int:
         if model == "auto":
             alike = identical(found, typed.read(folder / f"{name}.npz"))
         else:
-            alike = np.array_equal(found.to_numpy(), fit(model, np.load(folder / f"{name}.npy")))
+            alike = np.array_equal(found.to_numpy(), fit(model, np.load(folder / f"{name}.npy"), QUICK))
         if not alike:
             raise SystemExit(f"{path.name} decodes to other pixels")
     return len(paths)

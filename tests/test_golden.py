@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typed
-from checker import EITHER, MODELS, fit
+from checker import EITHER, MODELS, QUICK, fit
 from pictures import identical
 
 import ridecodec
@@ -41,7 +41,7 @@ def test_golden_file(path: Path) -> None:
     array = np.load(path.with_name(path.name.split(".")[0] + ".npy"))
     data = path.read_bytes()
     info = ridecodec.read_info(path)
-    array = fit(info.model, array)
+    array = fit(info.model, array, QUICK)
     found = ridecodec.decompress(data).to_numpy()
     assert found.dtype == np.uint8
     assert np.array_equal(found, array)
@@ -63,7 +63,7 @@ def test_golden_file_of_any_type(path: Path) -> None:
 @pytest.mark.parametrize("path", ARCHIVES, ids=name)
 def test_golden_archive(path: Path) -> None:
     held = archive.read(path.read_bytes())
-    wanted = {each: fit(held.model, np.load(path.with_name(f"{each}.npy"))) for each in held.names}
+    wanted = {each: fit(held.model, np.load(path.with_name(f"{each}.npy")), QUICK) for each in held.names}
     for number, picture in setcodec.decode(held, range(len(held.names)), device="cpu", threads=1):
         assert isinstance(picture, Picture)
         assert np.array_equal(picture.to_numpy(), wanted[held.names[number]])

@@ -86,22 +86,8 @@ ROWS = (
     Row("gated", "Gated PixelCNN, 30,000 steps", 3.03, GATED, FURTHER, "base"),
     Row("conditional", "Gated PixelCNN, told the class", None, replace(GATED, classes=10), FURTHER, "base"),
     Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10), BRIEF, "base"),
-    Row(
-        "autoencoder",
-        "auto-encoder, 10 numbers",
-        None,
-        replace(CODED, vector=10),
-        GENTLE,
-        "base",
-    ),
-    Row(
-        "autoencoder-100",
-        "auto-encoder, 100 numbers",
-        None,
-        replace(CODED, vector=100),
-        GENTLE,
-        "base",
-    ),
+    Row("autoencoder", "auto-encoder, 10 numbers", None, CODED, GENTLE, "base"),
+    Row("autoencoder-100", "auto-encoder, 100 numbers", None, replace(CODED, vector=100), GENTLE, "base"),
     Row("multiscale", "Gated PixelCNN, half the size first", None, replace(GATED, half=48), SHORT, "base"),
 )
 RIDE = RideConfig(channels=3, layers=1, hidden=48, indicators=True)
@@ -123,9 +109,8 @@ def pictures(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     folder = corpora.data_folder("cifar10")
     labels = sets.labels(folder / f"{part}-labels.npy", 10)
     whole = folder / f"{part}.npy"
-    mosaics = [whole] if whole.exists() else sorted(folder.glob(f"{part}-*.webp"))
-    cut = None if whole.exists() else (SIDE, SIDE)
-    return sets.stacked(list(sets.entries(mosaics, cut, len(labels))), 3), labels
+    paths, cut = ([whole], None) if whole.exists() else (sorted(folder.glob(f"{part}-*.webp")), (SIDE, SIDE))
+    return sets.stacked(list(sets.entries(paths, cut, len(labels))), 3), labels
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -90,19 +90,19 @@ def fetch_(names: tuple[str, ...], out: Path, keep_going: bool, force: bool) -> 
     failures.for_each(list(wanted), work, keep_going=keep_going)
 
 
+def _made_into(text: str) -> Callable[[Any], Any]:
+    """The option that names the folder of what is made."""
+    folder = click.Path(file_okay=False, readable=False, path_type=Path)
+    return click.option("--out", type=folder, required=True, metavar="DIR", help=text)
+
+
 @command.group("make", short_help="Make a corpus.")
 def make() -> None:
     """Make a corpus instead of fetching it."""
 
 
 @make.command("dead-leaves", short_help="Make pictures of disks that cover one another.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, readable=False, path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Write dead-leaves-0000.png and so on into this folder, made where it is missing.",
-)
+@_made_into("Write dead-leaves-0000.png and so on into this folder, made where it is missing.")
 @click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="How many.")
 @click.option("--size", type=click.IntRange(1, 4096), default=256, show_default=True, help="Their side in pixels.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which series.")
@@ -128,13 +128,7 @@ def dead_leaves_(out: Path, images: int, size: int, seed: int, force: bool) -> N
 
 @make.command("cifar10", short_help="Make arrays of CIFAR-10's archive.")
 @click.argument("archive", type=click.Path(path_type=Path), metavar="ARCHIVE")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, readable=False, path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Write train.npy, train-labels.npy and the same of test into this folder, made where it is missing.",
-)
+@_made_into("Write train.npy, train-labels.npy and the same of test into this folder, made where it is missing.")
 @options.force
 def cifar10_(archive: Path, out: Path, force: bool) -> None:
     """Make arrays of CIFAR-10 as 'ridecodec corpora fetch cifar10' fetches it: pictures [N, 32, 32, 3], labels [N]."""

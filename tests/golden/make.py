@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 
 import typed  # noqa: E402
-from checker import MODELS, fit, side  # noqa: E402
+from checker import MODELS, QUICK, fit, side  # noqa: E402
 from pictures import Array, crop, extremes, noise, ramp, woven  # noqa: E402
 
 import ridecodec  # noqa: E402
@@ -60,13 +60,13 @@ def main() -> None:
     for name, array in pictures().items():
         np.save(folder / f"{name}.npy", array)
         for model in MODELS:
-            data = ridecodec.compress(fit(model, array), model=model, tile=side(model, tile_of(name)))
+            data = ridecodec.compress(fit(model, array, QUICK), model=model, tile=side(model, tile_of(name)))
             (folder / f"{name}.{model}.rdc").write_bytes(data)
     for name, picture in typed.pictures().items():
         typed.write(folder / f"{name}.npz", picture)
         (folder / f"{name}.auto.rdc").write_bytes(ridecodec.compress(picture, tile=typed.TILES.get(name, 0)))
     for model in ARCHIVED:
-        entries = [Entry(name, Picture.from_numpy(fit(model, array))) for name, array in pictures().items()]
+        entries = [Entry(name, Picture.from_numpy(fit(model, array, QUICK))) for name, array in pictures().items()]
         (folder / f"{model}.rdca").write_bytes(setcodec.encode(entries, model=model, device="cpu", threads=1))
 
 
