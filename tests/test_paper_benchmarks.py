@@ -222,6 +222,8 @@ def test_rows_of_cifar(small_set: None, tmp_path: Path) -> None:
         assert float(record["ideal"]) < float(record["archive"]) < float(record["single"])
     assert (float(plain["told"]), float(told["told"])) == (0, 8 / 192)
     assert float(told["minutes"]) >= 0
+    assert plain["worth"] == ""
+    assert abs(float(told["worth"])) < 1
 
 
 def test_sheets_of_cifar(small_set: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

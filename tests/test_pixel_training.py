@@ -17,11 +17,13 @@ from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.training import checkpoints
 from ridecodec.training.muon import Muon, orthogonal
+from ridecodec.training.pictureset import Pictures
 from ridecodec.training.pixel_schedule import PixelSchedule
 from ridecodec.training.pixelcnn import train
+from ridecodec.training.sketch import sketch
 
 SMALL = PixelConfig(maps=6, layers=2, head=6, first=1, channels=1)
-STEPS = PixelSchedule(steps=12, images=2, evaluations=3, warmup=2, validation=0.2)
+STEPS = PixelSchedule(steps=12, images=2, evaluations=3, warmup=2, validation=0.2, sketch=5)
 
 
 def images(count: int = 20) -> np.ndarray:
@@ -33,6 +35,10 @@ def images(count: int = 20) -> np.ndarray:
 
 def trained(schedule: PixelSchedule = STEPS, config: PixelConfig = SMALL, **options: Any) -> PixelModel:
     return train(images(), config, schedule, **{"say": quietly, **options})
+
+
+def sketches(said: list[str]) -> list[str]:
+    return [line for line in said if "steps of sketches" in line]
 
 
 def bits(model: PixelModel, labels: torch.Tensor | None = None) -> float:
@@ -107,6 +113,48 @@ def test_begins_as_another_network() -> None:
     mixture = trained(still, replace(SMALL, mixtures=3), start=base)
     inner = [each.network.layers[1].state_dict()["down.weight"] for each in (mixture, base)]
     assert torch.allclose(inner[0], inner[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("painted", [0, 4])
+def test_an_encoder_learns_to_sketch(painted: int) -> None:
+    """Its codes tell pictures of one colour apart, and what is painted of them has their colours."""
+    torch.manual_seed(1)
+    model = PixelModel(replace(SMALL, channels=3, vector=4, encoder=16, painted=painted))
+    pixels = torch.randint(0, 256, (20, 3, 1, 1), dtype=torch.uint8).expand(-1, -1, 8, 8)
+    error = sketch(model, Pictures(pixels), 800, seed=1)
+    assert error < 0.5 * float((pixels / 256).var(0).mean())
+    assert model.encoder is not None
+    with torch.no_grad():
+        codes = model.encoder(pixels)
+    assert len(codes.unique(dim=0)) == 20
+
+
+def test_a_training_that_goes_on_does_not_sketch_again(tmp_path: Path) -> None:
+    config, said = replace(SMALL, vector=3, encoder=4, painted=3), list[str]()
+    schedule = replace(STEPS, steps=2)
+    model = trained(schedule, config, checkpoint=tmp_path / "a.pt", say=said.append)
+    trained(replace(schedule, steps=4), config, checkpoint=tmp_path / "a.pt", say=said.append)
+    assert model.encoder is not None
+    assert len(sketches(said)) == 1
+
+
+@pytest.mark.parametrize(("changes", "count"), [({}, 0), ({"vector": 2}, 1), ({"painted": 0}, 0), ({"painted": 4}, 1)])
+def test_an_encoder_sketches_unless_it_was_taught(changes: dict[str, int], count: int) -> None:
+    """By the network that a training begins with."""
+    config, said = replace(SMALL, vector=3, encoder=4, painted=3), list[str]()
+    start = trained(replace(STEPS, steps=1), config)
+    trained(replace(STEPS, steps=1), replace(config, **changes), start=start, say=said.append)
+    assert len(sketches(said)) == count
+
+
+def test_a_given_encoder_does_not_sketch() -> None:
+    config, said = replace(SMALL, vector=3, encoder=4, painted=3), list[str]()
+    encoder = trained(replace(STEPS, steps=1), config).encoder
+    model = trained(replace(STEPS, steps=2, rate=0.01), config, encoder=encoder, say=said.append)
+    assert not sketches(said)
+    assert encoder is not None
+    assert model.encoder is not None
+    assert same(encoder.state_dict(), model.encoder.state_dict())
 
 
 def test_another_network_must_fit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 from checker import CPU, check_backend, coding_planes
+from checker import backend as shipped
 from pictures import Array, crop
 from torch import Tensor
 
@@ -164,6 +166,15 @@ def test_round_trip(name: str, size: tuple[int, int]) -> None:
     if coder.half is not None:
         halves = decode_halves(coder, payloads, *three[0].shape, ignore)
         assert np.array_equal(halves, np.stack(three)[:, :, ::2, ::2])
+
+
+def test_the_shipped_encoder_tells_pictures_apart() -> None:
+    coder = shipped("autoencoder-cifar")
+    planes = [torch.from_numpy(coding_planes(crop("astronaut", 32, 32, top))).float() for top in (100, 300, 460)]
+    with exact_arithmetic():
+        codes = [np.frombuffer(coder.side_information(each), np.int8).astype(int) for each in planes]
+    for one, other in itertools.combinations(codes, 2):
+        assert np.abs(one - other).max() > 4
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -69,8 +69,6 @@ class Row:
 FURTHER = PixelSchedule(minutes=None, steps=11_500, evaluations=8)
 """What follows a base's training."""
 SHORT, BRIEF = replace(FURTHER, steps=9_250), replace(FURTHER, steps=4_600)
-GENTLE = replace(BRIEF, rate=1e-3, muon_rate=1e-3)
-"""For a network that is to learn what an encoder says, and not to fall back first: else the encoder falls silent."""
 LINES, DIAGONALS = replace(STEPS, steps=11_000), replace(STEPS, steps=7_500)
 """PixelRNN's steps take longer, so there are fewer."""
 GATED = PixelConfig()
@@ -86,8 +84,8 @@ ROWS = (
     Row("gated", "Gated PixelCNN, 30,000 steps", 3.03, GATED, FURTHER, "base"),
     Row("conditional", "Gated PixelCNN, told the class", None, replace(GATED, classes=10), FURTHER, "base"),
     Row("mixture", "Gated PixelCNN, 10 logistics", None, replace(GATED, mixtures=10), BRIEF, "base"),
-    Row("autoencoder", "auto-encoder, 10 numbers", None, CODED, GENTLE, "base"),
-    Row("autoencoder-100", "auto-encoder, 100 numbers", None, replace(CODED, vector=100), GENTLE, "base"),
+    Row("autoencoder", "auto-encoder, 10 numbers", None, CODED, BRIEF, "base"),
+    Row("autoencoder-100", "auto-encoder, 100 numbers", None, replace(CODED, vector=100), BRIEF, "base"),
     Row("multiscale", "Gated PixelCNN, half the size first", None, replace(GATED, half=48), SHORT, "base"),
 )
 RIDE = RideConfig(channels=3, layers=1, hidden=48, indicators=True)
@@ -97,7 +95,8 @@ NOTES = (
     "bits a sub-pixel (bits/dim); lower is better. The paper's networks are larger, trained for weeks on GPUs on all "
     "50,000 pictures; these for the minutes given on one of two shared CPU cores, on 19,500.",
     "likelihood: of all test pictures, by the float network; in brackets of training pictures. Labels and codes count "
-    "in all rates but that in brackets; told: what of the ideal length they take.",
+    "in all rates but that in brackets; told: what of the ideal length they take; worth: what "
+    "pixels take more when the network is told another picture's.",
     "ideal, single, archive: of as many test pictures as `pictures` says, evenly spread; single: a file for each.",
     "loss: ideal length over the likelihood of the float network before its weights were rounded, in percent.",
 )
@@ -125,6 +124,8 @@ class Trained:
     parameters: int
     minutes: float
     stamp: str
+    told: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    """Of a network that is told labels or codes: bits of pictures, given those of other pictures and labels."""
 
 
 def trained(row: Row, work: Path) -> Trained:
@@ -137,9 +138,13 @@ def trained(row: Row, work: Path) -> Trained:
     def bits(x: Tensor, labels: Tensor) -> Tensor:
         return model.each(x, labels if model.config.classes else None)
 
+    def told(x: Tensor, others: Tensor, labels: Tensor) -> Tensor:
+        return model.network.each(x, model.context(others.float(), labels))
+
     parameters = sum(p.numel() for p in model.parameters())
     stamp = f"cifar-{row.name}-{record['step']}-{record['seconds']:.3f}"
-    return Trained(bits, model_file(model), PixelBackend, parameters, minutes, stamp)
+    telling = told if row.config.classes or row.config.vector else None
+    return Trained(bits, model_file(model), PixelBackend, parameters, minutes, stamp, telling)
 
 
 def spread(part: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -200,12 +205,10 @@ def _lacks(path: Path, counter: str, wanted: float | None) -> bool:
 
 
 @torch.no_grad()
-def rate(found: Trained, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
-    """Mean bits a sub-pixel of pictures [N, C, H, W] by the float network."""
-    total = 0.0
-    for part, told in zip(torch.from_numpy(pixels).split(64), torch.from_numpy(labels).split(64), strict=True):
-        total += float(found.bits(part.float(), told).double().sum())
-    return total / pixels.size
+def rate(bits: Callable[..., Tensor], pixels: NDArray[np.uint8], *told: NDArray[np.uint8]) -> float:
+    """Mean bits a sub-pixel of pictures [N, C, H, W] by a float network that is told something of each."""
+    parts = zip(*(torch.from_numpy(each).split(64) for each in (pixels, *told)), strict=True)
+    return sum(float(bits(x.float(), *rest).double().sum()) for x, *rest in parts) / pixels.size
 
 
 def files(backend: Backend, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Record:
@@ -246,10 +249,16 @@ def line(row: Row, work: Path, limit: int) -> Record:
 
     def rates() -> Record:
         return {
-            "train": rate(found, *spread("train", SEEN)),
-            "likelihood": rate(found, *pictures("test")),
-            "before": rate(found, *spread("test", limit)),
+            "train": rate(found.bits, *spread("train", SEEN)),
+            "likelihood": rate(found.bits, *pictures("test")),
+            "before": rate(found.bits, *spread("test", limit)),
         }
+
+    def strange() -> Record:
+        assert found.told is not None
+        pixels, labels = spread("test", limit)
+        others = (np.roll(each, len(pixels) // 2, axis=0) for each in (pixels, labels))
+        return {"another's": rate(found.told, pixels, *others)}
 
     def coded() -> Record:
         with exact_arithmetic():
@@ -258,6 +267,10 @@ def line(row: Row, work: Path, limit: int) -> Record:
 
     known = common.measured(work, found.stamp, f"rates, spread {limit}", rates)
     made = common.measured(work, found.stamp, f"files, spread {limit}", coded)
+    worth = None
+    if found.told is not None:
+        others = common.measured(work, found.stamp, f"told another's, spread {limit}", strange)
+        worth = float(others["another's"] or 0) - float(known["before"] or 0)
     loss = 100 * (float(made["ideal"] or 0) - float(made["side"] or 0)) / float(known["before"] or 1) - 100
     return {
         "model": row.label,
@@ -268,6 +281,7 @@ def line(row: Row, work: Path, limit: int) -> Record:
         "single": made["single"],
         "archive": made["archive"],
         "told": made["side"],
+        "worth": worth,
         "pictures": limit,
         "loss %": loss,
         "parameters": found.parameters,
@@ -308,11 +322,7 @@ def table(shown: Sequence[Row], work: Path, to: Path, limit: int) -> None:
 def main() -> None:
     """Train, measure, and write the table."""
     options = common.parser(__doc__).parse_args()
-    known = [row.name for row in ROWS]
-    wrong = set(options.rows or ()) - set(known)
-    if wrong:
-        raise SystemExit(f"no row {', '.join(sorted(wrong))}; there are {', '.join(known)}")
-    shown = [row for row in ROWS if options.rows is None or row.name in options.rows]
+    shown = common.chosen(ROWS, options.rows)
     if options.train:
         for row in shown:
             trained(row, options.work)

@@ -15,8 +15,10 @@ auto-encoders of squared error take 10 minutes each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import cifar
 import common
@@ -34,7 +36,6 @@ from ridecodec.training import embedding, pixelcnn
 from ridecodec.training.pixel_schedule import PixelSchedule
 
 DOCS = Path(__file__).parents[2] / "docs"
-SHEETS = ("classes", "embeddings", "reconstructions")
 SIDE, GAP, ZOOM = 32, 2, 2
 EMBEDDING = replace(cifar.GATED, vector=32, encoder=32)
 ENCODER_SCHEDULE = PixelSchedule(minutes=4, images=64, rate=1e-3)
@@ -115,14 +116,23 @@ def reconstructions(work: Path, to: Path) -> None:
     sheet(to / "cifar-reconstructions.png", rows)
 
 
+class Sheet(NamedTuple):
+    """A sheet, and what draws it with networks of a folder into another."""
+
+    name: str
+    draw: Callable[[Path, Path], None]
+
+
+SHEETS = (Sheet("classes", classes), Sheet("embeddings", embeddings), Sheet("reconstructions", reconstructions))
+
+
 def main() -> None:
     """Draw the sheets."""
     parser = common.parser(__doc__)
     parser.set_defaults(to=DOCS)
     options = parser.parse_args()
-    for name, make in zip(SHEETS, (classes, embeddings, reconstructions), strict=True):
-        if options.rows is None or name in options.rows:
-            make(options.work, options.to)
+    for each in common.chosen(SHEETS, options.rows):
+        each.draw(options.work, options.to)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -38,6 +39,17 @@ _AT_ONCE = 1 << 16
 Say = Callable[[str], None]
 Pixels = NDArray[np.uint8]
 Record = dict[str, str | int | float | None]
+
+
+class HasName(Protocol):
+    """A row of any table."""
+
+    @property
+    def name(self) -> str:
+        """By which --row asks for it."""
+
+
+Named = TypeVar("Named", bound=HasName)
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def chosen(rows: Sequence[Row], names: list[str] | None) -> list[Row]:
+def chosen(rows: Sequence[Named], names: list[str] | None) -> list[Named]:
     """The rows of these names, all where None."""
     unknown = set(names or ()) - {row.name for row in rows}
     if unknown:

@@ -18,6 +18,7 @@ class PixelSchedule:
     optimizer: str = setting("muon", "What takes the gradient steps.", choices=("muon", "adam"))
     rate: float = setting(1.5e-3, "Highest learning rate of Adam, Muon's for what is no inner matrix.", 0)
     muon_rate: float = setting(6e-3, "Highest learning rate of Muon's matrices.", 0)
+    sketch: int = setting(800, "Steps before all others that teach an encoder to say what a picture looks like.", 0)
     warmup: int = setting(100, "Steps over which the learning rate rises.", 0)
     clip: float = setting(2.0, "Longest gradient, in usual ones; 0: any.", 0)
     flips: int = setting(2, "Ways a picture may lie: 1, or 2 (mirrored too).", choices=(1, 2))

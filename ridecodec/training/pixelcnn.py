@@ -21,14 +21,15 @@ from ridecodec.training.muon import Muon
 from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
 from ridecodec.training.pixel_schedule import PixelSchedule
 from ridecodec.training.rates import decay, rise
+from ridecodec.training.sketch import sketch
 from ridecodec.training.task import Place, Report
 
 _CPU = torch.device("cpu")
 _HELD_BATCH = 64
 _FLAT = 0.3
 """Share of a training after which its learning rates fall."""
-_ENCODER = 0.1
-"""An encoder's learning rate, in Adam's of the network: at all of it its units die before they say anything."""
+_CODER = 0.01
+"""An encoder's and a painter's learning rate, in Adam's of the network: at more of it their units die."""
 LAYOUT = ("kind", "channels", "maps", "layers", "reach", "first", "head")
 """Settings that a network shares with the one that it begins with."""
 
@@ -60,7 +61,7 @@ class PixelTask(PictureTask):
     def rates(self, place: Place) -> tuple[float, ...]:
         factor = rise(place.step, self.schedule.warmup, self.schedule.steps) * decay(place.fraction, _FLAT)
         adam = self.schedule.rate * factor
-        rates = (adam, self.schedule.muon_rate * factor, _ENCODER * adam)
+        rates = (adam, self.schedule.muon_rate * factor, _CODER * adam)
         return rates[: len(self.optimizer.param_groups)]
 
     @torch.no_grad()
@@ -101,12 +102,7 @@ def train(
         model = PixelModel(config)
         for part in _contexts(model):  # at random they would disturb the network for thousands of steps
             nn.init.zeros_(part)
-        if model.encoder is not None:  # what it says must be worth a look before it is taught by what is made of it
-            for part in model.encoder.parameters():
-                if part.ndim > 1:
-                    nn.init.kaiming_normal_(part, nonlinearity="relu")
-        if start is not None:
-            _begin(model, start)
+        taught = set[str]() if start is None else _begin(model, start)
         if encoder is not None:
             if model.encoder is None or [p.shape for p in model.encoder.parameters()] != [
                 p.shape for p in encoder.parameters()
@@ -116,33 +112,41 @@ def train(
             model.encoder.requires_grad_(False)
         model.to(group.device)
         data, held = split(pixels, labels, schedule.validation, group.device)
+        coder = {id(part) for part in _coder(model)}
+        untaught = [name for name, part in model.named_parameters() if id(part) in coder and name not in taught]
+        if untaught and schedule.sketch and (fresh or checkpoint is None or not checkpoint.exists()):
+            error = sketch(model, data, schedule.sketch, schedule.seed)
+            if group.first:
+                say(f"{schedule.sketch:,} steps of sketches  mean squared error {error:.4f} of values / 256")
         task = PixelTask(model, data, schedule, group, held)
         fit(task, config, checkpoint, say, progress, fresh)
     return model
 
 
-def _begin(model: PixelModel, start: PixelModel) -> None:
-    """Take the weights of ``start``; those of another shape, such as the outputs of another head, begin at random."""
+def _begin(model: PixelModel, start: PixelModel) -> set[str]:
+    """Take the weights of ``start`` and return their names; those of another shape, such as the outputs of another
+    head, begin at random."""
     for name in LAYOUT:
         if getattr(model.config, name) != getattr(start.config, name):
             raise UsageError(f"the network to begin with has {name} {getattr(start.config, name)}; give it the same")
     shapes = {name: part.shape for name, part in model.state_dict().items()}
     fitting = {name: part for name, part in start.state_dict().items() if shapes.get(name) == part.shape}
     model.load_state_dict(fitting, strict=False)
+    return set(fitting)
 
 
 def _parts(model: PixelModel) -> list[list[nn.Parameter]]:
-    """What Adam learns, the inputs' and outputs' weights among it; the matrices between them; an encoder."""
+    """What Adam learns, the inputs' and outputs' weights among it; matrices between them; encoder and painter."""
     ends = {id(part) for net in (model.network, model.smaller) if net is not None for part in _ends(net)}
-    encoder = [] if model.encoder is None else [part for part in model.encoder.parameters() if part.requires_grad]
-    if model.config.classes or encoder:  # one label at a time is told, which Muon's even steps suit worse; codes alike
-        ends |= {id(part) for part in (*_contexts(model), *_painter(model))}
+    if model.config.classes or model.config.vector:  # one label at a time is told, which Muon's even steps suit worse
+        ends |= {id(part) for part in _contexts(model)} | {id(part) for part in _learning(model.painter)}
+    coder = _coder(model)
     parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
-    coding = {id(part) for part in encoder}
+    apart = {id(part) for part in coder}
     for parameter in model.parameters():
-        if parameter.requires_grad and id(parameter) not in coding:
+        if parameter.requires_grad and id(parameter) not in apart:
             parts[parameter.ndim == 4 and id(parameter) not in ends].append(parameter)
-    return [*parts, encoder] if encoder else list(parts)
+    return [*parts, coder] if coder else list(parts)
 
 
 def _contexts(model: PixelModel) -> list[nn.Parameter]:
@@ -150,8 +154,14 @@ def _contexts(model: PixelModel) -> list[nn.Parameter]:
     return [part for name, part in model.named_parameters() if ".context." in name]
 
 
-def _painter(model: PixelModel) -> list[nn.Parameter]:
-    return [] if model.painter is None else list(model.painter.parameters())
+def _coder(model: PixelModel) -> list[nn.Parameter]:
+    """An encoder that learns, and what paints its code."""
+    encoder = _learning(model.encoder)
+    return encoder and [*encoder, *_learning(model.painter)]
+
+
+def _learning(part: nn.Module | None) -> list[nn.Parameter]:
+    return [] if part is None else [parameter for parameter in part.parameters() if parameter.requires_grad]
 
 
 def _ends(net: PixelNetwork) -> list[nn.Parameter]:
