@@ -16,6 +16,7 @@ from ridecodec.errors import DamagedError, UsageError
 from ridecodec.forms import reading, rows
 from ridecodec.forms.choosing import Chooser, Load
 from ridecodec.forms.part import Request, Samples, Shape
+from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.models.registry import ModelCard
@@ -23,7 +24,6 @@ from ridecodec.parallel import Meter, Progress, batches, encoders, spread
 from ridecodec.picture import CODING_ORDER, Chunk, ColourType, Picture
 from ridecodec.tilecoder import decode_tiles
 
-AUTO = "auto"
 TILE = 1024
 _PIXELS_AT_ONCE, _TILES_AT_ONCE = 1 << 24, 1 << 12
 """Pixels and tiles that are decoded before they are put in place."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec import autocodec, container
-from ridecodec.autocodec import AUTO
 from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
+from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ridecodec import container
-from ridecodec.errors import InputError
+from ridecodec.container import Container
+from ridecodec.errors import DamagedError, InputError
 from ridecodec.formats import metadata
+from ridecodec.modelfield import AUTO
+from ridecodec.payload import split_payload
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class TileInfo:
     height: int
     bytes: int
     bits_per_subpixel: float
+    side_bytes: int | None
+    """Of them the side information: a label, a code, a picture at half its size, experts; None where damaged, or in forms."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +75,16 @@ def file_bytes(data: bytes | str | os.PathLike[str]) -> bytes:
 
 
 def read_info(data: bytes | str | os.PathLike[str]) -> Info:
-    """What .rdc data, or the file at a path, says of itself; the tiles' contents are not looked at.
+    """What .rdc data, or the file at a path, says of itself; nothing is decoded.
 
     Raises DamagedError where it is damaged or no .rdc data, InputError where the file cannot be read.
     """
     held = container.read(file_bytes(data))
     header = held.header
     tiles = []
-    for box, length in zip(header.boxes, held.lengths.tolist(), strict=True):
+    for number, (box, length) in enumerate(zip(header.boxes, held.lengths.tolist(), strict=True)):
         rate = 8 * length / (box.width * box.height * header.colour.channels)
-        tiles.append(TileInfo(box.x, box.y, box.width, box.height, length, rate))
+        tiles.append(TileInfo(box.x, box.y, box.width, box.height, length, rate, _side_bytes(held, number)))
     return Info(
         header.width,
         header.height,
@@ -98,3 +103,12 @@ def read_info(data: bytes | str | os.PathLike[str]) -> Info:
         held.total_bytes,
         8 * held.total_bytes / header.sub_pixels,
     )
+
+
+def _side_bytes(held: Container, tile: int) -> int | None:
+    if held.header.model == AUTO:
+        return None
+    try:
+        return len(split_payload(held.payload(tile))[0])
+    except DamagedError:
+        return None

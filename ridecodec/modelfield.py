@@ -6,6 +6,8 @@ from ridecodec.errors import DamagedError, ModelMissingError
 from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
 
+AUTO = "auto"
+"""No model, but many: each tile in the form that is cheapest (`ridecodec.autocodec`)."""
 MODEL_IDS = {
     1: "photo",
     2: "gradient",
@@ -21,7 +23,7 @@ MODEL_IDS = {
     12: "autoencoder-cifar",
     13: "pixelrnn-cifar",
     14: "multiscale-cifar",
-    15: "auto",
+    15: AUTO,
     16: "graphics",
     17: "deep",
     18: "mixture-cifar",

@@ -29,7 +29,7 @@ from ridecodec.coding.orientation import WAYS, inverse, transform
 from ridecodec.coding.tables import SYMBOLS, high_table, intervals, low_table
 from ridecodec.errors import DamagedError
 from ridecodec.models.base import Backend
-from ridecodec.varint import read_varint, write_varint
+from ridecodec.payload import join_payload, split_payload
 
 Tick = Callable[[int, float], None]
 """Called with the pixels and bits that were finished since the last call; may raise to stop the work."""
@@ -79,7 +79,7 @@ def encode_tile(backend: Backend, pixels: NDArray[np.uint8], tick: Tick, label: 
         encoder.encode(start[chosen].astype(np.int64), size[chosen].astype(np.int64))
     side = bytes([way]) + coded.side if backend.ensemble else coded.side
     bits = np.ascontiguousarray(inverse(torch.from_numpy(coded.bits), way).numpy())
-    return EncodedTile(write_varint(len(side)) + side + encoder.finish(), bits)
+    return EncodedTile(join_payload(side, encoder.finish()), bits)
 
 
 def _known(height: int, width: int) -> NDArray[np.bool_]:
@@ -140,14 +140,6 @@ def _coding_order(steps: int, height: int, width: int, slope: int) -> NDArray[np
     for k in range(steps):
         order[starts * steps + k * np.repeat(counts, counts) + rank] = raster + k * len(raster)
     return order
-
-
-def split_payload(payload: bytes | memoryview) -> tuple[bytes, bytes]:
-    """(side information, code); raises DamagedError where the length does not fit."""
-    length, at = read_varint(payload, 0, "pixel data")
-    if length > len(payload) - at:
-        raise DamagedError("the pixel data is damaged: its side information is longer than the tile")
-    return bytes(payload[at : at + length]), bytes(payload[at + length :])
 
 
 def decode_tiles(

@@ -14,7 +14,7 @@ from ridecodec.coding.order import Neighbourhood
 from ridecodec.coding.tables import SYMBOLS, TABLE_TOTAL, Distribution, high_table, intervals, low_table
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
-from ridecodec.tilecoder import split_payload
+from ridecodec.payload import split_payload
 
 EITHER = ("uniform", "gradient", "photo")
 """The models that code gray and RGB alike."""

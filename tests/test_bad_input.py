@@ -28,8 +28,8 @@ from ridecodec.errors import (
     VerificationError,
 )
 from ridecodec.models import registry
+from ridecodec.payload import split_payload
 from ridecodec.picture import Chunk, ColourType, Picture
-from ridecodec.tilecoder import split_payload
 from ridecodec.varint import write_varint
 
 SMALL = crop("astronaut", 2, 3)

@@ -18,7 +18,8 @@ from ridecodec.models import registry
 from ridecodec.models.deep import prediction
 from ridecodec.models.deep.backend import Deep, parted, parted_samples
 from ridecodec.models.deep.mixture import MEAN_UNIT, SCALES, TOP, WEIGHT_TOTAL, DeepMixture, DeepTables, High, Low
-from ridecodec.tilecoder import decode_tiles, encode_tile, split_payload
+from ridecodec.payload import split_payload
+from ridecodec.tilecoder import decode_tiles, encode_tile
 
 TABLES = DeepTables(**DeepTables.make())
 

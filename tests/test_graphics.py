@@ -19,7 +19,8 @@ from ridecodec.models.graphics.backend import Graphics, packed
 from ridecodec.models.graphics.memory import ENDS, MOST, NEIGHBOURS, UNKNOWN, Memory
 from ridecodec.models.spikes import WEIGHT_BITS, Spikes, SpikeTables
 from ridecodec.models.uniform import Flat
-from ridecodec.tilecoder import decode_tiles, encode_tile, split_payload
+from ridecodec.payload import split_payload
+from ridecodec.tilecoder import decode_tiles, encode_tile
 
 FLAT = Flat(1)
 TABLES = SpikeTables(SpikeTables.make())

@@ -14,13 +14,15 @@ from checker import backend as shipped
 from pictures import Array, crop
 from torch import Tensor
 
+import ridecodec
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.errors import DamagedError, ModelRefusedError, UsageError
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.export import model_file
 from ridecodec.models.pixelcnn.model import PixelModel
-from ridecodec.tilecoder import decode_halves, decode_tiles, encode_tile, split_payload
+from ridecodec.payload import split_payload
+from ridecodec.tilecoder import decode_halves, decode_tiles, encode_tile
 
 SMALL = PixelConfig(maps=12, layers=3, head=12, first=2)
 KINDS = {
@@ -272,3 +274,11 @@ def test_loader_refuses_what_export_does_not_make(name: str, value: Tensor) -> N
 def test_settings_that_make_no_network(settings: dict[str, object], text: str) -> None:
     with pytest.raises(UsageError, match=text):
         PixelConfig(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("model", "size"), [("autoencoder-cifar", 10), ("conditional-cifar", 1), ("gated-cifar", 0)])
+def test_info_tells_side_information_from_code(model: str, size: int) -> None:
+    data = ridecodec.compress(crop("astronaut", 16, 16), model=model)
+    assert [tile.side_bytes for tile in ridecodec.read_info(data).tiles] == [size]
+    broken = data[:-1] + bytes([data[-1] ^ 1])
+    assert [tile.side_bytes for tile in ridecodec.read_info(broken).tiles] == [None]

@@ -14,7 +14,8 @@ from pictures import KINDS, Array, arrays, constant, crop, noise, piece, woven
 import ridecodec
 from ridecodec import container
 from ridecodec.models.base import ContextModel
-from ridecodec.tilecoder import encode_tile, split_payload
+from ridecodec.payload import split_payload
+from ridecodec.tilecoder import encode_tile
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 2), (13, 10)]
 

@@ -38,8 +38,9 @@ from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.models.ride.backend import RideBackend
 from ridecodec.models.ride.export import pack
 from ridecodec.models.ride.network import RideConfig
+from ridecodec.payload import split_payload
 from ridecodec.picture import ColourType, Picture
-from ridecodec.tilecoder import decode_tiles, encode_tile, split_payload
+from ridecodec.tilecoder import decode_tiles, encode_tile
 from ridecodec.training import pixelcnn, ride
 from ridecodec.training.pixel_schedule import PixelSchedule
 from ridecodec.training.presets import Schedule

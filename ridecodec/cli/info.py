@@ -71,4 +71,6 @@ def _lines(name: str, info: Info) -> Iterator[str]:
     for number, tile in enumerate(info.tiles):
         at = f"tile {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
         yield row(at, tile.bytes, tile.bits_per_subpixel)
+        if tile.side_bytes:
+            yield f"    side information: {tile.side_bytes:,} bytes"
     yield row("total", info.total_bytes, info.bpsp)

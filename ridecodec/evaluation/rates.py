@@ -17,8 +17,9 @@ from ridecodec.codec import coding_planes, encode
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.container import Box
 from ridecodec.models import registry
+from ridecodec.payload import split_payload
 from ridecodec.picture import Picture
-from ridecodec.tilecoder import EncodedTile, likelihood, split_payload
+from ridecodec.tilecoder import EncodedTile, likelihood
 
 
 @dataclass(frozen=True)

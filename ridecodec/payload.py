@@ -1,0 +1,19 @@
+"""A tile's payload: its side information, with its length before it, and the code."""
+
+from __future__ import annotations
+
+from ridecodec.errors import DamagedError
+from ridecodec.varint import read_varint, write_varint
+
+
+def join_payload(side: bytes, code: bytes) -> bytes:
+    """The payload of side information and code."""
+    return write_varint(len(side)) + side + code
+
+
+def split_payload(payload: bytes | memoryview) -> tuple[bytes, bytes]:
+    """(side information, code); raises DamagedError where the length does not fit."""
+    length, at = read_varint(payload, 0, "pixel data")
+    if length > len(payload) - at:
+        raise DamagedError("the pixel data is damaged: its side information is longer than the tile")
+    return bytes(payload[at : at + length]), bytes(payload[at + length :])
