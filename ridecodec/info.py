@@ -26,7 +26,7 @@ class TileInfo:
     bytes: int
     bits_per_subpixel: float
     side_bytes: int | None
-    """Of them the side information: a label, a code, a picture at half its size, experts; None where damaged, or in forms."""
+    """Of them the side information: a label, a code, half the size, experts; None: damaged, or in forms."""
 
 
 @dataclass(frozen=True)
