@@ -91,7 +91,7 @@ def _untiled(picture: Picture, header: Header, most: int) -> list[bytes]:
     whole = Box(0, 0, picture.width, picture.height)
     shape = shape_of(picture.colour, picture.bit_depth, whole, palette_of(picture.colour, picture.metadata))
     part = coding_part(picture, whole)
-    if rows.estimate(part, shape) > most:
+    if not rows.is_small(shape) and rows.estimate(part, shape) > most:
         return []
     return [container.write(replace(header, tile=0), picture.metadata, [rows.encode(part, shape)])]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +14,14 @@ from numpy.typing import NDArray
 from pictures import KINDS
 
 from ridecodec.errors import DamagedError
-from ridecodec.forms import reading, rows, tables
+from ridecodec.forms import choosing, reading, rows, tables
 from ridecodec.forms.choosing import Chooser, repeated
 from ridecodec.forms.members import MEMBERS
 from ridecodec.forms.part import Samples, Shape
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.reader import Reader
-from ridecodec.tilecoder import decode_tiles
+from ridecodec.tilecoder import EncodedTile, decode_tiles, encode_tile
 
 
 def ignore(*args: object) -> None:
@@ -79,6 +80,27 @@ def test_the_chosen_form_is_read_back(given_part: tuple[Samples, Shape]) -> None
     payload = Chooser(load, ignore).encode(part, shape)
     assert np.array_equal(decoded(payload, shape), part)
     assert len(payload) <= len(rows.encode(part, shape))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_nothing_is_coded_twice_the_same_way(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranks and colours of a part are often the same indices."""
+    tried: list[tuple[str, bytes]] = []
+
+    def model(backend: Backend, planes: NDArray[np.uint8], *options: Any) -> EncodedTile:
+        tried.append((backend.name, planes.tobytes()))
+        return encode_tile(backend, planes, *options)
+
+    def plainly(part: Samples, shape: Shape) -> bytes:
+        tried.append((f"rows {shape.values}", part.tobytes()))
+        return rows_encode(part, shape)
+
+    rows_encode = rows.encode
+    monkeypatch.setattr(choosing, "encode_tile", model)
+    monkeypatch.setattr(rows, "encode", plainly)
+    part = np.repeat(np.arange(64, dtype=np.uint16).reshape(1, 8, 8) // 9 * 20, channels, 0)
+    Chooser(load, ignore).encode(part, Shape(channels, 8, 8, 256))
+    assert len(set(tried)) == len(tried) > 2
 
 
 @given(parts(20))

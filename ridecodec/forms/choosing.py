@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import torch
@@ -48,6 +49,7 @@ class Chooser:
 
     def __init__(self, load: Load, tick: Callable[[], None]) -> None:
         self.load, self.tick = load, tick
+        self._made: dict[tuple[object, ...], bytes] = {}
 
     def encode(self, part: Samples, shape: Shape) -> bytes:
         """The payload."""
@@ -75,7 +77,8 @@ class Chooser:
         noise = min((choice.cost for choice in modelled), default=plain) > _NOISE * plain
         if drawn or noise or shape.values > 256:
             self.tick()
-            yield Choice(rows.estimate(part, shape), partial(rows.encode, part, shape))
+            make = partial(self._once, part, "rows", shape.values, partial(rows.encode, part, shape))
+            yield Choice(len(make()) if rows.is_small(shape) else rows.estimate(part, shape), make)
 
     def _simpler(self, part: Samples, shape: Shape) -> Iterator[Choice]:
         """As indices, as ranks, in the order of lightness, or as the colours that are shown."""
@@ -103,7 +106,7 @@ class Chooser:
         return Choice(1 + beside.cost + rest.cost, lambda: bytes([tables.APART]) + beside.make() + rest.make())
 
     def _modelled(self, member: int, part: Samples, shape: Shape) -> Choice:
-        make = cache(partial(self._code, member, part, shape))
+        make = partial(self._code, member, part, shape)
         if shape.pixels <= _LARGE:
             return Choice(len(make()), make)
         cost, pixels = 0.0, 0
@@ -115,9 +118,20 @@ class Chooser:
             pixels += piece[0].size
         return Choice(cost * shape.pixels / pixels, make)
 
+    def _once(self, part: Samples, how: object, values: int, make: Callable[[], bytes]) -> bytes:
+        """What ``make`` gives, from before where a part of the same samples took the same way: forms often agree."""
+        key = (how, values, part.shape, hashlib.blake2b(part.tobytes()).digest())
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
     def _code(self, member: int, part: Samples, shape: Shape) -> bytes:
+        deep = shape.values > 256
+        return self._once(part, member, deep, partial(self._coded, member, part, deep))
+
+    def _coded(self, member: int, part: Samples, deep: bool) -> bytes:
         self.tick()
-        if shape.values > 256:
+        if deep:
             planes = parted(torch.from_numpy(part.astype(np.int32))).numpy()
         else:
             planes = np.ascontiguousarray(part, np.uint8)

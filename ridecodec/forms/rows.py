@@ -19,7 +19,7 @@ DEFLATE, LZMA = 1, 2
 _ADAPTIVE = 5
 """Filter of each row its own; 0 to 4: PNG's, the same for all."""
 _SMALL, _LARGE = 1 << 20, 1 << 21
-"""Bytes up to which an estimate tries all, and from which on only the filters that mostly win are tried."""
+"""Bytes up to which there is no need of an estimate, and from which on only the filters that mostly win are tried."""
 _FAST = 6
 """Level of deflate that filters are judged by."""
 _GAIN = 0.85
@@ -37,11 +37,14 @@ def encode(part: Samples, shape: Shape) -> bytes:
     return min([*tries, *(_framed(LZMA, kind, _lzma(found[kind])) for kind in best)], key=len)
 
 
+def is_small(shape: Shape) -> bool:
+    """Whether `encode` takes so little time that nothing need be estimated."""
+    return shape.height * _size(shape)[0] <= _SMALL
+
+
 def estimate(part: Samples, shape: Shape) -> float:
-    """About how many bytes `encode` takes."""
+    """About how many bytes `encode` takes of a large part."""
     rows, step = _rows(part, shape)
-    if rows.size <= _SMALL:
-        return len(encode(part, shape))
     return _GAIN * min(len(_deflate(_filtered(rows, step, kind), _FAST)) for kind in (0, 2, 4))
 
 
