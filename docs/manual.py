@@ -51,7 +51,7 @@ def page() -> str:
 def _usage(name: str, command: click.Command, parent: click.Context) -> Iterator[str]:
     context = click.Context(command, info_name=name, parent=parent)
     yield _escaped(f"ridecodec {name} {' '.join(command.collect_usage_pieces(context))}")
-    yield from _paragraphs(inspect.cleandoc(command.help or ""))
+    yield from _paragraphs(command.help or "")
     for option in command.get_params(context):
         if isinstance(option, click.Option):
             yield ".TP"
@@ -78,7 +78,7 @@ def _help(option: click.Option) -> str:
 
 def _paragraphs(text: str) -> Iterator[str]:
     """Paragraphs of click's help; one that begins with \\b keeps its lines."""
-    for paragraph in text.strip().split("\n\n"):
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
         yield ".PP"
         if paragraph.startswith("\b\n"):
             yield from (".nf", *map(_escaped, paragraph.splitlines()[1:]), ".fi")
