@@ -99,7 +99,7 @@ def decompress(
         threads: workers, 0 for all cores; the pixels are the same.
         region: (x, y, width, height) in pixels; only the tiles that it touches are decoded.
         preview: decode only every second pixel of every second row, which some models code first.
-        max_pixels: refuse to decode more pixels, before memory is taken; None for the format's limit.
+        max_pixels: refuse to decode a larger picture, part or tile, before memory is taken; None: the format's limit.
         progress: called now and then with a `Progress`.
 
     Raises:

@@ -43,11 +43,14 @@ def test_all_forms_of_a_picture_and_their_limit(form: str, path: Path) -> None:
         ridecodec.decompress(data, max_pixels=125)
 
 
-def test_a_limit_is_of_what_is_decoded() -> None:
-    data = ridecodec.compress(PIXELS, model="gradient")
-    assert ridecodec.decompress(data, region=(3, 2, 3, 2), max_pixels=6).to_numpy().shape == (2, 3, 3)
-    with pytest.raises(InputError, match="3 x 2 pixels"):
-        ridecodec.decompress(data, region=(3, 2, 3, 2), max_pixels=5)
+@pytest.mark.parametrize(("region", "least", "said"), [((3, 2, 3, 2), 16, "4 x 4"), ((0, 1, 14, 2), 28, "14 x 2")])
+def test_a_limit_is_of_what_is_decoded(region: tuple[int, int, int, int], least: int, said: str) -> None:
+    """Of a part, and of the tiles that it touches, each of which is decoded whole."""
+    data = ridecodec.compress(PIXELS, model="gradient", tile=4)
+    found = ridecodec.decompress(data, region=region, max_pixels=least)
+    assert (found.width, found.height) == region[2:]
+    with pytest.raises(InputError, match=f"{said} pixels"):
+        ridecodec.decompress(data, region=region, max_pixels=least - 1)
 
 
 @pytest.mark.parametrize("limit", [0, -1])
