@@ -5,18 +5,21 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ridecodec.errors import InputError
 
-JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif")
 PICTURE_ENDINGS = (
     *(".png", ".apng", ".ppm", ".pgm", ".pnm", ".pbm", ".tif", ".tiff", ".bmp", ".dib", ".gif", ".webp", ".avif"),
     *(".tga", ".pcx", ".qoi", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".im", ".msp", ".xbm"),
-    *(".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jpc", *JPEG_ENDINGS),
+    *(".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jpc", ".jpg", ".jpeg", ".jpe", ".jfif"),
 )
 """Of files that hold a picture, and no more than that: icons of several sizes and layers are left out."""
+
+
+Left = Callable[[str], bool]
+"""Whether a file of a right ending is not taken."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,22 @@ def expanded(names: Iterable[str]) -> Iterator[str]:
         yield from matches or [name]
 
 
-def files(names: Iterable[str], endings: Collection[str], *, recursive: bool = False) -> list[Found]:
-    """The files that names and patterns stand for; ``recursive``: those in folders too, if they have such endings.
+def is_lossy(path: str) -> bool:
+    """Whether a file is a picture of a lossy format."""
+    from ridecodec.formats.lossy import lossy
+
+    try:
+        with open(path, "rb") as stream:
+            return bool(lossy(stream))
+    except OSError:
+        return False
+
+
+def files(
+    names: Iterable[str], endings: Collection[str], left: Left | None = None, *, recursive: bool = False
+) -> list[Found]:
+    """The files that names and patterns stand for; ``recursive``: those in folders too, if they have such endings and
+    are not ``left`` as they are.
 
     Links to folders are not followed. A folder that cannot be read stands for itself. Raises `InputError` where there
     are no files but those of other endings.
@@ -48,7 +65,7 @@ def files(names: Iterable[str], endings: Collection[str], *, recursive: bool = F
     found: list[Found] = []
     for name in expanded(names):
         if recursive and os.path.isdir(name):
-            found += (each for each in _below(name) if _ends(each.path, endings) or os.path.isdir(each.path))
+            found += (each for each in _below(name) if not _left(each.path, endings, left) or os.path.isdir(each.path))
         else:
             found.append(Found(name, os.path.basename(name)))
     if not found:
@@ -56,18 +73,18 @@ def files(names: Iterable[str], endings: Collection[str], *, recursive: bool = F
     return found
 
 
-def others(names: Iterable[str], endings: Collection[str]) -> Counter[str]:
-    """How many files in folders have other endings, by ending."""
+def others(names: Iterable[str], endings: Collection[str], left: Left | None = None) -> Counter[str]:
+    """How many files in folders have other endings, by ending, or are ``left`` as they are."""
     below = (each.path for name in expanded(names) if os.path.isdir(name) for each in _below(name))
-    return Counter(_ending(path) for path in below if not _ends(path, endings) and not os.path.isdir(path))
+    return Counter(why for path in below if (why := _left(path, endings, left)) and not os.path.isdir(path))
 
 
-def _ending(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
-
-
-def _ends(path: str, endings: Collection[str]) -> bool:
-    return _ending(path) in endings
+def _left(path: str, endings: Collection[str], left: Left | None) -> str:
+    """Why a file in a folder is not taken, in words; "" where it is."""
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in endings:
+        return ending or "without an ending"
+    return f"lossy {ending}" if left is not None and left(path) else ""
 
 
 def _below(folder: str) -> Iterator[Found]:

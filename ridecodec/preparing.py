@@ -13,7 +13,6 @@ from ridecodec.picture import MAX_PIXELS, ColourType, Picture
 ALPHAS = ("exact", "clean")
 """What becomes of the colours of fully transparent pixels: they are kept, or become 0."""
 
-_JPEG_SIGNATURE = b"\xff\xd8\xff"
 _WITH_ALPHA = (ColourType.GRAY_ALPHA, ColourType.RGBA, ColourType.PALETTE_ALPHA)
 
 
@@ -21,13 +20,14 @@ _WITH_ALPHA = (ColourType.GRAY_ALPHA, ColourType.RGBA, ColourType.PALETTE_ALPHA)
 class Wishes:
     """What is asked of a picture file: `strip` names metadata (see `metadata.strip`), `alpha` is one of `ALPHAS`.
 
-    `exact_file` asks for a recipe of the very file, `jpeg` takes JPEG files too, and `max_pixels` is the limit.
+    `exact_file` asks for a recipe of the very file, `lossy` takes files of lossy formats too, and `max_pixels` is the
+    limit.
     """
 
     strip: tuple[str, ...] = ()
     alpha: str = "exact"
     exact_file: bool = False
-    jpeg: bool = True
+    lossy: bool = True
     max_pixels: int = MAX_PIXELS
 
     def check(self) -> None:
@@ -45,23 +45,18 @@ class Prepared:
 
     picture: Picture
     shortfall: str = ""
-    jpeg: bool = False
-    """Whether it was a JPEG file, which is smaller than its pixels."""
+    lossy: bool = False
+    """Whether it was a file of a lossy format, which is smaller than its pixels."""
 
 
 def prepare(stream: BinaryIO, wishes: Wishes) -> Prepared:
     """Read a picture file from the start of a binary stream that can seek, and do what is wished.
 
-    Raises what `Picture.open` does, and `InputError` for a JPEG file where those are not taken.
+    Raises what `Picture.open` does, and `InputError` for a file of a lossy format where those are not taken.
     """
     from ridecodec.formats import opening
 
-    jpeg = stream.read(len(_JPEG_SIGNATURE)) == _JPEG_SIGNATURE
-    stream.seek(0)
-    if jpeg and not wishes.jpeg:
-        raise InputError(
-            "is a JPEG file, already smaller than its pixels would be; --pixels compresses them all the same"
-        )
+    found = check_lossy(stream, wishes)
     picture = Picture.open(stream, max_pixels=wishes.max_pixels)
     if wishes.exact_file:
         stream.seek(0)
@@ -70,7 +65,19 @@ def prepare(stream: BinaryIO, wishes: Wishes) -> Prepared:
     if wishes.strip:
         picture = stripped(picture, wishes.strip)
     shortfall = f"loses {', '.join(lost)}" if lost else ""
-    return Prepared(cleaned(picture) if wishes.alpha == "clean" else picture, shortfall, jpeg)
+    return Prepared(cleaned(picture) if wishes.alpha == "clean" else picture, shortfall, bool(found))
+
+
+def check_lossy(stream: BinaryIO, wishes: Wishes) -> str:
+    """What lossy format a file is of, "" where of none; `InputError` where those are not taken."""
+    from ridecodec.formats.lossy import lossy
+
+    found = lossy(stream)
+    if found and not wishes.lossy:
+        raise InputError(
+            f"is a {found} file, already smaller than its pixels would be; --pixels compresses them all the same"
+        )
+    return found
 
 
 def stripped(picture: Picture, kinds: Iterable[str]) -> Picture:

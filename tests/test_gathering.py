@@ -49,7 +49,7 @@ def test_links_to_folders_are_not_followed(tree: Path) -> None:
 
 def test_other_files_in_folders_are_counted(tree: Path) -> None:
     Path("in/bare").touch()
-    assert gathering.others(["in", "notes.txt"], ENDINGS) == {".jpg": 1, "": 1}
+    assert gathering.others(["in", "notes.txt"], ENDINGS) == {".jpg": 1, "without an ending": 1}
 
 
 def test_folders_that_give_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "several PGMs": (lambda: b"P5 1 1 255\n\0P5 1 1 255\n\0", "several pictures"),
     "LAB TIFF": (mode("LAB", "TIFF"), "CIELAB"),
     "float TIFF": (mode("F", "TIFF"), "floating-point"),
+    "TIFF of doubles": (lambda: tiff(bytes(8), (64,), 1, (339, 3)), "a TIFF file of a type that is not supported"),
     "32-bit TIFF": (lambda: encoded(Image.new("I", (2, 2), 65536), "TIFF"), "outside of 0 to 65535"),
     "YCbCr TIFF": (lambda: tiff(bytes(3), (8, 8, 8), 6), "YCbCr"),
     "16-bit RGB TIFF": (lambda: tiff(bytes(6), (16, 16, 16), 2), "16-bit RGB"),

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 from picturefiles import RGB, encoded, opened, png, png_chunk
 from pictures import TYPES, same, typed
-from PIL import Image
+from PIL import Image, features
 
 import ridecodec
 from ridecodec import preparing
 from ridecodec.errors import InputError, OutputError, UsageError
 from ridecodec.formats import exactfile, metadata
+from ridecodec.formats.lossy import lossy
 from ridecodec.picture import Chunk, ColourType, Picture
 from ridecodec.preparing import Wishes, prepare
 
@@ -65,11 +68,59 @@ def test_wishes_that_contradict(wishes: Wishes, said: str) -> None:
         wishes.check()
 
 
-def test_jpeg_is_taken_or_refused_with_a_hint() -> None:
-    data = encoded(Image.fromarray(RGB), "JPEG")
-    assert prepare(io.BytesIO(data), Wishes()).picture.width == RGB.shape[1]
-    with pytest.raises(InputError, match=r"JPEG file.*--pixels"):
-        prepare(io.BytesIO(data), Wishes(jpeg=False))
+def written(form: str, **options: Any) -> bytes:
+    return encoded(Image.fromarray(RGB), form, **options)
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+LOSSY = {
+    "JPEG": lambda: written("JPEG"),
+    "AVIF": lambda: written("AVIF"),
+    "lossy WebP": lambda: written("WEBP", quality=50),
+    "lossy WebP, with a profile": lambda: written("WEBP", quality=50, icc_profile=b"profile"),
+    "lossy JPEG 2000": lambda: written("JPEG2000", irreversible=True),
+    "lossy JPEG 2000, a codestream": lambda: written("JPEG2000", irreversible=True, no_jp2=True),
+    "lossy TIFF": lambda: written("TIFF", compression="jpeg"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSY)
+def test_lossy_formats_are_taken_or_refused_with_a_hint(name: str) -> None:
+    if name == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    data = LOSSY[name]()
+    assert prepare(io.BytesIO(data), Wishes()).lossy
+    with pytest.raises(InputError, match=rf"is a {name.partition(', ')[0]} file.*--pixels"):
+        prepare(io.BytesIO(data), Wishes(lossy=False))
+
+
+LOSSLESS = {
+    "WebP": lambda: written("WEBP", lossless=True),
+    "WebP, with a profile": lambda: written("WEBP", lossless=True, icc_profile=b"profile"),
+    "JPEG 2000": lambda: written("JPEG2000"),
+    "JPEG 2000, a codestream": lambda: written("JPEG2000", no_jp2=True),
+    "TIFF": lambda: written("TIFF", compression="tiff_lzw"),
+    "PNG that begins like another": lambda: FILE,
+}
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_lossless_formats_are_taken(name: str) -> None:
+    assert not prepare(io.BytesIO(LOSSLESS[name]()), Wishes(lossy=False)).lossy
+
+
+@given(st.binary(max_size=80), st.sampled_from(sorted({**LOSSY, **LOSSLESS})), st.integers(0, 400))
+def test_damage_is_of_some_format_or_of_none(noise: bytes, name: str, at: int) -> None:
+    if name == "AVIF" and not features.check("avif"):
+        return
+    data = {**LOSSY, **LOSSLESS}[name]()
+    for each in (noise, data[:at], data[:at] + noise, data[:at] + noise + data[at + len(noise) :]):
+        assert isinstance(lossy(io.BytesIO(each)), str)
 
 
 def test_limit_of_pixels() -> None:
@@ -114,10 +165,6 @@ def test_a_file_without_a_recipe_keeps_its_pixels(data: bytes, said: str) -> Non
     assert metadata.RECIPE not in kinds(found.picture.metadata)
 
 
-def written(form: str, **options: Any) -> bytes:
-    return encoded(Image.fromarray(RGB), form, **options)
-
-
 GEO = {33550: (1.0, 1.0, 0.0), 305: "software"}
 
 
@@ -130,6 +177,23 @@ GEO = {33550: (1.0, 1.0, 0.0), 305: "software"}
         (FILE + b"tail", "loses the bytes behind its end"),
         (b"P6\n2 1\n# 1\n255\n" + bytes(6), "loses its comments"),
         (b"P6\n2 1\n255\n" + b"######", ""),
+        (b"P5\n2 1\n255\n" + b"######", "loses the bytes behind its end"),
+        (b"P4\n9 1\n" + bytes(2), ""),
+        (b"P3\n1 1\n255\n1 2 3\n", ""),
+        (b"P3\n# 1\n1 1\n255\n1 2 3\n", "loses its comments"),
+        (b"P1\n1 1\n1 # black\n", "loses its comments"),
+        (npy(np.zeros((3, 2, 1), np.uint8)), "loses its axis of one channel"),
+        (npy(np.zeros((3, 2), np.uint16)), ""),
+        (written("BMP"), ""),
+        (written("BMP") + b"tail", "loses the bytes behind its end"),
+        (written("WEBP", lossless=True), ""),
+        (written("WEBP", lossless=True) + b"tail", "loses the bytes behind its end"),
+        (written("JPEG2000"), ""),
+        (written("JPEG2000", no_jp2=True), ""),
+        (written("JPEG2000") + b"\0\0\0\x0cxml <a/>", "loses its further boxes"),
+        (written("TIFF", tiffinfo={274: 1}), ""),
+        (written("TIFF", tiffinfo={274: 6}), "loses its orientation, in which its pixels are taken"),
+        (encoded(Image.fromarray(np.zeros((2, 3), np.int32)), "TIFF"), "loses the type of its samples"),
         (written("TGA", id_section=b"mine"), "loses its TGA description"),
         (written("JPEG", comment=b"a comment"), ""),
     ],

@@ -15,7 +15,7 @@ from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary
 from ridecodec.errors import UsageError
 from ridecodec.formats.metadata import CATEGORIES
-from ridecodec.gathering import JPEG_ENDINGS, PICTURE_ENDINGS
+from ridecodec.gathering import PICTURE_ENDINGS
 from ridecodec.preparing import Wishes
 
 SUFFIX = ".rdc"
@@ -47,7 +47,12 @@ _wishes = options.together(
         is_flag=True,
         help="Keep of a PNG file how it was packed, so that decompressing gives its very bytes.",
     ),
-    click.option("--pixels", "jpeg", is_flag=True, help="Take JPEG files too, whose pixels take more than they do."),
+    click.option(
+        "--pixels",
+        "lossy",
+        is_flag=True,
+        help="Take files of lossy formats too (JPEG, WebP, AVIF), whose pixels take more than they do.",
+    ),
     options.max_pixels,
 )
 
@@ -127,7 +132,8 @@ def command(
         return
     if cut is not None or count is not None:
         raise UsageError("--cut and --count are for --archive")
-    endings = [each for each in (*PICTURE_ENDINGS, ".npy") if wishes.jpeg or each not in JPEG_ENDINGS]
+    endings = (*PICTURE_ENDINGS, ".npy")
+    left = None if wishes.lossy else gathering.is_lossy
     jobs = files.plan(
         paths,
         output=output,
@@ -135,19 +141,20 @@ def command(
         suffix=lambda path: SUFFIX,
         names_output=_names_output,
         endings=endings,
+        left=left,
         recursive=batch.recursive,
         keep_going=batch.keep_going,
     )
     if batch.recursive:
-        _say_left(gathering.others(paths, {*endings, SUFFIX}))
+        _say_left(gathering.others(paths, {*endings, SUFFIX}, left))
     batches.run(jobs, work, batch, summary)
 
 
 def _say_left(others: Counter[str]) -> None:
     """Say which files in folders are left as they are."""
     if others:
-        counts = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in sorted(others.items()))
-        hint = "; --pixels takes JPEG files too" if set(JPEG_ENDINGS) & set(others) else ""
+        counts = ", ".join(f"{count:,} {why}" for why, count in sorted(others.items()))
+        hint = "; --pixels takes lossy files too" if any(each.startswith("lossy") for each in others) else ""
         failures.say(f"other files in folders are left as they are ({counts}){hint}")
 
 

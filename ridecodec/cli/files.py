@@ -15,7 +15,7 @@ import click
 
 from ridecodec import gathering
 from ridecodec.errors import InputError, OutputError, UsageError
-from ridecodec.gathering import Found
+from ridecodec.gathering import Found, Left
 from ridecodec.models import registry
 from ridecodec.placing import placed, probe, refuse_existing
 
@@ -57,14 +57,16 @@ def plan(
     suffix: Callable[[str], str],
     names_output: Callable[[str], bool],
     endings: Collection[str],
+    left: Left | None = None,
     recursive: bool,
     keep_going: bool,
 ) -> list[Job]:
     """Pair every input with its output: ``output``, or its name with its ``suffix`` in ``folder`` or else beside it.
 
     The second of two paths is the output where ``names_output`` says so. ``recursive``: folders stand for the files in
-    them of such ``endings``, and keep their tree in ``folder``. Raises UsageError where the options contradict one
-    another or two inputs would become one file; these are refused alone if the batch is to keep going.
+    them of such ``endings`` that are not ``left``, and keep their tree in ``folder``. Raises UsageError where the
+    options contradict one another or two inputs would become one file; these are refused alone if the batch is to keep
+    going.
     """
     inputs = list(paths)
     if output is None and folder is None and not recursive and len(inputs) == 2 and names_output(inputs[1]):
@@ -78,7 +80,7 @@ def plan(
     if folder is not None and (output is not None or STANDARD in inputs):
         raise UsageError("--output-dir goes neither with --output nor with standard input")
     check_standard(inputs)
-    found = gathering.files(inputs, endings, recursive=recursive)
+    found = gathering.files(inputs, endings, left, recursive=recursive)
     if output is not None and len(found) > 1:
         raise UsageError("one output for several inputs: give --output-dir instead of --output")
     if output is not None:

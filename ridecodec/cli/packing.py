@@ -13,7 +13,7 @@ from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
 from ridecodec.errors import OutputError, UsageError
-from ridecodec.preparing import Wishes, prepare
+from ridecodec.preparing import Wishes, check_lossy, prepare
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,11 @@ class Packing:
             )
         files.write(job.output, data, self.force, job.input if self.preserve else None)
         notes = [prepared.shortfall] if prepared.shortfall else []
-        if len(data) > size and not prepared.jpeg:
+        larger = len(data) > size
+        if larger and not prepared.lossy:
             notes.append(f"takes {len(data):,} bytes, more than the {size:,} of the file")
-        if self.delete_source and prepared.shortfall:
-            notes.append("is kept, as it cannot be had again")
+        if self.delete_source and (prepared.shortfall or larger):
+            notes.append("is kept, as it " + ("cannot be had again" if prepared.shortfall else "is the smaller file"))
         elif self.delete_source:
             _delete(job, data, before)
         info = ridecodec.read_info(data)
@@ -78,6 +79,9 @@ class Packing:
         streams = files.is_stream(job.input) or files.is_stream(job.output)
         if streams and (self.preserve or self.delete_source):
             raise UsageError("--preserve and --delete-source are for files, not for standard input and output")
+        if not files.is_stream(job.input):
+            with files.opened(job.input) as stream:
+                check_lossy(stream, self.wishes)
 
 
 def _delete(job: Job, data: bytes, before: os.stat_result | None) -> None:

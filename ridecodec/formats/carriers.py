@@ -46,9 +46,13 @@ _OWN_KEYS = ("icc_profile", "exif", "xmp", "dpi", "transparency", "gamma")
 
 def unkept(image: Image.Image) -> list[str]:
     """What an opened file says of its picture, and is not kept of it."""
-    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else ()
+    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
     others = sorted(set(tags) - _STORAGE_TAGS - set(_TIFF_TAGS))
     found = [f"its TIFF tags {', '.join(map(str, others))}"] if others else []
+    if tags and tags.get(_ORIENTATION, 1) != 1:
+        found.append("its orientation, in which its pixels are taken")
+    if image.mode == "I":
+        found.append("the type of its samples")
     return found + [words for key, words in _UNKEPT.items() if image.info.get(key)]
 
 

@@ -12,12 +12,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ridecodec.errors import InputError
-from ridecodec.formats import carriers, pilimages, pngfile, pnmfile
+from ridecodec.formats import besides, carriers, pilimages, pngfile, pnmfile
+from ridecodec.formats.lossy import TIFF_SIGNATURES
 from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, more
 
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
 _NPY_SIGNATURE = b"\x93NUMPY"
 _OWN_SIGNATURES = (b"\x92RD", b"\x92RA")
+_UNKNOWN = "no picture in a format that can be read"
 _START = 32
 _PIECE = 1 << 20
 
@@ -51,14 +53,14 @@ def unkept(stream: BinaryIO, max_pixels: int) -> list[str]:
     start = stream.read(_START)
     stream.seek(0)
     if start.startswith(_NPY_SIGNATURE):
-        return []
-    if pnmfile.is_pnm(start):
-        return ["its comments"] if pnmfile.has_comments(stream) else []
+        return besides.of_npy(stream)
+    if start[:2] in besides.PLAIN_PNM or pnmfile.is_pnm(start):
+        return besides.of_pnm(stream)
     if start.startswith(pngfile.SIGNATURE):
-        end = pngfile.scan(stream, max_pixels).end
-        return ["the bytes behind its end"] if stream.seek(0, io.SEEK_END) > end else []
+        return besides.behind(stream, pngfile.scan(stream, max_pixels).end)
+    found = besides.of_container(stream)
     with opened(stream, max_pixels) as image:
-        return carriers.unkept(image)
+        return found + carriers.unkept(image)
 
 
 def _read_stream(stream: BinaryIO, max_pixels: int) -> Picture:
@@ -92,7 +94,9 @@ def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
             image = Image.open(stream)
             frames = getattr(image, "n_frames", 1)
         except UnidentifiedImageError as error:
-            raise InputError("is damaged, or no picture in a format that can be read") from error
+            begins = stream.seek(0) or stream.read(4)
+            what = "a TIFF file of a type that is not supported" if begins in TIFF_SIGNATURES else _UNKNOWN
+            raise InputError(f"is damaged, or {what}") from error
         except Image.DecompressionBombError as error:
             raise InputError(f"claims more than the {max_pixels} pixels that are allowed{more(max_pixels)}") from error
         except Exception as error:  # a plugin raises whatever the damage makes it run into

@@ -35,7 +35,7 @@ def read(stream: BinaryIO, max_pixels: int) -> Picture:
         raise InputError(f"a picture of {width}x{height} has no pixels")
     check_pixels(width, height, max_pixels)
     stored = _stored(magic, depth)
-    row_bytes = (width * colour.channels * stored + 7) // 8
+    row_bytes = _row_bytes(width, colour, stored)
     _check_left(stream, height * row_bytes, name)
     samples = np.empty((height, width, colour.channels), np.uint16 if depth == 16 else np.uint8)
     for band in bands(height, row_bytes):
@@ -54,13 +54,15 @@ def read(stream: BinaryIO, max_pixels: int) -> Picture:
         raise InputError(f"the {name} data is damaged: {error}") from error
 
 
-def has_comments(stream: BinaryIO) -> bool:
-    """Whether the header of a file that `read` can read has comments; ``stream`` is at its start."""
-    for _ in range(2 if stream.read(2) == b"P4" else 3):
-        _number(stream, "PNM")
+def header(stream: BinaryIO) -> tuple[bytes, int]:
+    """The header of a file that `read` can read, and where its pixels end; ``stream`` is at its start."""
+    magic = stream.read(2)
+    colour, name = _KINDS[magic]
+    width, height = _number(stream, name), _number(stream, name)
+    depth = 1 if magic == b"P4" else _number(stream, name).bit_length()
     length = stream.tell()
     stream.seek(0)
-    return b"#" in stream.read(length)
+    return stream.read(length), length + height * _row_bytes(width, colour, _stored(magic, depth))
 
 
 def write(stream: BinaryIO, picture: Picture, bitmap: bool) -> None:
@@ -70,6 +72,10 @@ def write(stream: BinaryIO, picture: Picture, bitmap: bool) -> None:
     stream.write(b"%s\n%d %d\n%s" % (magic, picture.width, picture.height, levels))
     for band in picture.bands():
         stream.write(packed(1 - band if bitmap else band, _stored(magic, picture.bit_depth)).tobytes())
+
+
+def _row_bytes(width: int, colour: ColourType, stored: int) -> int:
+    return (width * colour.channels * stored + 7) // 8
 
 
 def _stored(magic: bytes, depth: int) -> int:

@@ -209,11 +209,24 @@ def test_a_source_is_kept_where_the_disk_holds_something_else(folder: Path, monk
     assert Path("in.png").exists()
 
 
-def test_what_is_larger_than_the_file_is_said(folder: Path) -> None:
-    Image.fromarray(RGB).save("in.webp", quality=1)
-    result = compress("in.webp")
+def test_what_is_larger_than_the_file_is_said_and_the_file_kept(folder: Path) -> None:
+    Image.new("RGB", (30, 30)).save("in.webp", lossless=True)
     size = Path("in.webp").stat().st_size
-    assert f"in.webp: takes {Path('in.rdc').stat().st_size} bytes, more than the {size} of the file" in result.stderr
+    result = compress("in.webp", "-m", "uniform", "--delete-source", "-q")
+    assert result.stderr.splitlines() == [
+        f"ridecodec: in.webp: takes {Path('in.rdc').stat().st_size:,} bytes, more than the {size} of the file",
+        "ridecodec: in.webp: is kept, as it is the smaller file",
+    ]
+    assert Path("in.webp").exists()
+
+
+def test_lossy_files_are_refused_and_kept(folder: Path) -> None:
+    Image.fromarray(RGB).save("in.webp", quality=1)
+    for more in (), ("--dry-run",):
+        assert_fails(compress("in.webp", "--delete-source", *more), 3, "in.webp: is a lossy WebP file", "--pixels")
+    result = compress("in.webp", "--delete-source", "--pixels", "-q")
+    assert result.stderr == "ridecodec: in.webp: is kept, as it is the smaller file\n"
+    assert Path("in.webp").exists()
 
 
 def test_tags_that_would_be_lost_keep_the_source(folder: Path) -> None:
