@@ -153,6 +153,17 @@ def test_gray_and_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert image.preview.shape == image.heat_maps["uniform"].shape == (6, 9)
 
 
+def test_what_compress_does_by_default_has_no_rates_but_its_own(folder: Path) -> None:
+    found = benchmark.run([folder], models=["auto"], peers=[])
+    for image, name in zip(found.images, ("a&b.png", "gray.pgm"), strict=True):
+        (measured,) = image.measurements
+        assert measured.size == len(ridecodec.compress(Picture.from_numpy(Picture.open(folder / name).to_numpy())))
+        assert (measured.likelihood, measured.ideal) == (None, None)
+        assert not image.heat_maps
+    assert "ridecodec auto" in report.text(found)
+    assert "<img" in report.html(found)
+
+
 def test_a_wrong_pixel_ends_the_benchmark(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = Picture.from_numpy(np.zeros((8, 8, 3), np.uint8))
     monkeypatch.setattr(ridecodec, "decompress", lambda data, **options: wrong)

@@ -15,7 +15,7 @@ from ridecodec.placing import refuse_existing
 @click.command(short_help="Compare with PNG, WebP and JPEG XL on pictures.")
 @click.argument("paths", nargs=-1, type=click.Path(readable=False))
 @click.option("--corpus", type=click.Choice(["skimage", "kodak"]), help="A known set of pictures instead of PATHS.")
-@options.model(multiple=True)
+@options.model(default=("auto", "photo"))
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Measure PNG, WebP and JPEG XL as well.")
 @click.option(
     "--report",

@@ -72,17 +72,18 @@ def inputs(metavar: str) -> Callable[[Function], Function]:
     return click.argument("paths", nargs=-1, required=True, type=PATH, metavar=metavar)
 
 
-def model(multiple: bool = False, default: str = "photo") -> Callable[[Function], Function]:
+def model(default: str | tuple[str, ...] = "photo") -> Callable[[Function], Function]:
+    """--model, by default this one; several where these are several."""
+    multiple = isinstance(default, tuple)
     text = (
         "Model to code with; repeat for several." if multiple else "Model to code with ('ridecodec models' lists them)."
     )
-    defaults: Any = (default,) if multiple else default
     name = "models" if multiple else "model"
     return click.option(
         "-m",
         "--model",
         name,
-        default=defaults,
+        default=default,
         multiple=multiple,
         show_default=True,
         metavar="NAME",

@@ -7,7 +7,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from ridecodec.evaluation import peers as others
 from ridecodec.evaluation.peers import PNG_AS_GIVEN, Pixels, timed
 from ridecodec.evaluation.results import ImageResult, Measurement, Results
 from ridecodec.formats.pngchunks import SIGNATURE
+from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.picture import Picture
 
@@ -46,7 +47,7 @@ class _Options:
 def run(
     paths: Sequence[str | Path] = (),
     corpus: str | None = None,
-    models: Sequence[str] = ("photo",),
+    models: Sequence[str] = (AUTO, "photo"),
     peers: Sequence[str] | None = None,
     limit: int | None = None,
     device: str = "auto",
@@ -133,12 +134,15 @@ def _measure_all(pixels: Pixels, options: _Options) -> tuple[list[Measurement], 
     ]
     heat_maps = {}
     for model in options.models:
-        measurement, heat_maps[model] = _measure_model(model, pixels, options)
+        measurement, bits_map = _measure_model(model, pixels, options)
         measured.append(measurement)
+        if bits_map is not None:
+            heat_maps[model] = bits_map
     return measured, heat_maps
 
 
-def _measure_model(model: str, pixels: Pixels, options: _Options) -> tuple[Measurement, NDArray[np.float32]]:
+def _measure_model(model: str, pixels: Pixels, options: _Options) -> tuple[Measurement, NDArray[np.float32] | None]:
+    """A model's sizes, times and rates, and its bits a pixel; `AUTO`, which is many models, has no rates and no map."""
     from ridecodec.evaluation import rates
 
     device, threads, tile = options.device, options.threads, options.tile
@@ -148,6 +152,9 @@ def _measure_model(model: str, pixels: Pixels, options: _Options) -> tuple[Measu
     picture, decode = timed(lambda: ridecodec.decompress(data, device=device, threads=threads))
     if not np.array_equal(picture.to_numpy(), pixels):
         raise VerificationError(f"model {model}: the decoded pixels are not those of the picture")
+    measurement = Measurement(model, pixels.shape[0] * pixels.shape[1], pixels.size, len(data), encode, decode)
+    if model == AUTO:
+        return measurement, None
     found = rates.evaluate(
         Picture.from_numpy(pixels),
         model=model,
@@ -158,17 +165,8 @@ def _measure_model(model: str, pixels: Pixels, options: _Options) -> tuple[Measu
     )
     if found.data != data:
         raise VerificationError(f"model {model}: the rates belong to a file other than the one compressed")
-    measurement = Measurement(
-        model,
-        pixels.shape[0] * pixels.shape[1],
-        pixels.size,
-        len(data),
-        encode,
-        decode,
-        None if found.likelihood is None else found.likelihood * pixels.size,
-        found.ideal * pixels.size,
-    )
-    return measurement, _reduced(found.bits_map)
+    likelihood = None if found.likelihood is None else found.likelihood * pixels.size
+    return replace(measurement, likelihood=likelihood, ideal=found.ideal * pixels.size), _reduced(found.bits_map)
 
 
 def _reduced(array: NDArray[S]) -> NDArray[S]:

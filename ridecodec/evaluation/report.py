@@ -17,7 +17,8 @@ from ridecodec.evaluation.results import Results, Row
 HEADINGS = ("image", "codec", "bytes", "likelihood", "ideal", "bpsp", "of PNG", "enc s/MP", "dec s/MP")
 NOTES = (
     "bpsp: bits of the file a sub-pixel, all overhead counted (the achieved rate).",
-    "likelihood, ideal: rates of the float model and of the integer tables that the coder uses, bits a sub-pixel.",
+    "likelihood, ideal: rates of the float model and of the integer tables that the coder uses, bits a sub-pixel; "
+    "of the forms and models that `auto` chooses from there is none.",
     "of PNG: size relative to the PNG file as given, or to Pillow's optimized PNG where the picture was no PNG.",
     "enc, dec: CPU seconds a megapixel, all threads together, from and to pixels in memory; no time on a GPU.",
     "They are of calls in one process after a first one on a small picture: no imports, no loading of models.",
