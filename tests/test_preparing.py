@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from picturefiles import RGB, encoded, opened, png, png_chunk
+from picturefiles import RGB, encoded, opened, png, png_chunk, tiff
 from pictures import TYPES, same, typed
 from PIL import Image, features
 
@@ -112,6 +113,12 @@ LOSSLESS = {
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_lossless_formats_are_taken(name: str) -> None:
     assert not prepare(io.BytesIO(LOSSLESS[name]()), Wishes(lossy=False)).lossy
+
+
+def test_to_ask_a_large_tiff_is_no_reason_to_warn(recwarn: pytest.WarningsRecorder) -> None:
+    large = tiff(b"\0", (8,), 1).replace(struct.pack("<HHII", 256, 3, 1, 1), struct.pack("<HHII", 256, 4, 1, 10**8))
+    assert lossy(io.BytesIO(large)) == ""
+    assert not recwarn.list
 
 
 @given(st.binary(max_size=80), st.sampled_from(sorted({**LOSSY, **LOSSLESS})), st.integers(0, 400))

@@ -7,6 +7,9 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from ridecodec.formats import pilimages
+from ridecodec.picture import MAX_PIXELS
+
 _START = 1 << 16
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
 _TIFF_CODERS = ("jpeg", "tiff_jpeg", "webp")
@@ -56,7 +59,7 @@ def _wavelet(start: bytes) -> int | None:
 def _tiff_coder(stream: BinaryIO) -> str:
     begin = stream.tell()
     try:
-        with Image.open(stream) as image:
+        with pilimages.quiet(MAX_PIXELS), Image.open(stream) as image:
             return str(image.info.get("compression", ""))
     except Exception:  # damage is said where the picture is read
         return ""
