@@ -12,7 +12,7 @@ from ridecodec.container import Container
 from ridecodec.errors import DamagedError, InputError
 from ridecodec.formats import metadata
 from ridecodec.modelfield import AUTO
-from ridecodec.payload import split_payload
+from ridecodec.payload import side_place
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def _side_bytes(held: Container, tile: int) -> int | None:
     if held.header.model == AUTO:
         return None
     try:
-        return len(split_payload(held.payload(tile))[0])
+        begin, end = side_place(held.payload(tile))
     except DamagedError:
         return None
+    return end - begin

@@ -96,8 +96,8 @@ NOTES = (
     "bits a sub-pixel (bits/dim); lower is better. The paper's networks are larger, trained for weeks on GPUs on all "
     "50,000 pictures; these for the minutes given on one of two shared CPU cores, on 19,500.",
     "likelihood: of all test pictures, by the float network; in brackets of training pictures. Labels and codes count "
-    "in all rates but that in brackets; told: what of the ideal length they take; worth: what "
-    "pixels take more when the network is told another picture's.",
+    "in all rates but that in brackets; told: what of the ideal length they take; worth: what pixels take more when "
+    "the network is told another picture's.",
     "ideal, single, archive: of as many test pictures as `pictures` says, evenly spread; single: a file for each.",
     "loss: ideal length over the likelihood of the float network before its weights were rounded, in percent.",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import cache
 
 import click
 
@@ -133,7 +134,7 @@ def command(
     if cut is not None or count is not None:
         raise UsageError("--cut and --count are for --archive")
     endings = (*PICTURE_ENDINGS, ".npy")
-    left = None if wishes.lossy else gathering.is_lossy
+    left = None if wishes.lossy else cache(gathering.is_lossy)  # asked for what is taken, and for what is not
     jobs = files.plan(
         paths,
         output=output,

@@ -39,7 +39,7 @@ class Packing:
             raise UsageError("--delete-source goes with verification only: leave out --no-verify")
 
     def __call__(self, job: Job, shown: bool) -> Done:
-        self.check_job(job)
+        self._check(job)
         import ridecodec
         from ridecodec.parallel import share
 
@@ -74,14 +74,17 @@ class Packing:
 
     def check_job(self, job: Job) -> None:
         """Raise what can be known before the work."""
+        self._check(job)
+        if not files.is_stream(job.input):
+            with files.opened(job.input) as stream:
+                check_lossy(stream, self.wishes)
+
+    def _check(self, job: Job) -> None:
         files.check_input(job.input)
         files.check(job, self.force)
         streams = files.is_stream(job.input) or files.is_stream(job.output)
         if streams and (self.preserve or self.delete_source):
             raise UsageError("--preserve and --delete-source are for files, not for standard input and output")
-        if not files.is_stream(job.input):
-            with files.opened(job.input) as stream:
-                check_lossy(stream, self.wishes)
 
 
 def _delete(job: Job, data: bytes, before: os.stat_result | None) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
-import numpy as np
-
-from ridecodec.formats import pnmfile
+from ridecodec.formats import npyfile, pnmfile
 
 PLAIN_PNM = (b"P1", b"P2", b"P3")
 _HEAD = 16
 _PIECE = 1 << 20
-_BOXES = (b"jP  ", b"ftyp", b"jp2h", b"jp2c")
+_BOXES = {b"jP  ", b"ftyp", b"jp2h", b"jp2c"}
 """Of JPEG 2000, those that say what the pixels are."""
 
 
@@ -23,9 +21,7 @@ def behind(stream: BinaryIO, end: int) -> list[str]:
 
 def of_npy(stream: BinaryIO) -> list[str]:
     """Of an array."""
-    version = np.lib.format.read_magic(stream)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, _ = header(stream)
+    shape, _, _ = npyfile.header(stream)
     return ["its axis of one channel"] if len(shape) == 3 and shape[2] == 1 else []
 
 
@@ -48,19 +44,19 @@ def of_container(stream: BinaryIO) -> list[str]:
         length = int.from_bytes(head[4:8], "little")
         found = behind(stream, 8 + length + length % 2)
     elif head[4:8] == b"jP  ":
-        found = ["its further boxes"] if set(_kinds_of_boxes(stream)) - set(_BOXES) else []
+        found = ["its further boxes"] if _kinds_of_boxes(stream) - _BOXES else []
     stream.seek(0)
     return found
 
 
-def _kinds_of_boxes(stream: BinaryIO) -> list[bytes]:
+def _kinds_of_boxes(stream: BinaryIO) -> set[bytes]:
     """Of a JPEG 2000 file."""
-    end, at, kinds = stream.seek(0, io.SEEK_END), 0, []
+    end, at, kinds = stream.seek(0, io.SEEK_END), 0, set[bytes]()
     while at + 8 <= end:
         stream.seek(at)
         head = stream.read(_HEAD)
         length = int.from_bytes(head[:4], "big")
-        kinds.append(head[4:8])
+        kinds.add(head[4:8])
         length = int.from_bytes(head[8:16], "big") if length == 1 else length
         if length < 8:  # 0: to the end
             break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import BinaryIO
 
 from PIL import Image
@@ -10,30 +9,33 @@ from PIL import Image
 from ridecodec.formats import pilimages
 from ridecodec.picture import MAX_PIXELS
 
-_START = 1 << 16
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
 _TIFF_CODERS = ("jpeg", "tiff_jpeg", "webp")
+_JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+"""How its files begin, and its codestreams."""
+_HEAD, _START = 12, 1 << 16
 _IRREVERSIBLE = 0
 
 
 def lossy(stream: BinaryIO) -> str:
-    """The lossy format of a picture file at its start, in words; "" where it has none, or is none.
+    """The lossy format of a picture file, in words; "" where it has none, or is none.
 
-    ``stream`` is at the start again afterwards.
+    ``stream`` is at its start, and is there again afterwards.
     """
-    start = stream.read(_START)
-    stream.seek(-len(start), io.SEEK_CUR)
-    if start.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if start[4:12] in (b"ftypavif", b"ftypavis"):
-        return "AVIF"
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP" and _webp_is_lossy(start):
-        return "lossy WebP"
-    if _wavelet(start) == _IRREVERSIBLE:
-        return "lossy JPEG 2000"
-    if start.startswith(TIFF_SIGNATURES):
-        return "lossy TIFF" if _tiff_coder(stream) in _TIFF_CODERS else ""
-    return ""
+    head = stream.read(_HEAD)
+    found = ""
+    if head.startswith(b"\xff\xd8\xff"):
+        found = "JPEG"
+    elif head[4:] in (b"ftypavif", b"ftypavis"):
+        found = "AVIF"
+    elif head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        found = "lossy WebP" if _webp_is_lossy(head + stream.read(_START)) else ""
+    elif head.startswith(_JPEG2000):
+        found = "lossy JPEG 2000" if _wavelet_is_lossy(head + stream.read(_START)) else ""
+    elif head.startswith(TIFF_SIGNATURES):
+        found = "lossy TIFF" if _tiff_coder(stream) in _TIFF_CODERS else ""
+    stream.seek(0)
+    return found
 
 
 def _webp_is_lossy(start: bytes) -> bool:
@@ -47,21 +49,17 @@ def _webp_is_lossy(start: bytes) -> bool:
     return False
 
 
-def _wavelet(start: bytes) -> int | None:
-    """Of a JPEG 2000 codestream: 0, the irreversible one, or 1; None of another file."""
-    begin = start.find(b"\xff\x4f\xff\x51")
-    if begin and not start.startswith(b"\0\0\0\x0cjP  "):
-        return None
+def _wavelet_is_lossy(start: bytes) -> bool:
+    """By what the codestream says of how it is coded."""
+    begin = start.find(_JPEG2000[1])
     style = start.find(b"\xff\x52\0", begin)
-    return start[style + 13] if begin >= 0 and 0 <= style < len(start) - 13 else None
+    return begin >= 0 and 0 <= style < len(start) - 13 and start[style + 13] == _IRREVERSIBLE
 
 
 def _tiff_coder(stream: BinaryIO) -> str:
-    begin = stream.tell()
+    stream.seek(0)
     try:
         with pilimages.quiet(MAX_PIXELS), Image.open(stream) as image:
             return str(image.info.get("compression", ""))
     except Exception:  # damage is said where the picture is read
         return ""
-    finally:
-        stream.seek(begin)

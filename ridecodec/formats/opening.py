@@ -8,20 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ridecodec.errors import InputError
-from ridecodec.formats import besides, carriers, pilimages, pngfile, pnmfile
+from ridecodec.formats import besides, carriers, npyfile, pilimages, pngfile, pnmfile
 from ridecodec.formats.lossy import TIFF_SIGNATURES
 from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, more
 
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
-_NPY_SIGNATURE = b"\x93NUMPY"
 _OWN_SIGNATURES = (b"\x92RD", b"\x92RA")
-_UNKNOWN = "no picture in a format that can be read"
 _START = 32
-_PIECE = 1 << 20
 
 
 def read(source: str | os.PathLike[str] | BinaryIO, max_pixels: int) -> Picture:
@@ -52,7 +48,7 @@ def unkept(stream: BinaryIO, max_pixels: int) -> list[str]:
     stream.seek(0)
     start = stream.read(_START)
     stream.seek(0)
-    if start.startswith(_NPY_SIGNATURE):
+    if start.startswith(npyfile.SIGNATURE):
         return besides.of_npy(stream)
     if start[:2] in besides.PLAIN_PNM or pnmfile.is_pnm(start):
         return besides.of_pnm(stream)
@@ -74,8 +70,8 @@ def _read_stream(stream: BinaryIO, max_pixels: int) -> Picture:
             raise InputError("is empty")
         if start.startswith(_OWN_SIGNATURES):
             raise InputError("is compressed by ridecodec already; decompress it")
-        if start.startswith(_NPY_SIGNATURE):
-            return _read_npy(stream, max_pixels)
+        if start.startswith(npyfile.SIGNATURE):
+            return npyfile.read(stream, max_pixels)
         if start.startswith(pngfile.SIGNATURE) or b"IHDR" in start[8:20]:
             return pngfile.read(stream, max_pixels)
         if pnmfile.is_pnm(start):
@@ -89,13 +85,15 @@ def _read_stream(stream: BinaryIO, max_pixels: int) -> Picture:
 @contextmanager
 def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
     """Open `stream` with Pillow: one frame of pixels (not loaded yet), or `InputError`."""
+    begin = stream.tell()
     with pilimages.quiet(max_pixels):
         try:
             image = Image.open(stream)
             frames = getattr(image, "n_frames", 1)
         except UnidentifiedImageError as error:
-            begins = stream.seek(0) or stream.read(4)
-            what = "a TIFF file of a type that is not supported" if begins in TIFF_SIGNATURES else _UNKNOWN
+            stream.seek(begin)
+            tiff = stream.read(4) in TIFF_SIGNATURES
+            what = "a TIFF file of a type that is not supported" if tiff else "no picture in a format that can be read"
             raise InputError(f"is damaged, or {what}") from error
         except Image.DecompressionBombError as error:
             raise InputError(f"claims more than the {max_pixels} pixels that are allowed{more(max_pixels)}") from error
@@ -110,35 +108,3 @@ def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
         if frames > 1:
             raise InputError(f"a picture of several frames ({image.format}, {frames} frames) is not supported")
         yield image
-
-
-def _read_npy(stream: BinaryIO, max_pixels: int) -> Picture:
-    try:
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran_order, dtype = read_header(stream)
-    except Exception as error:  # the header is Python source, so nearly anything can be wrong with it
-        raise InputError(f"the .npy header is damaged: {pilimages.one_line(error)}") from error
-    if dtype.kind != "u" or dtype.itemsize > 2 or len(shape) not in (2, 3):
-        raise InputError(
-            f".npy arrays of {dtype} and shape {shape} are not supported, only uint8 and uint16 of HxW and HxWxC"
-        )
-    if min(shape) < 0:
-        raise InputError(f"the .npy header is damaged: the shape {shape} is negative")
-    check_pixels(shape[1], shape[0], max_pixels)
-    size = dtype.itemsize
-    for extent in shape:
-        size *= extent
-    position = stream.tell()
-    if size != stream.seek(0, io.SEEK_END) - position:
-        raise InputError(f"the .npy data is damaged: its size does not match the shape {shape}")
-    stream.seek(position)
-    held = np.empty(size, np.uint8)
-    read = 0
-    while read < size:
-        piece = stream.read(min(size - read, _PIECE))
-        if not piece:
-            raise InputError("the .npy data is cut short")
-        held[read : read + len(piece)] = np.frombuffer(piece, np.uint8)
-        read += len(piece)
-    return Picture.from_numpy(held.view(dtype).reshape(shape, order="F" if fortran_order else "C"))

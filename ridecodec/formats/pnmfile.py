@@ -24,10 +24,8 @@ def read(stream: BinaryIO, max_pixels: int) -> Picture:
 
     Raises `InputError` where it is damaged, has more pixels than `max_pixels`, or levels that are no power of two.
     """
-    magic = stream.read(2)
+    magic, width, height, levels = _header(stream)
     colour, name = _KINDS[magic]
-    width, height = _number(stream, name), _number(stream, name)
-    levels = 2 if magic == b"P4" else _number(stream, name) + 1
     depth = levels.bit_length() - 1
     if levels != 1 << depth or depth not in colour.depths:
         raise InputError(f"{levels}-level {colour.words} is not supported, only that of {_levels(colour)} levels")
@@ -56,13 +54,11 @@ def read(stream: BinaryIO, max_pixels: int) -> Picture:
 
 def header(stream: BinaryIO) -> tuple[bytes, int]:
     """The header of a file that `read` can read, and where its pixels end; ``stream`` is at its start."""
-    magic = stream.read(2)
-    colour, name = _KINDS[magic]
-    width, height = _number(stream, name), _number(stream, name)
-    depth = 1 if magic == b"P4" else _number(stream, name).bit_length()
+    magic, width, height, levels = _header(stream)
+    row_bytes = _row_bytes(width, _KINDS[magic][0], _stored(magic, levels.bit_length() - 1))
     length = stream.tell()
     stream.seek(0)
-    return stream.read(length), length + height * _row_bytes(width, colour, _stored(magic, depth))
+    return stream.read(length), length + height * row_bytes
 
 
 def write(stream: BinaryIO, picture: Picture, bitmap: bool) -> None:
@@ -72,6 +68,14 @@ def write(stream: BinaryIO, picture: Picture, bitmap: bool) -> None:
     stream.write(b"%s\n%d %d\n%s" % (magic, picture.width, picture.height, levels))
     for band in picture.bands():
         stream.write(packed(1 - band if bitmap else band, _stored(magic, picture.bit_depth)).tobytes())
+
+
+def _header(stream: BinaryIO) -> tuple[bytes, int, int, int]:
+    """Magic number, width, height and levels."""
+    magic = stream.read(2)
+    name = _KINDS[magic][1]
+    width, height = _number(stream, name), _number(stream, name)
+    return magic, width, height, 2 if magic == b"P4" else _number(stream, name) + 1
 
 
 def _row_bytes(width: int, colour: ColourType, stored: int) -> int:

@@ -30,7 +30,7 @@ class Rdc(Codec):  # type: ignore[misc]
         array: NDArray[Any] = ensure_ndarray(buf)
         if not array.size:
             raise ridecodec.InputError("an array without samples is no picture")
-        if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "u":
+        if array.dtype.kind != "u":
             raise ridecodec.InputError(f"arrays of {array.dtype} are not supported, only uint8 and uint16")
         if not array.dtype.isnative:
             raise ridecodec.InputError(f"arrays of {array.dtype} are not supported: their byte order would be lost")
