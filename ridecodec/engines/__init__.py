@@ -1,0 +1,1 @@
+"""Engines run programs: the same integers, and the same bytes, on each of them."""

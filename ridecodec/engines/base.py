@@ -1,0 +1,57 @@
+"""The contract of an engine: a program in, codes of tiles out, and back. Model and coder are one loop inside of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.exact.program import Program
+
+Planes = NDArray[np.uint8]
+"""Samples of a tile [C, H, W], channels in coding order."""
+Parameters = Sequence[NDArray[np.int32]]
+"""A tile's integers, one vector for each parameter of the program."""
+Tick = Callable[[int, float], None]
+"""Called with the pixels and bits that were finished since the last call; may raise to stop the work."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A tile's code, and the ideal code length of every pixel, float32 [H, W], all channels together."""
+
+    code: bytes
+    bits: NDArray[np.float32]
+
+
+class Runner(ABC):
+    """A program that an engine has made ready. Calls may come from several threads at once."""
+
+    @abstractmethod
+    def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
+        """Code a tile."""
+
+    @abstractmethod
+    def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
+        """Decode a tile; raises DamagedError as soon as more than 8 bytes beyond the code would be needed."""
+
+    @abstractmethod
+    def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
+        """Every operation's result at a pixel of a known tile: to find the first difference between engines."""
+
+
+class Engine(ABC):
+    """A way to run programs."""
+
+    name: str
+
+    @abstractmethod
+    def supports(self, program: Program) -> str | None:
+        """None, or why it cannot run the program, in words."""
+
+    @abstractmethod
+    def open(self, program: Program) -> Runner:
+        """Make a program ready."""

@@ -1,0 +1,74 @@
+"""A tile's planes with what stands around them, as `exact.order` says: filled at once, or front by front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.exact.order import Neighbourhood
+from ridecodec.exact.program import BORDER
+from ridecodec.exact.ranges import Int64
+
+
+class Board:
+    """Planes [P, rows, columns] in one flat array each, so that a tap is one fixed distance from its pixel."""
+
+    def __init__(
+        self, hood: Neighbourhood, height: int, width: int, outside: Sequence[tuple[int, int]], dtype: type[np.signedinteger]
+    ) -> None:
+        """``outside``: (rule, initial) of each plane."""
+        self.hood, self.height, self.width = hood, height, width
+        # the top rows are filled from columns further left, so row 0 needs that much more of its left side
+        self.left = hood.left + hood.slope * hood.top
+        self.stride = self.left + width + hood.right
+        self.plane = (hood.top + height) * self.stride
+        self.border = np.array([rule == BORDER for rule, _ in outside], np.bool_)
+        initial = np.array([value for _, value in outside], dtype)
+        self.values: NDArray[np.signedinteger] = np.repeat(initial, self.plane).reshape(len(outside), -1, self.stride)
+
+    def positions(self, y: Int64, x: Int64) -> Int64:
+        """Where pixels stand in a plane's flat array."""
+        return (y + self.hood.top) * self.stride + x + self.left
+
+    def shifts(self, planes: Int64, dy: Int64, dx: Int64) -> Int64:
+        """From a pixel's position in plane 0 to its taps."""
+        return planes * self.plane + dy * self.stride + dx
+
+    def fill(self, first: int, planes: NDArray[np.integer]) -> None:
+        """All pixels of some planes [n, H, W], from plane ``first`` on."""
+        top, left, width = self.hood.top, self.left, self.width
+        part = self.values[first : first + len(planes)]
+        part[:, top:, left : left + width] = planes
+        border = self.border[first : first + len(planes)]
+        if not border.any():
+            return
+        body = part[border]
+        rows = body[:, top:]
+        rows[:, 1:, :left] = rows[:, :-1, left : left + 1]
+        rows[:, :, left + width :] = rows[:, :, left + width - 1 : left + width]
+        for d in range(1, top + 1):
+            lag = self.hood.slope * d
+            body[:, top - d, lag:] = rows[:, 0, : self.stride - lag]
+        part[border] = body
+
+    def write(self, first: int, y: Int64, x: Int64, values: NDArray[np.integer]) -> None:
+        """Some planes' values [n, m] at one front's pixels, and the border that they decide."""
+        planes = slice(first, first + len(values))
+        top, left, width, slope = self.hood.top, self.left, self.width, self.hood.slope
+        self.values[planes, y + top, x + left] = values
+        border = np.flatnonzero(self.border[planes])
+        if not len(border):
+            return
+        known = values[border]
+        for k in np.flatnonzero((x == 0) & (y + 1 < self.height)):
+            self.values[first + border, top + y[k] + 1, :left] = known[:, k, None]
+        for k in np.flatnonzero(x == width - 1):
+            self.values[first + border, top + y[k], left + width :] = known[:, k, None]
+        for k in np.flatnonzero(y == 0):
+            end = left + width + (self.hood.right if x[k] == width - 1 else 0)
+            for column in range(left + int(x[k]), end if x[k] == width - 1 else left + int(x[k]) + 1):
+                for d in range(1, top + 1):
+                    if column + slope * d < self.stride:
+                        self.values[first + border, top - d, column + slope * d] = known[:, k]

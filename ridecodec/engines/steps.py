@@ -1,0 +1,183 @@
+"""What each operation of a program does, in numpy: the written meaning of the kinds in `exact.program`.
+
+Exactly, on integers in int64; or as real numbers, for the likelihood, where the float weights stand in for the integers
+that were made of them, and what is rounded only because it is in integers is not rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.engines.base import Parameters
+from ridecodec.engines.board import Board
+from ridecodec.exact.program import Operation
+from ridecodec.exact.ranges import Int64
+
+Array = NDArray[Any]
+Values = dict[int, Array]
+"""Results of operations, by number: [size, m] of m pixels."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The m pixels that a program runs for."""
+
+    board: Board
+    y: Int64
+    x: Int64
+    parameters: Parameters
+    samples: NDArray[np.uint8]
+    """[C, m]; those that are not known yet are not asked for."""
+
+
+Step = Callable[[Pixels, list[Array]], Array]
+"""The result [size, m] of the pixels and the inputs."""
+
+
+def step(operation: Operation, real: bool) -> Step:
+    """An operation, made ready."""
+    return _MAKERS[operation.kind](operation, real)
+
+
+def _floor(values: Array, bits: Int64 | int, operation: Operation, real: bool) -> Array:
+    """Divided by 2^bits and rounded down, as the operation and the kind of arithmetic want it."""
+    if not real:
+        return values >> bits
+    found = values / np.exp2(bits)
+    return found if operation.smooth else np.floor(found)
+
+
+def _tap(operation: Operation, real: bool) -> Step:
+    planes, dy, dx = (np.asarray(operation.attributes[name]) for name in ("planes", "dy", "dx"))
+
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        board = pixels.board
+        return board.values.reshape(-1)[
+            board.shifts(planes, dy, dx)[:, None] + board.positions(pixels.y, pixels.x)
+        ]
+
+    return run
+
+
+def _place(operation: Operation, real: bool) -> Step:
+    limit = int(operation.attributes["limit"])
+
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        y, x, board = pixels.y, pixels.x, pixels.board
+        borders = [np.minimum(distance, limit) for distance in (y, x, board.height - 1 - y, board.width - 1 - x)]
+        return np.stack([*borders, y & 1, x & 1])
+
+    return run
+
+
+def _sample(operation: Operation, real: bool) -> Step:
+    channel = int(operation.attributes["channel"])
+    return lambda pixels, inputs: pixels.samples[channel : channel + 1].astype(np.int64)
+
+
+def _parameter(operation: Operation, real: bool) -> Step:
+    number = int(operation.attributes["parameter"])
+    return lambda pixels, inputs: np.repeat(pixels.parameters[number].astype(np.int64)[:, None], len(pixels.y), 1)
+
+
+def _affine(operation: Operation, real: bool) -> Step:
+    weight, bias, shift = (np.asarray(operation.attributes[name]) for name in ("weight", "bias", "shift"))
+    matrix = weight.astype(np.float64)  # all partial sums are below 2^53: exact in any order
+    if real and operation.real:
+        matrix, bias = (operation.real[name].astype(np.float64) for name in ("weight", "bias"))
+        return lambda pixels, inputs: sum(inputs[1:], matrix @ inputs[0] + bias[:, None])
+
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        found = sum(inputs[1:], matrix @ inputs[0] + bias[:, None])
+        return _floor(found if real else found.astype(np.int64), shift[:, None], operation, real)
+
+    return run
+
+
+def _fitted(operation: Operation, real: bool) -> Step:
+    number, shift = (int(operation.attributes[name]) for name in ("parameter", "shift"))
+
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        matrix = pixels.parameters[number].reshape(-1, len(inputs[0])).astype(np.float64)
+        found = matrix @ inputs[0]
+        return _floor(found if real else found.astype(np.int64), shift, operation, real)
+
+    return run
+
+
+def _simple(function: Callable[..., Array]) -> Callable[[Operation, bool], Step]:
+    return lambda operation, real: lambda pixels, inputs: function(*inputs)
+
+
+def _clamp(operation: Operation, real: bool) -> Step:
+    lo, hi = (int(operation.attributes[name]) for name in ("lo", "hi"))
+    return lambda pixels, inputs: inputs[0].clip(lo, hi)
+
+
+def _shift(operation: Operation, real: bool) -> Step:
+    bits = int(operation.attributes["bits"])
+    if bits < 0:
+        return lambda pixels, inputs: inputs[0] * (1 << -bits)
+    return lambda pixels, inputs: _floor(inputs[0], bits, operation, real)
+
+
+def _sum(operation: Operation, real: bool) -> Step:
+    group = int(operation.attributes["group"])
+    return lambda pixels, inputs: inputs[0].reshape(-1, group, inputs[0].shape[1]).sum(1)
+
+
+def _lookup(operation: Operation, real: bool) -> Step:
+    table = np.asarray(operation.real["table"] if real and operation.real else operation.attributes["table"])
+
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        found = table[inputs[0].astype(np.int64)]  # [n, m, k]
+        return found.transpose(0, 2, 1).reshape(-1, inputs[0].shape[1])
+
+    return run
+
+
+def _select(operation: Operation, real: bool) -> Step:
+    count = int(operation.attributes["count"])
+
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        index, x = inputs
+        m = x.shape[1]
+        found: Array = x.reshape(count, -1, m)[index[0].astype(np.int64), :, np.arange(m)].T
+        return found
+
+    return run
+
+
+def _take(operation: Operation, real: bool) -> Step:
+    rows = np.asarray(operation.attributes["rows"])
+    return lambda pixels, inputs: inputs[0][rows]
+
+
+_MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
+    "tap": _tap,
+    "place": _place,
+    "sample": _sample,
+    "parameter": _parameter,
+    "affine": _affine,
+    "fitted": _fitted,
+    "add": _simple(np.add),
+    "subtract": _simple(np.subtract),
+    "multiply": _simple(np.multiply),
+    "minimum": _simple(np.minimum),
+    "maximum": _simple(np.maximum),
+    "less": _simple(lambda x, y: (x < y).astype(np.int64)),
+    "equal": _simple(lambda x, y: (x == y).astype(np.int64)),
+    "absolute": _simple(np.abs),
+    "clamp": _clamp,
+    "shift": _shift,
+    "sum": _sum,
+    "lookup": _lookup,
+    "select": _select,
+    "take": _take,
+    "concatenate": _simple(lambda *inputs: np.concatenate(inputs)),
+}

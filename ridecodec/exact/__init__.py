@@ -1,0 +1,1 @@
+"""What is exact: programs of integer operations, their distributions, and the order in which pixels are coded."""

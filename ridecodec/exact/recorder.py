@@ -1,0 +1,239 @@
+"""Writes programs down: a model's definition calls these operations once, and what it called is the program.
+
+Values carry the unit that their integers stand for (`unit` integers are 1), so that a definition speaks of real numbers
+and float weights; `linear` turns these into integers as large as the proven sums allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.exact.order import Tap
+from ridecodec.exact.program import BORDER, Attribute, Operation, Output, Parameter, Plane, Program, Sources, range_of
+from ridecodec.exact.ranges import Int64, Range
+
+Float64 = NDArray[np.float64]
+_CAPACITY = 1 << 24
+"""What the sums of a layer stay below: float32 holds them exactly, and int32 with room."""
+_MOST_BITS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """An integer vector of a program under way; ``unit`` [size]: how many of its integers are 1."""
+
+    recorder: Recorder
+    number: int
+    range: Range
+    unit: Float64
+
+    def __len__(self) -> int:
+        return len(self.range)
+
+    def __getitem__(self, rows: int | slice) -> Value:
+        index = np.arange(len(self))[rows]
+        return self.recorder.take(self, np.atleast_1d(index).tolist())
+
+    def __add__(self, other: Value) -> Value:
+        return self.recorder.record("add", [self, other], unit=self.unit)
+
+    def __sub__(self, other: Value) -> Value:
+        return self.recorder.record("subtract", [self, other], unit=self.unit)
+
+    def __mul__(self, other: Value) -> Value:
+        return self.recorder.record("multiply", [self, other], unit=self.unit * other.unit)
+
+    def __abs__(self) -> Value:
+        return self.recorder.record("absolute", [self], unit=self.unit)
+
+    def __lshift__(self, bits: int) -> Value:
+        """The integers times 2^bits, in the same unit."""
+        return self.recorder.record("shift", [self], {"bits": -bits}, unit=self.unit)
+
+    def __rshift__(self, bits: int) -> Value:
+        """The integers divided by 2^bits and rounded down, in the same unit."""
+        return self.recorder.record("shift", [self], {"bits": bits}, unit=self.unit)
+
+    def rescaled(self, bits: int, smooth: bool = False) -> Value:
+        """The same number in a unit of 2^bits less, rounded down; ``smooth``: not so in the likelihood."""
+        unit = self.unit / 2.0**bits
+        return self.recorder.record("shift", [self], {"bits": bits}, unit=unit, smooth=smooth)
+
+    def clamp(self, lo: int, hi: int) -> Value:
+        """No integer below ``lo`` or above ``hi``."""
+        return self.recorder.record("clamp", [self], {"lo": lo, "hi": hi}, unit=self.unit)
+
+    def sum(self, group: int = 0) -> Value:
+        """Sums of runs of ``group`` rows; 0: of all."""
+        group = group or len(self)
+        return self.recorder.record("sum", [self], {"group": group}, unit=self.unit[::group])
+
+    def in_unit(self, unit: float) -> Value:
+        """The same integers, taken in another unit."""
+        return Value(self.recorder, self.number, self.range, np.full(len(self), float(unit)))
+
+
+class Recorder:
+    """A program under way; ranges are proven as it grows, so that an error shows where it is made."""
+
+    def __init__(self, channels: int, *, top: int = 255, kept: Sequence[tuple[int, int]] = ()) -> None:
+        """``kept``: the limits (lo, hi) of each plane that `keep` will fill."""
+        self.channels, self.top = channels, top
+        self._kept = [Range.of(1, lo, hi) for lo, hi in kept]
+        self._planes: list[Plane] = []
+        self._operations: list[Operation] = []
+        self._ranges: list[Range] = []
+        self._outputs: list[Output] = []
+        self._parameters: list[Parameter] = []
+
+    def record(
+        self,
+        kind: str,
+        inputs: Sequence[Value] = (),
+        attributes: Mapping[str, Attribute] | None = None,
+        *,
+        unit: Float64 | float = 1.0,
+        name: str = "",
+        real: Mapping[str, NDArray[np.float32]] | None = None,
+        smooth: bool = False,
+    ) -> Value:
+        """Any operation; the methods below are easier to read."""
+        numbers = tuple(value.number for value in inputs)
+        operation = Operation(kind, numbers, attributes or {}, name, real or {}, smooth)
+        sources = Sources(self.channels, self.top, self._kept, self._parameters)
+        found = range_of(operation, len(self._operations), self._ranges, sources)
+        self._operations.append(operation)
+        self._ranges.append(found)
+        units = np.broadcast_to(np.asarray(unit, np.float64), len(found)).copy()
+        return Value(self, len(self._operations) - 1, found, units)
+
+    def tap(self, taps: Iterable[Tap], unit: float = 1.0) -> Value:
+        """Samples and kept values of neighbours: planes below `channels` are the samples."""
+        planes, dy, dx = np.array([(plane, *offset) for plane, offset in taps], np.int64).T
+        return self.record("tap", attributes={"planes": planes, "dy": dy, "dx": dx}, unit=unit)
+
+    def place(self, limit: int) -> Value:
+        """Distances to the top, left, bottom and right border, none above ``limit``; parities of row and column."""
+        return self.record("place", attributes={"limit": limit})
+
+    def sample(self, channel: int) -> Value:
+        """The pixel's own sample; known from the stage behind its channel on."""
+        return self.record("sample", attributes={"channel": channel})
+
+    def parameter(self, name: str, lo: int, hi: int, size: int) -> int:
+        """Declare integers of a tile, from its side information; gives their number."""
+        self._parameters.append(Parameter(name, lo, hi, size))
+        return len(self._parameters) - 1
+
+    def fitted(self, x: Value, parameter: int, reach: int, unit: float) -> Value:
+        """Products with a tile's own matrix [size / len(x), len(x)], whose integers are 1 / ``unit``.
+
+        ``reach`` bounds the sum of a row's magnitudes. The result has the unit of ``x``, rounded down.
+        """
+        shift = round(np.log2(unit))
+        return self.record("fitted", [x], {"parameter": parameter, "reach": reach, "shift": shift}, unit=x.unit[0])
+
+    def affine(self, x: Value, weight: Int64, bias: Int64 | None = None, unit: float = 1.0, name: str = "") -> Value:
+        """Integer weights [out, in] as they are."""
+        zero = np.zeros(len(weight), np.int64)
+        attributes = {"weight": weight.astype(np.int64), "bias": zero if bias is None else bias, "shift": zero}
+        return self.record("affine", [x], attributes, unit=unit, name=name)
+
+    def linear(
+        self,
+        name: str,
+        x: Value,
+        weight: Float64,
+        bias: Float64 | None = None,
+        *,
+        unit: Float64 | float,
+        embeddings: Sequence[tuple[Value, Float64]] = (),
+        down: bool = False,
+        capacity: int = _CAPACITY,
+    ) -> Value:
+        """``weight @ x + bias`` in real numbers, [out] in ``unit``, rounded; ``down``: rounded down.
+
+        ``embeddings``: (index, table [entries, out]) whose rows are added. Each row of the weights gets the largest
+        exponent whose sums stay below ``capacity``.
+        """
+        units = np.broadcast_to(np.asarray(unit, np.float64), len(weight))
+        scaled = weight.astype(np.float64) * units[:, None] / x.unit
+        offset = np.zeros(len(weight)) if bias is None else bias.astype(np.float64) * units
+        tables = [(index, table.astype(np.float64) * units) for index, table in embeddings]
+        added = sum((np.abs(table).max(0) for _, table in tables), np.zeros(len(weight)))
+        reach = np.abs(scaled) @ x.range.top + np.abs(offset) + added + 1
+        shift = np.floor(np.log2(0.99 * capacity / reach)).clip(0, _MOST_BITS)
+        grid = np.exp2(shift)
+        half = np.zeros(len(weight)) if down else np.where(shift > 0, grid / 2, 0.0)
+        inputs = [x]
+        if tables:
+            rows = [self.lookup(index, np.rint(table * grid), table) for index, table in tables]
+            inputs.append(rows[0] if len(rows) == 1 else sum(rows[1:], rows[0]))
+        attributes: dict[str, Attribute] = {
+            "weight": np.rint(scaled * grid[:, None]).astype(np.int64),
+            "bias": np.rint(offset * grid + half).astype(np.int64),
+            "shift": shift.astype(np.int64),
+        }
+        real = {"weight": scaled.astype(np.float32), "bias": offset.astype(np.float32)}
+        return self.record("affine", inputs, attributes, unit=units, name=name, real=real, smooth=True)
+
+    def lookup(self, index: Value, table: NDArray[np.generic], real: Float64 | None = None, unit: float = 1.0) -> Value:
+        """Rows of a table [entries, k]; ``real``: what its integers stand for."""
+        attributes = {"table": np.asarray(table).astype(np.int64)}
+        exact = {} if real is None else {"table": real.astype(np.float32)}
+        return self.record("lookup", [index], attributes, unit=unit, real=exact, smooth=real is not None)
+
+    def select(self, index: Value, x: Value, count: int) -> Value:
+        """One of ``count`` equal parts of ``x``."""
+        return self.record("select", [index, x], {"count": count}, unit=x.unit[: len(x) // count])
+
+    def take(self, x: Value, rows: Sequence[int]) -> Value:
+        """Some rows, in any order."""
+        index = np.array(rows, np.int64)
+        return self.record("take", [x], {"rows": index}, unit=x.unit[index])
+
+    def concatenate(self, values: Sequence[Value]) -> Value:
+        """All rows, one value behind the other."""
+        return self.record("concatenate", values, unit=np.concatenate([value.unit for value in values]))
+
+    def minimum(self, x: Value, y: Value) -> Value:
+        """The smaller one, row by row."""
+        return self.record("minimum", [x, y], unit=x.unit)
+
+    def maximum(self, x: Value, y: Value) -> Value:
+        """The larger one, row by row."""
+        return self.record("maximum", [x, y], unit=x.unit)
+
+    def equal(self, x: Value, y: Value) -> Value:
+        """1 where equal, else 0."""
+        return self.record("equal", [x, y])
+
+    def less(self, x: Value, y: Value) -> Value:
+        """1 where x is the smaller one, else 0."""
+        return self.record("less", [x, y])
+
+    def keep(self, value: Value, rule: int = BORDER, initial: int = 0) -> None:
+        """Fill the next planes that taps reach with the rows of ``value``, clamped to the limits that they were given."""
+        for row in range(len(value)):
+            limits = self._kept[len(self._planes)]
+            kept = value[row].clamp(int(limits.lo[0]), int(limits.hi[0]))
+            self._planes.append(Plane(kept.number, 0, rule, initial))
+
+    def output(self, family: str, parts: Mapping[str, Value], tables: Mapping[str, Int64]) -> None:
+        """The distribution of the next channel."""
+        self._outputs.append(Output(family, {part: value.number for part, value in parts.items()}, dict(tables)))
+
+    def program(self) -> Program:
+        """What was recorded, proven."""
+        return Program(
+            self.channels,
+            self.top,
+            tuple(self._operations),
+            tuple(self._outputs),
+            tuple(self._planes),
+            tuple(self._parameters),
+        )
