@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ridecodec import container
@@ -18,11 +17,10 @@ from ridecodec.forms.choosing import Chooser, Load
 from ridecodec.forms.part import Request, Samples, Shape
 from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
-from ridecodec.models.base import Backend
 from ridecodec.models.registry import ModelCard
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
 from ridecodec.picture import CODING_ORDER, Chunk, ColourType, Picture
-from ridecodec.tilecoder import decode_tiles
+from ridecodec.tilecoder import TileCodec, decode_tiles
 
 TILE = 1024
 _PIXELS_AT_ONCE, _TILES_AT_ONCE = 1 << 24, 1 << 12
@@ -41,8 +39,8 @@ def encode(
     card = registry.current(AUTO)
     load = loader(card, registry.pick_device(device))
     tile = tile or TILE
-    if not 1 <= tile <= Backend.largest_tile:
-        raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {Backend.largest_tile}")
+    if not 1 <= tile <= TileCodec.largest_tile:
+        raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {TileCodec.largest_tile}")
     boxes = container.tile_boxes(picture.width, picture.height, tile)
     meter = Meter(progress, picture.width * picture.height, picture.channels)
     palette = palette_of(picture.colour, picture.metadata)
@@ -96,10 +94,10 @@ def _untiled(picture: Picture, header: Header, most: int) -> list[bytes]:
     return [container.write(replace(header, tile=0), picture.metadata, [rows.encode(part, shape)])]
 
 
-def loader(card: ModelCard, device: torch.device) -> Load:
+def loader(card: ModelCard, device: str) -> Load:
     """Gives the backend of a member of the bundle."""
 
-    def load(member: int) -> Backend:
+    def load(member: int) -> TileCodec:
         name, hash4 = card.members[member]
         return registry.load(registry.find(name, bytes.fromhex(hash4)), device)
 
@@ -168,7 +166,7 @@ def _answered(
             raise DamagedError(f"the header is damaged: its tiles have more than {backend.largest_tile} pixels a side")
 
         def work(
-            batch: list[int], backend: Backend = backend, asked: dict[int, Request] = asked
+            batch: list[int], backend: TileCodec = backend, asked: dict[int, Request] = asked
         ) -> list[tuple[int, NDArray[np.uint8]]]:
             first = asked[batch[0]]
             share = first.share

@@ -13,10 +13,9 @@ from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
 from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
-from ridecodec.models.base import Backend
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
 from ridecodec.picture import CODING_ORDER, MAX_PIXELS, ColourType, Picture, Samples, check_pixels
-from ridecodec.tilecoder import EncodedTile, decode_halves, decode_tiles, encode_tile
+from ridecodec.tilecoder import EncodedTile, TileCodec, decode_halves, decode_tiles, encode_tile
 
 CODED = {colour: CODING_ORDER[colour.channels] for colour in (ColourType.GRAY, ColourType.RGB)}
 """Channels of the pictures that are coded, in coding order."""
@@ -192,7 +191,7 @@ def _decode(
     return out
 
 
-def _backend(header: Header, step: int, device: str) -> Backend:
+def _backend(header: Header, step: int, device: str) -> TileCodec:
     """The one model of a file; raises DamagedError where it is none for such a picture."""
     channels = coding_channels(header.colour, header.bit_depth)
     boxes = header.boxes
@@ -212,7 +211,7 @@ def _backend(header: Header, step: int, device: str) -> Backend:
 def _decode_modelled(
     held: Container,
     tiles: list[int],
-    backend: Backend,
+    backend: TileCodec,
     decoder: Callable[..., NDArray[np.uint8]],
     place: Callable[[int, Samples], None],
     threads: int,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ridecodec.errors import UsageError
-from ridecodec.models.base import Backend
+from ridecodec.tilecoder import TileCodec
 
 _MEMORY = 1 << 30
 """Bytes that the tiles at hand may take, all threads together; one tile a thread may take more."""
@@ -68,13 +68,13 @@ def share(threads: int, processes: int) -> int:
     return threads or max(1, workers(0) // processes)
 
 
-def encoders(backend: Backend, pixels: int, threads: int) -> int:
+def encoders(backend: TileCodec, pixels: int, threads: int) -> int:
     """How many tiles of up to so many pixels are encoded at the same time."""
     return max(1, min(workers(threads), _MEMORY // (pixels * _INTERVALS + backend.tile_bytes(pixels))))
 
 
 def batches(
-    backend: Backend, shapes: Mapping[K, tuple[int, int, int]], threads: int, share: bool = False
+    backend: TileCodec, shapes: Mapping[K, tuple[int, int, int]], threads: int, share: bool = False
 ) -> tuple[list[list[K]], int]:
     """Tiles that are decoded together, and how many such batches at the same time.
 

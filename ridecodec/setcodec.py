@@ -12,11 +12,10 @@ from ridecodec.codec import coding_channels, coding_planes, picture_of
 from ridecodec.container import Box
 from ridecodec.errors import DamagedError, InputError, VerificationError
 from ridecodec.models import registry
-from ridecodec.models.base import Backend
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
 from ridecodec.picture import MAX_PIXELS, Picture, check_pixels
 from ridecodec.sets import Entry
-from ridecodec.tilecoder import decode_tiles, encode_tile
+from ridecodec.tilecoder import TileCodec, decode_tiles, encode_tile
 
 Report = Callable[[Progress], None]
 
@@ -57,7 +56,7 @@ def encode(
     return archive.write(card.name, bytes.fromhex(card.hash), names, shapes, checksums, payloads)
 
 
-def _check(entry: Entry, card: registry.ModelCard, backend: Backend) -> None:
+def _check(entry: Entry, card: registry.ModelCard, backend: TileCodec) -> None:
     picture = entry.picture
     channels = coding_channels(picture.colour, picture.bit_depth)
     registry.check_channels(card, len(channels), repr(entry.name))
@@ -95,7 +94,7 @@ def decode(
 
 
 def _decoded(
-    held: Archive, shapes: dict[int, Shape], backend: Backend, threads: int, progress: Report | None
+    held: Archive, shapes: dict[int, Shape], backend: TileCodec, threads: int, progress: Report | None
 ) -> Iterator[tuple[int, Picture | DamagedError]]:
     pixels = sum(shape.width * shape.height for shape in shapes.values())
     meter = Meter(progress, pixels, max((shape.colour.channels for shape in shapes.values()), default=1))

@@ -16,7 +16,7 @@ from ridecodec.coding.tables import CDF_TOTAL, FAR, VALUES, high_table, low_tabl
 from ridecodec.errors import DamagedError, ModelRefusedError
 from ridecodec.models import registry
 from ridecodec.models.deep import prediction
-from ridecodec.models.deep.backend import Deep, parted, parted_samples
+from ridecodec.models.deep.backend import Deep
 from ridecodec.models.deep.mixture import MEAN_UNIT, SCALES, TOP, WEIGHT_TOTAL, DeepMixture, DeepTables, High, Low
 from ridecodec.payload import split_payload
 from ridecodec.tilecoder import decode_tiles, encode_tile
@@ -30,7 +30,7 @@ def ignore(pixels: int, bits: float) -> None:
 
 def bytes_of(samples: NDArray[np.uint16]) -> Array:
     """The planes [2 C, H, W] of samples [C, H, W]."""
-    return parted(torch.from_numpy(samples.astype(np.int32))).numpy()
+    return parted(samples)
 
 
 def smooth(channels: int, height: int, width: int, seed: int) -> NDArray[np.uint16]:

@@ -25,9 +25,6 @@ def command(source: str, output: str, model: str, seed: int, device: str, force:
       ridecodec reconstruct --model autoencoder-cifar frog.png again.png
     """
     pictures.check([source], output, force)
-    import torch
-
-    from ridecodec.coding.exact import exact_arithmetic
     from ridecodec.generation.sampling import sample, to_picture_order
     from ridecodec.models import registry
 
@@ -41,9 +38,7 @@ def command(source: str, output: str, model: str, seed: int, device: str, force:
     channels, height, width = planes.shape
     if max(height, width) > backend.largest_tile:
         raise UsageError(f"the model {model!r} takes pictures of up to {backend.largest_tile} pixels a side")
-    with exact_arithmetic():
-        coded = torch.from_numpy(to_picture_order(planes).copy()).to(backend.device).float()
-        side = backend.side_information(coded)
+    side = backend.side_information(to_picture_order(planes))
     with pictures.bar(output, height * width) as tick:
         drawn = sample(backend, channels, height, width, seed, tick=tick, side=side)
     pictures.write(to_picture_order(drawn), output, force)

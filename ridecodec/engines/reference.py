@@ -19,6 +19,7 @@ from ridecodec.engines.steps import Pixels, Values, step
 from ridecodec.exact.program import BORDER, Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.tables import SYMBOLS, Distribution, high_table, intervals, low_table
+from ridecodec.tilecoder import Draw, Settle
 
 INITIAL = 128
 """What stands left of the first row of the samples."""
@@ -66,24 +67,37 @@ class ReferenceRunner(Runner):
         return Coded(encoder.finish(), bits.reshape(height, width).astype(np.float32))
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
-        program = self.program
         decoder = Decoder(code)
+        share = 8 * len(code) / (height * width)
+
+        def symbols(table: NDArray[np.float32]) -> Int64:
+            return decoder.decode(table).astype(np.int64)
+
+        def count(pixels: int, bits: float) -> None:
+            tick(pixels, share * pixels)
+
+        return self.walk(symbols, lambda c, y, x, values: values, parameters, height, width, count)
+
+    def walk(
+        self, symbols: Draw, settle: Settle, parameters: Parameters, height: int, width: int, tick: Tick
+    ) -> Planes:
+        """A tile front by front (see `TileCodec.draw`)."""
+        program = self.program
         out = np.zeros((program.channels, height, width), np.uint8)
         board = self._board(height, width)
-        share = 8 * len(code) / (height * width)
         for y, x in self._fronts(height, width):
             values: Values = {}
             pixels = Pixels(board, y, x, parameters, np.zeros((program.channels, len(y)), np.uint8))
             for c in range(program.channels):
                 self._evaluate(c, pixels, values)
                 distribution = self._distribution(c, values)
-                high = decoder.decode(high_table(distribution)).astype(np.int64)
-                low = decoder.decode(low_table(distribution, high))
-                out[c, y, x] = pixels.samples[c] = SYMBOLS * high + low
+                high = symbols(high_table(distribution))
+                low = symbols(low_table(distribution, high))
+                out[c, y, x] = pixels.samples[c] = settle(c, y, x, SYMBOLS * high + low)
             self._evaluate(program.channels, pixels, values)
             board.write(0, y, x, pixels.samples)
             board.write(program.channels, y, x, self._kept(values))
-            tick(len(y), share * len(y))
+            tick(len(y), 0.0)
         return out
 
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[Int64]:

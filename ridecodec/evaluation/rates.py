@@ -10,16 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ridecodec.codec import coding_planes, encode
-from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.container import Box
 from ridecodec.models import registry
 from ridecodec.payload import split_payload
 from ridecodec.picture import Picture
-from ridecodec.tilecoder import EncodedTile, likelihood
+from ridecodec.tilecoder import EncodedTile
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,8 @@ def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: i
         side, _ = split_payload(coded.payload)
         sides.append(0.0 if backend.half is not None else 8.0 * len(side))  # a half's bits are in the map
         if floats:
-            with exact_arithmetic():  # not for exactness: the caller's autocast and the like would change the rate
-                found = likelihood(backend, torch.from_numpy(coding_planes(picture, box)).float(), side)
-            promised.append(None if found is None else float(found.double().sum()))
+            found = backend.likelihood(coding_planes(picture, box), side)
+            promised.append(None if found is None else float(found.sum()))
 
     data = encode(picture, model=model, device=device, threads=threads, tile=tile, look=look)
     side_bits = sum(sides)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.ranges import Int64, Range
-from ridecodec.exact.tables import CDF_TOTAL, Distribution
+from ridecodec.exact.tables import CDF_TOTAL, VALUES, Distribution
 
 Float64 = NDArray[np.float64]
 
@@ -141,5 +141,31 @@ def _sigmoid(x: Float64) -> Float64:
     return np.asarray(0.5 * (1 + np.tanh(x / 2)), np.float64)
 
 
-FAMILIES: dict[str, Family] = {"logistics": Logistics()}
+class Even(Family):
+    """All values up to ``top`` [1] alike."""
+
+    parts = ("top",)
+    tables = ()
+
+    def fits(self, parts: Mapping[str, Range], tables: Mapping[str, Int64]) -> bool:
+        (top,) = parts.values()
+        return len(top) == 1 and top.lo[0] >= 0 and top.hi[0] < VALUES
+
+    def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
+        return _EvenValues(parts["top"][0] + 1)
+
+    def bits(self, parts: Mapping[str, Float64], values: Int64) -> Float64:
+        return np.asarray(np.log2(parts["top"][0] + 1), np.float64)
+
+
+class _EvenValues(Distribution):
+    def __init__(self, count: Int64) -> None:
+        self.count = count
+
+    def cumulative(self, edges: Int64) -> Int64:
+        found: Int64 = edges.clip(0, self.count) * CDF_TOTAL // self.count
+        return found
+
+
+FAMILIES: dict[str, Family] = {"logistics": Logistics(), "even": Even()}
 """By the name that a program has."""

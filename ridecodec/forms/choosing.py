@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 
-from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.forms import reading, rows, tables
 from ridecodec.forms.members import DEEP, GRAPHICS, MEMBERS, PHOTO
 from ridecodec.forms.part import Samples, Shape
-from ridecodec.models.base import Backend
-from ridecodec.models.deep.backend import parted
-from ridecodec.tilecoder import encode_tile
+from ridecodec.models.deep.parting import parted
+from ridecodec.tilecoder import TileCodec, encode_tile
 
-Load = Callable[[int], Backend]
+Load = Callable[[int], TileCodec]
 """The backend of a member."""
 _SIDE, _PIECES = 128, 2
 """Pieces that a large part is judged by."""
@@ -132,11 +129,10 @@ class Chooser:
     def _coded(self, member: int, part: Samples, deep: bool) -> bytes:
         self.tick()
         if deep:
-            planes = parted(torch.from_numpy(part.astype(np.int32))).numpy()
+            planes = parted(part)
         else:
             planes = np.ascontiguousarray(part, np.uint8)
-        with exact_arithmetic():
-            tile = encode_tile(self.load(member), planes, lambda pixels, bits: self.tick())
+        tile = encode_tile(self.load(member), planes, lambda pixels, bits: self.tick())
         return reading.modelled(member, tile.payload)
 
 

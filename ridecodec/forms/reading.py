@@ -8,7 +8,7 @@ from ridecodec.errors import DamagedError
 from ridecodec.forms import rows, tables
 from ridecodec.forms.members import MEMBERS
 from ridecodec.forms.part import Decoding, Request, Shape
-from ridecodec.models.deep.backend import parted_samples
+from ridecodec.models.deep.parting import parted_samples
 from ridecodec.reader import Reader
 from ridecodec.varint import read_varint, write_varint
 

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ridecodec.coding.exact import exact_arithmetic
-from ridecodec.coding.tables import SYMBOLS, VALUES, high_table, low_table
-from ridecodec.models.base import Backend
+from ridecodec.exact.tables import VALUES
 from ridecodec.picture import CODING_ORDER
+from ridecodec.tilecoder import TileCodec
 
 MARGIN = 8
 """Pixels of marginal noise above a sample and on its left and right."""
@@ -52,7 +49,7 @@ class Numbers:
 
 
 def sample(
-    backend: Backend,
+    codec: TileCodec,
     channels: int,
     height: int,
     width: int,
@@ -69,32 +66,19 @@ def sample(
     that codes the tile at half its size first, that is drawn first.
     """
     numbers = Numbers(seed)
-    out = np.empty((channels, height, width), np.uint8)
-    hood = backend.hood
-    if backend.half is not None:
-        half = sample(backend.half, channels, (height + 1) // 2, (width + 1) // 2, seed ^ _HALF, None, limits)
+    if codec.half is not None:
+        half = sample(codec.half, channels, (height + 1) // 2, (width + 1) // 2, seed ^ _HALF, None, limits)
         side, known = half.tobytes(), _among(half, height, width)
-    with exact_arithmetic():
-        stepper = backend.stepper(channels, height, width, [side])
-        for t in range(hood.fronts(height, width)):
-            y0, y1 = hood.rows(t, height, width)
-            if y0 >= y1:
-                continue
-            rows = np.arange(y0, y1)
-            columns = t - hood.pace(width) * rows
-            stepper.begin(t)
-            for c in range(channels):
-                distribution = stepper.distribution(c)
-                high = _draw(high_table(distribution, backend.device), numbers)
-                low = _draw(low_table(distribution, high.to(backend.device)), numbers)
-                values = (SYMBOLS * high + low).numpy().clip(*limits)
-                if known is not None:
-                    values = np.where(known.mask[rows, columns], known.values[c, rows, columns], values)
-                out[c, rows, columns] = values
-                stepper.observe(c, torch.from_numpy(values).to(backend.device).float())
-            if tick is not None:
-                tick(len(rows))
-    return out
+
+    def settle(c: int, y: NDArray[np.int64], x: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+        values = values.clip(*limits)
+        return values if known is None else np.where(known.mask[y, x], known.values[c, y, x], values)
+
+    def count(pixels: int, bits: float) -> None:
+        if tick is not None:
+            tick(pixels)
+
+    return codec.draw(lambda table: _draw(table, numbers), settle, channels, height, width, side, count)
 
 
 def _among(half: NDArray[np.uint8], height: int, width: int) -> Known:
@@ -105,18 +89,18 @@ def _among(half: NDArray[np.uint8], height: int, width: int) -> Known:
     return known
 
 
-def label_side(backend: Backend, label: int | None, seed: int) -> bytes:
+def label_side(codec: TileCodec, label: int | None, seed: int) -> bytes:
     """Side information of a label, drawn where it is None; none for models that know no labels."""
-    if not backend.classes:
+    if not codec.classes:
         return b""
-    return bytes([int(Numbers(seed ^ _HALF).below(backend.classes, 1)[0]) if label is None else label])
+    return bytes([int(Numbers(seed ^ _HALF).below(codec.classes, 1)[0]) if label is None else label])
 
 
-def _draw(table: Tensor, numbers: Numbers) -> Tensor:
-    """One symbol of every row of ``table`` [m, 16], with the coder's probabilities ``(w + 1) / 2^24``. int64 [m]."""
-    above = (table.cpu().long() + 1).cumsum(1)  # [m, 16], the last column 2^24
-    drawn = torch.from_numpy(numbers.below(1 << _DRAW_BITS, len(table)))
-    return (above <= drawn[:, None]).sum(1)
+def _draw(table: NDArray[np.float32], numbers: Numbers) -> NDArray[np.int64]:
+    """One symbol of every row of ``table`` [m, 16], with the coder's probabilities ``(w + 1) / 2^24``; [m]."""
+    above = (table.astype(np.int64) + 1).cumsum(1)  # [m, 16], the last column 2^24
+    drawn = numbers.below(1 << _DRAW_BITS, len(table))
+    return np.asarray((above <= drawn[:, None]).sum(1), np.int64)
 
 
 def noise_pool(channels: int) -> NDArray[np.uint8]:
@@ -126,9 +110,9 @@ def noise_pool(channels: int) -> NDArray[np.uint8]:
     return np.tile(np.array(values, np.uint8), (channels, 1))
 
 
-def margin(backend: Backend) -> int:
+def margin(codec: TileCodec) -> int:
     """Pixels of noise around a sample of this model: `MARGIN`, or none."""
-    return 0 if backend.bounded else MARGIN
+    return 0 if codec.bounded else MARGIN
 
 
 def with_margin(height: int, width: int, around: int = MARGIN) -> tuple[int, int]:
@@ -137,7 +121,7 @@ def with_margin(height: int, width: int, around: int = MARGIN) -> tuple[int, int
 
 
 def sample_in_margin(
-    backend: Backend,
+    codec: TileCodec,
     channels: int,
     height: int,
     width: int,
@@ -152,13 +136,13 @@ def sample_in_margin(
     ``pool`` uint8 [C, n]: pixels that the noise is picked from, all equally likely; `noise_pool` by default.
     """
     pool = noise_pool(channels) if pool is None else pool
-    around = margin(backend)
+    around = margin(codec)
     outer = with_margin(height, width, around)
     picks = Numbers(seed ^ (1 << 63)).below(pool.shape[1], outer[0] * outer[1]).reshape(outer)
     mask = np.ones(outer, np.bool_)
     mask[around:, around : outer[1] - around] = False
     known = Known(pool[:, picks].clip(*limits), mask)
-    drawn = sample(backend, channels, *outer, seed, known, limits, tick, side)
+    drawn = sample(codec, channels, *outer, seed, known, limits, tick, side)
     return np.ascontiguousarray(drawn[:, around:, around : outer[1] - around])
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from ridecodec.models.base import Backend
+    from ridecodec.tilecoder import TileCodec
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 HASH_BYTES = 4
@@ -46,6 +47,11 @@ class ModelCard:
     """Whether tiles are coded in the best of their eight orientations."""
     members: tuple[tuple[str, str], ...] = ()
     """Of a bundle of models: the name and hash of each; its own hash is of them."""
+
+    @property
+    def family_name(self) -> str:
+        """What kind of model it is."""
+        return self.family or self.name
 
     @property
     def pictures(self) -> str:
@@ -214,50 +220,58 @@ def write(
     return card
 
 
-def pick_device(name: str) -> torch.device:
-    """Device of ``auto``, ``cpu`` or ``cuda``; UsageError where it is not there."""
-    import torch
-
+def pick_device(name: str) -> str:
+    """``auto``, ``cpu`` or ``cuda`` as it is; UsageError for others, and for a device that is not there."""
     if name not in ("auto", "cpu", "cuda"):
         raise UsageError(f"unknown device {name!r}; choose auto, cpu or cuda")
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise UsageError("there is no CUDA device that this PyTorch can use; choose --device cpu")
-    return torch.device("cuda", torch.cuda.current_device()) if there and name != "cpu" else torch.device("cpu")
+    if name == "cuda":
+        from ridecodec.engines.torch.devices import check_cuda
+
+        check_cuda()
+    return name
 
 
 @cache
-def load(card: ModelCard, device: torch.device) -> Backend:
-    """The backend on a device; raises ModelRefusedError where its file is damaged or its bounds do not hold."""
+def load(card: ModelCard, device: str = "auto") -> TileCodec:
+    """What codes tiles by a model; raises ModelRefusedError where its file is damaged or its bounds do not hold."""
+    from ridecodec.engines.orientations import Orientations
+    from ridecodec.models import programs
+
+    if card.members:
+        raise UsageError(f"{card.name!r} is no density model; name one, such as photo")
+    if card.file is None or card.family == programs.FAMILY:
+        found: TileCodec = programs.program_codec(card.name, None if card.file is None else _weights(card))
+    else:
+        from ridecodec.engines.torch.adapter import TorchCodec
+
+        found = TorchCodec(backend(card, device))
+    return Orientations(found) if card.ensemble else found
+
+
+@cache
+def backend(card: ModelCard, device: str = "auto") -> Backend:
+    """The torch backend of a model that is no program, on a device: for generation, and for what `load` gives."""
     from ridecodec.coding.exact import check_products, exact_arithmetic
+    from ridecodec.engines.torch.devices import torch_device
     from ridecodec.models.deep.backend import Deep
-    from ridecodec.models.gradient import Gradient
     from ridecodec.models.graphics.backend import Graphics
-    from ridecodec.models.photo.backend import Photo
     from ridecodec.models.pixelcnn.backend import PixelBackend
     from ridecodec.models.ride.backend import RideBackend
-    from ridecodec.models.uniform import Uniform
 
-    check_products(device)
+    place = torch_device(device)
+    check_products(place)
     with exact_arithmetic():
-        if card.members:
-            raise UsageError(f"{card.name!r} is no density model; name one, such as photo")
-        if card.file is None:
-            return Uniform(device)
         backends: dict[str, Callable[[bytes, torch.device], Backend]] = {
             "deep": Deep,
-            "gradient": Gradient,
             "graphics": Graphics,
-            "photo": Photo,
             "pixelcnn": PixelBackend,
             "ride": RideBackend,
         }
-        family = card.family or card.name
-        if family not in backends:
+        if card.family_name not in backends:
             raise ModelRefusedError(f"{card.file}: there is no backend for the model {card.name!r}")
-        backend = backends[family](_weights(card), device)
-        backend.name, backend.ensemble = card.name, card.ensemble
-        return backend
+        found = backends[card.family_name](_weights(card), place)
+        found.name = card.name
+        return found
 
 
 def _weights(card: ModelCard) -> bytes:

@@ -1,48 +1,21 @@
-"""Every value equally likely: the smallest backend, for tests and as a floor (8 bits a sub-pixel)."""
+"""Every value equally likely: the smallest program, for tests and as a floor (8 bits a sub-pixel)."""
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
-import torch
-from torch import Tensor
-
-from ridecodec.coding.order import Neighbourhood, Tap
-from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
-from ridecodec.models.base import ContextModel, refuse_side_information
+from ridecodec.exact.program import Program
+from ridecodec.exact.recorder import Recorder
 
 
-class Flat(Distribution):
-    """Equal mass for all values of m sub-pixels."""
-
-    def __init__(self, pixels: int) -> None:
-        self.pixels = pixels
-
-    def cumulative(self, edges: Tensor) -> Tensor:
-        return edges.clamp(0, VALUES).int().mul_(CDF_TOTAL // VALUES).expand(-1, self.pixels)
+def programs() -> dict[int, Program]:
+    """By number of channels."""
+    return {channels: _program(channels) for channels in (1, 3)}
 
 
-class Uniform(ContextModel):
-    """No context at all."""
-
-    name = "uniform"
-    hood = Neighbourhood.of([])
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-
-    def taps(self, channels: int) -> list[Tap]:
-        return []
-
-    def open(self, channels: int, sides: list[bytes], pixels: int) -> int:
-        refuse_side_information(sides)
-        return len(sides)
-
-    def context(self, opened: int, taps: Tensor, located: Tensor) -> int:
-        return taps.shape[1]
-
-    def distribution(self, state: int, channel: int) -> Distribution:
-        return Flat(state)
-
-    def observe(self, state: Any, channel: int, values: Tensor) -> None:
-        pass
+def _program(channels: int) -> Program:
+    ops = Recorder(channels)
+    top = ops.affine(ops.place(1), np.zeros((1, 6), np.int64), np.array([255]))
+    for _ in range(channels):
+        ops.output("even", {"top": top}, {})
+    return ops.program()

@@ -24,7 +24,6 @@ from ridecodec.models.deep.backend import (
     Deep,
     joined,
     median_edge,
-    parted,
 )
 from ridecodec.models.deep.mixture import MEAN_UNIT, SCALE_UNIT, SCALE_ZERO, SCALES, TOP, WEIGHT_TOTAL, DeepTables
 from ridecodec.picture import CODING_ORDER
@@ -137,7 +136,7 @@ def _bits(net: Widths, rows: Tensor, misses: Tensor) -> Tensor:
 @torch.no_grad()
 def _misses(model: Deep, picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
     """Contexts [m], and distances of the samples to the components' means [m, COMPONENTS]."""
-    planes = parted(torch.from_numpy(picture.astype(np.int32))).float()
+    planes = torch.from_numpy(parted(picture.astype(np.uint16))).float()
     rows, misses = [], []
     width = planes.shape[2]
     with exact_arithmetic():

@@ -13,7 +13,7 @@ from commands import assert_fails, run
 from pictures import crop
 from PIL import Image
 
-from ridecodec.models.deep.backend import Deep, parted
+from ridecodec.models.deep.backend import Deep
 from ridecodec.models.graphics.backend import Graphics
 
 
@@ -57,4 +57,4 @@ def test_deep(folder: Path) -> None:
     assert isinstance(training, dict)
     assert training["data"] == ["photos", "others"]
     samples = torch.from_numpy(coding_planes(crop("astronaut", 9, 12)).astype(np.int32) * 201)
-    check_backend(Deep(Path("own.safetensors").read_bytes(), CPU), [parted(samples).numpy()] * 2)
+    check_backend(Deep(Path("own.safetensors").read_bytes(), CPU), [parted(samples.numpy())] * 2)

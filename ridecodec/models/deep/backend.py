@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ridecodec.coding.exact import whole
@@ -151,17 +149,6 @@ class Deep(ContextModel):
 def joined(planes: Tensor) -> Tensor:
     """Samples [C, ...] in float64 of their bytes [2 C, ...], the high ones first."""
     return planes[::2].double() * VALUES + planes[1::2]
-
-
-def parted(samples: Tensor) -> Tensor:
-    """The bytes uint8 [2 C, ...] of samples int32 [C, ...], the high ones first."""
-    return torch.stack([samples >> 8, samples & 255], 1).flatten(0, 1).to(torch.uint8)
-
-
-def parted_samples(planes: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Samples [C, H, W] of their bytes [2 C, H, W], the high ones first."""
-    found: NDArray[np.uint16] = (planes[::2].astype(np.uint16) << np.uint16(8)) | planes[1::2]
-    return found
 
 
 def _missed(sample: Tensor, predicted: Tensor) -> Tensor:

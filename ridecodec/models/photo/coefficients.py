@@ -9,13 +9,12 @@ unary (ones, then a zero), remainder in k bits. The first vector differs from th
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ridecodec.errors import DamagedError
-from ridecodec.models.photo.features import GROUPS
-from ridecodec.models.photo.image_experts import LIMIT, MAX_SUM, Coefficients
+from ridecodec.exact.ranges import Int64
+from ridecodec.models.photo.definition import COEFFICIENT_LIMIT, COEFFICIENT_SUM, GROUPS
+from ridecodec.models.photo.image_experts import Coefficients
 
-Int64 = NDArray[np.int64]
 _MAX_QUOTIENT = 512
 
 
@@ -54,7 +53,7 @@ def unpack(data: bytes, default: Coefficients) -> Coefficients:
                     before = vectors[s, g] = before + reader.vector(usual.shape[1])
             elif level == 3:
                 raise DamagedError("a tile's image experts are damaged (unknown level)")
-        if np.abs(vectors).max() > LIMIT or np.abs(vectors).sum(-1).max() >= MAX_SUM:
+        if np.abs(vectors).max() > COEFFICIENT_LIMIT or np.abs(vectors).sum(-1).max() > COEFFICIENT_SUM:
             raise DamagedError("a tile's image experts are damaged (coefficients out of range)")
         result.append(vectors)
     if reader.at + 7 < len(reader.bits) or any(reader.bits[reader.at :]):

@@ -117,8 +117,8 @@ class _Definition:
         errors = ops.tap(((channels + p, offset) for p in range(sets) for offset in ERROR_TAPS), unit=8)
         inputs = ops.concatenate([self.normalised(self.context), self.normalised(errors)])
         self.phase, place = self._place()
-        self.bin = ops.affine(ops.concatenate([local[SCALE_BIN], self.base2[0] >> 4]), np.array([[LEVELS, 1]]))
-        self.trunk = self._trunk(inputs, place)
+        self.embedded = {"scale_bias": local[SCALE_BIN], "level_bias": self.base2[0] >> 4, "place_bias": place}
+        self.trunk = self._trunk(inputs)
         self.coded: list[Value] = []
         self.differences: list[Value] = []
         self.errors: list[Value] = []
@@ -138,16 +138,15 @@ class _Definition:
         place = ops.affine(ops.concatenate([where[0], where[1], last, phase]), np.array([[24, 8, 4, 1]]))
         return phase, place
 
-    def _trunk(self, inputs: Value, place: Value) -> Value:
+    def _trunk(self, inputs: Value) -> Value:
         w = self.weights
-        embedded = w["scale_bias.weight"][:, None] + w["level_bias.weight"]
         hidden = self.ops.linear(
             "first",
             inputs,
             w["first.weight"],
             w["first.bias"],
             unit=ACTIVATION_UNIT,
-            embeddings=[(self.bin, embedded.reshape(SCALE_BINS * LEVELS, -1)), (place, w["place_bias.weight"])],
+            embeddings=[(index, w[f"{name}.weight"]) for name, index in self.embedded.items()],
         ).clamp(0, ACTIVATION_TOP)
         residual = w["second.weight"] + np.eye(len(hidden))
         out = self.ops.linear("second", hidden, residual, w["second.bias"], unit=ACTIVATION_UNIT)

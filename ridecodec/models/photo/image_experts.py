@@ -11,31 +11,36 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ridecodec.coding.order import RasterLayout
+from ridecodec.engines.base import Planes
+from ridecodec.engines.board import Board
+from ridecodec.exact.order import Neighbourhood
+from ridecodec.exact.program import BORDER
+from ridecodec.exact.ranges import Int64
 from ridecodec.models.least_squares import Float64, solve, times
-from ridecodec.models.photo.features import (
+from ridecodec.models.photo.definition import (
+    ACTIVITY,
     COEFFICIENT_BITS,
+    COEFFICIENT_LIMIT,
+    COEFFICIENT_SUM,
     EXPERT_SETS,
     FAN,
+    FIT_WEIGHT,
     GROUPS,
-    Features,
-    phase,
+    NEAR,
+    NORTH,
+    WEST,
+    expert_taps,
 )
 
-Int64 = NDArray[np.int64]
 Coefficients = list[Int64]
 """For each channel [EXPERT_SETS, GROUPS, n]: integers, 2**COEFFICIENT_BITS is 1."""
 
 _RIDGE = 2048.0
 _FIT_PIXELS = 1 << 18
-LIMIT = 4095
-"""Largest absolute coefficient."""
-MAX_SUM = 1 << 15
-"""Bound on a vector's sum of absolute coefficients: keeps a prediction below 2^24 in float32."""
+_CHUNK = 1 << 13
+"""Pixels that are gathered at once."""
 _BITS_A_COEFFICIENT = 9.0
 _BITS_A_DOUBLING = 0.18
 """What a pixel saves when its residuals' energy halves: less than a Gaussian's half bit."""
@@ -49,32 +54,35 @@ class Covariances:
     pixels: Float64  # [EXPERT_SETS, GROUPS]
 
 
-def covariances(features: Features, planes: Tensor) -> Covariances:
-    """Covariances over a tile: integers in float32 [C, H, W], coding order."""
+def covariances(planes: Planes, features: Int64) -> Covariances:
+    """Covariances over a tile [C, H, W] in coding order; ``features``: the model's table of them."""
     channels, height, width = planes.shape
-    layout = RasterLayout(features.hood, height, width)
-    flat = layout.extend(planes, 128.0).reshape(-1)
-    shifts = layout.shifts((c, o) for c in range(channels) for o in FAN)
-    own = torch.arange(channels)[:, None] * layout.plane
-    sums = [np.zeros((EXPERT_SETS, GROUPS, n + 1, n + 1)) for n in map(features.expert_size, range(channels))]
+    board = Board(Neighbourhood.of(FAN), height, width, [(BORDER, 128)] * channels, np.int64)
+    board.fill(0, planes)
+    c, (dy, dx) = np.arange(channels).repeat(len(FAN)), np.array(FAN * channels).T
+    shifts = board.shifts(c, dy, dx)
+    near = [c * len(FAN) + FAN.index(offset) for c in range(channels) for offset in NEAR]
+    taps = [expert_taps(channels, c) for c in range(channels)]
+    sums = [np.zeros((EXPERT_SETS, GROUPS, n + 1, n + 1)) for n in (len(t) + c for c, t in enumerate(taps))]
     pixels = np.zeros((EXPERT_SETS, GROUPS))
+    flat = board.values.reshape(-1)
     pairs = -(-height * width // _FIT_PIXELS)  # of every so many pairs of rows one is used
-    rows = [y for y in range(height) if (y // 2) % pairs == 0]
-    step = 2 * max(1, 8192 // width)
-    for start in range(0, len(rows), step):
-        y = torch.tensor(rows[start : start + step]).repeat_interleave(width)
-        x = torch.arange(width).repeat(len(y) // width)
-        position = (y + features.hood.top) * layout.stride + x + layout.left
-        local = features.local(flat.take(shifts[:, None] + position))
-        u = 2 * flat.take(own + position) - local.b2
-        members = [[(g == k).nonzero()[:, 0] for k in range(GROUPS)] for g in (phase(y, x), local.activity)]
+    rows = np.array([y for y in range(height) if (y // 2) % pairs == 0])
+    for some in np.array_split(rows, -(-len(rows) * width // _CHUNK)):
+        y, x = some.repeat(width), np.tile(np.arange(width), len(some))
+        taken = flat[shifts[:, None] + board.positions(y, x)].reshape(channels, len(FAN), -1)
+        base = taken[:, WEST] + taken[:, NORTH]
+        context = (2 * taken - base[:, None]).reshape(channels * len(FAN), -1)
+        own = 2 * planes[:, y, x].astype(np.int64) - base
+        local = features[np.abs(context[near]).sum(0)]
+        members = [[np.flatnonzero(g == k) for k in range(GROUPS)] for g in (2 * (y & 1) + (x & 1), local[:, ACTIVITY])]
         pixels += [[len(m) for m in group] for group in members]
+        weight = local[:, FIT_WEIGHT].astype(np.float64)
         for c in range(channels):
-            data = torch.cat([local.d2.index_select(0, features.expert_taps[c]), u[: c + 1], local.weight[None]])
-            data = data.T.contiguous()  # [m, n + 2]: rows are what the groups pick
+            data = np.concatenate([context[taps[c]], own[: c + 1]]).T.astype(np.float64)  # [m, n + 1]
             for s, g in np.ndindex(EXPERT_SETS, GROUPS):
-                chosen = data.index_select(0, members[s][g]).double()
-                sums[c][s, g] += ((chosen[:, :-1] * chosen[:, -1:]).T @ chosen[:, :-1]).numpy()
+                chosen = data[members[s][g]]
+                sums[c][s, g] += (chosen * weight[members[s][g], None]).T @ chosen
     return Covariances(sums, pixels)
 
 
@@ -109,8 +117,8 @@ def _fit_one(cov: Float64, towards: Float64 | Int64) -> Int64:
     n = len(start)
     matrix = cov[:n, :n] + _RIDGE * np.eye(n)
     right = cov[:n, n] - times(cov[:n, :n], start)
-    found = np.rint((start + solve(matrix, right)) * one).clip(-LIMIT, LIMIT).astype(np.int64)
-    return found if np.abs(found).sum() < MAX_SUM else np.asarray(np.rint(towards), dtype=np.int64)
+    found = np.rint((start + solve(matrix, right)) * one).clip(-COEFFICIENT_LIMIT, COEFFICIENT_LIMIT).astype(np.int64)
+    return found if np.abs(found).sum() <= COEFFICIENT_SUM else np.asarray(np.rint(towards), dtype=np.int64)
 
 
 def _bits(cov: Float64, pixels: float, coefficients: Int64) -> float:

@@ -1,0 +1,84 @@
+"""Tiles coded by programs: a program for each number of channels, side information, and the engine at hand."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.engines.base import Engine, Parameters, Planes, Runner
+from ridecodec.engines.reference import Reference, ReferenceRunner
+from ridecodec.errors import DamagedError
+from ridecodec.exact.program import Program
+from ridecodec.payload import join_payload, split_payload
+from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
+
+
+class Side(ABC):
+    """What the encoder tells the decoder about a tile beforehand: bytes, and the program's parameters that they mean."""
+
+    @abstractmethod
+    def write(self, planes: Planes, label: int | None) -> bytes:
+        """The side information of a tile; ``label``: its class, where the model knows some."""
+
+    @abstractmethod
+    def read(self, data: bytes) -> Parameters:
+        """The parameters; raises DamagedError where the bytes are no such thing."""
+
+
+class NoSide(Side):
+    """For programs without parameters."""
+
+    def write(self, planes: Planes, label: int | None) -> bytes:
+        return b""
+
+    def read(self, data: bytes) -> Parameters:
+        if data:
+            raise DamagedError("the pixel data is damaged: its model takes no side information")
+        return ()
+
+
+class ProgramCodec(TileCodec):
+    """One model of programs on one engine."""
+
+    def __init__(self, name: str, programs: Mapping[int, Program], sides: Mapping[int, Side], engine: Engine) -> None:
+        """``programs`` and ``sides`` by number of channels."""
+        self.name, self.engine, self.programs, self.sides = name, engine.name, programs, sides
+        self.runners: dict[int, Runner] = {channels: engine.open(program) for channels, program in programs.items()}
+
+    def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
+        channels = len(pixels)
+        side = self.sides[channels].write(pixels, label)
+        coded = self.runners[channels].encode(pixels, self.sides[channels].read(side), tick)
+        return EncodedTile(join_payload(side, coded.code), coded.bits)
+
+    def decode(
+        self, payloads: Sequence[bytes], channels: int, height: int, width: int, tick: Tick
+    ) -> NDArray[np.uint8]:
+        out = np.empty((len(payloads), channels, height, width), np.uint8)
+        for tile, payload in zip(out, payloads, strict=True):
+            side, code = split_payload(payload)
+            parameters = self.sides[channels].read(side)
+            tile[:] = self.runners[channels].decode(code, parameters, height, width, tick)
+        return out
+
+    def likelihood(self, pixels: NDArray[np.uint8], side: bytes) -> NDArray[np.float64]:
+        return self._reference(len(pixels)).likelihood(pixels, self.sides[len(pixels)].read(side))
+
+    def side_information(self, pixels: NDArray[np.uint8], label: int | None = None) -> bytes:
+        return self.sides[len(pixels)].write(pixels, label)
+
+    def draw(
+        self, symbols: Draw, settle: Settle, channels: int, height: int, width: int, side: bytes, tick: Tick
+    ) -> NDArray[np.uint8]:
+        parameters = self.sides[channels].read(side)
+        return self._reference(channels).walk(symbols, settle, parameters, height, width, tick)
+
+    def _reference(self, channels: int) -> ReferenceRunner:
+        runner = self.runners[channels]
+        return runner if isinstance(runner, ReferenceRunner) else Reference().open(self.programs[channels])
+
+    def tile_bytes(self, pixels: int) -> int:
+        return pixels * max(program.planes for program in self.programs.values()) * 8

@@ -1,0 +1,99 @@
+"""Ensembles over the eight flips and rotations of a tile (RIDE paper, https://arxiv.org/abs/1506.03478, section 3.1).
+
+A tile is coded in the best of its orientations: the side information begins with a byte that says which. As the mixture
+over the orientations is never above the best of them, the code is at most log2 8 = 3 bits longer than the mixture's own,
+and what is left of the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.errors import DamagedError
+from ridecodec.payload import join_payload, split_payload
+from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
+
+WAYS = 8
+"""Transposed or not, times upside down or not, times mirrored or not; way 0 leaves a picture as it is."""
+_TRANSPOSED, _UPSIDE_DOWN, _MIRRORED = 4, 2, 1
+
+
+def transform(planes: NDArray[np.generic], way: int) -> NDArray[np.generic]:
+    """Flip or rotate [..., H, W] by one of the 8 ways."""
+    if way & _TRANSPOSED:
+        planes = planes.swapaxes(-1, -2)
+    if way & _UPSIDE_DOWN:
+        planes = planes[..., ::-1, :]
+    return planes[..., ::-1] if way & _MIRRORED else planes
+
+
+def inverse(planes: NDArray[np.generic], way: int) -> NDArray[np.generic]:
+    """Undo `transform`."""
+    if way & _MIRRORED:
+        planes = planes[..., ::-1]
+    if way & _UPSIDE_DOWN:
+        planes = planes[..., ::-1, :]
+    return planes.swapaxes(-1, -2) if way & _TRANSPOSED else planes
+
+
+class Orientations(TileCodec):
+    """A tile codec that tries all orientations."""
+
+    def __init__(self, inner: TileCodec) -> None:
+        self.inner, self.name, self.engine = inner, inner.name, inner.engine
+        self.tile, self.largest_tile = inner.tile, inner.largest_tile
+        self.classes, self.bounded = inner.classes, inner.bounded
+
+    def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
+        best, chosen, least = None, 0, 0.0
+        for way in range(WAYS):
+            turned = np.ascontiguousarray(transform(pixels, way), np.uint8)
+            found = self.inner.encode(turned, lambda pixels, bits: tick(0, 0.0), label)
+            bits = float(found.bits.sum(dtype=np.float64))
+            if best is None or bits < least:
+                best, chosen, least = found, way, bits
+        assert best is not None
+        tick(pixels[0].size, least)
+        side, code = split_payload(best.payload)
+        turned_back = np.ascontiguousarray(inverse(best.bits, chosen), np.float32)
+        return EncodedTile(join_payload(bytes([chosen]) + side, code), turned_back)
+
+    def decode(
+        self, payloads: Sequence[bytes], channels: int, height: int, width: int, tick: Tick
+    ) -> NDArray[np.uint8]:
+        parts = [split_payload(payload) for payload in payloads]
+        ways = [_way(side) for side, _ in parts]
+        out = np.empty((len(parts), channels, height, width), np.uint8)
+        for turned in (False, True):
+            chosen = [i for i, way in enumerate(ways) if bool(way & _TRANSPOSED) is turned]
+            if chosen:
+                inner = [join_payload(parts[i][0][1:], parts[i][1]) for i in chosen]
+                size = (width, height) if turned else (height, width)
+                for i, planes in zip(chosen, self.inner.decode(inner, channels, *size, tick), strict=True):
+                    out[i] = inverse(planes, ways[i])
+        return out
+
+    def likelihood(self, pixels: NDArray[np.uint8], side: bytes) -> NDArray[np.float64] | None:
+        turned = np.ascontiguousarray(transform(pixels, side[0]), np.uint8)
+        found = self.inner.likelihood(turned, side[1:])
+        return None if found is None else np.asarray(inverse(found, side[0]), np.float64)
+
+    def draw(
+        self, symbols: Draw, settle: Settle, channels: int, height: int, width: int, side: bytes, tick: Tick
+    ) -> NDArray[np.uint8]:
+        return self.inner.draw(symbols, settle, channels, height, width, side, tick)
+
+    def tile_bytes(self, pixels: int) -> int:
+        return self.inner.tile_bytes(pixels)
+
+    def batch(self, height: int, width: int) -> int:
+        return self.inner.batch(height, width)
+
+
+def _way(side: bytes) -> int:
+    if not side or side[0] >= WAYS:
+        raise DamagedError("the pixel data is damaged: it does not say how its tile is turned")
+    return side[0]

@@ -1,0 +1,1 @@
+"""Torch: the backends that are no programs yet, on CPU and CUDA."""
