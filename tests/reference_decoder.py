@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import reference_forms
 import reference_pixelcnn
+import reference_programs
 from safetensors.numpy import load
 
 MODELS = {1: "photo", 2: "gradient", 3: "uniform", 4: "mcgsm-gray", 5: "ride-gray", 6: "ride-rgb"}
@@ -181,14 +182,18 @@ class Tile:
         self.half = half
         self.planes = np.zeros((3 * channels, height, width), np.int64)
         self.memory: Any = None  # for the model
+        self.outside: list[tuple[int, int]] = [(0, 128)] * channels + [(0, 0)] * 2 * channels
 
     def value(self, plane: int, y: int, x: int) -> int:
+        rule, initial = self.outside[plane]
+        if rule == 1 and (y < 0 or not 0 <= x < self.width):
+            return initial
         if y < 0:  # rows above repeat row 0, each further to the right
             y, x = 0, x + self.slope * y
         if x < 0:
             y, x = y - 1, 0
         if y < 0:
-            return 128 if plane < self.channels else 0
+            return initial
         return int(self.planes[plane, y, min(x, self.width - 1)])
 
     def around(self, plane: int, y: int, x: int, offsets: list[tuple[int, int]]) -> np.ndarray:
@@ -263,7 +268,9 @@ def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
         return Model(uniform, lambda width: 1)
     files = [path.read_bytes() for path in weights.glob("*.safetensors")]
     data = next(file for file in files if hashlib.sha256(file).digest()[:4] == model_hash)
-    tensors = {k: v.astype(np.int64) for k, v in load(data).items() if not k.startswith("float.")}
+    tensors = {k: v if v.dtype == np.float32 else v.astype(np.int64) for k, v in load(data).items() if not k.startswith("float.")}
+    if "programs" in tensors:
+        return programs(tensors)
     if "configs" in tensors:
         configs = json.loads(bytes(tensors["configs"].astype(np.uint8)))
         width = configs[0]["width"]
@@ -272,8 +279,28 @@ def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
         return pixelcnn(tensors)
     if name == "graphics":
         return Model(lambda tile, y, x: reference_forms.graphics(tile, y, x, tensors, gradient), lambda width: 2)
-    function = {"gradient": gradient, "photo": photo, "deep": reference_forms.deep}[name]
-    return Model(lambda tile, y, x: function(tile, y, x, tensors), lambda width: 2)
+    assert name == "deep"
+    return Model(lambda tile, y, x: reference_forms.deep(tile, y, x, tensors), lambda width: 2)
+
+
+def programs(tensors: dict[str, np.ndarray]) -> Model:
+    """A model of programs, one for each number of channels."""
+    found: dict[int, reference_programs.Program] = {}
+
+    def program(channels: int) -> reference_programs.Program:
+        if channels not in found:
+            found[channels] = reference_programs.Program(tensors, channels)
+        return found[channels]
+
+    def pixel(tile: Tile, y: int, x: int) -> Iterator[Any]:
+        held = program(tile.channels)
+        tile.outside = [held.initial(plane) for plane in range(held.channels + len(held.kept))]
+        if len(tile.planes) < len(tile.outside):
+            tile.planes = np.zeros((len(tile.outside), tile.height, tile.width), np.int64)
+        return reference_programs.pixel(held, tile, y, x)
+
+    channels = min(map(int, json.loads(bytes(tensors["programs"].astype(np.uint8)))["programs"]))
+    return Model(pixel, lambda width: program(channels).slope)
 
 
 def pixelcnn(tensors: dict[str, np.ndarray]) -> Model:
@@ -346,90 +373,6 @@ OWN = [
     (-3, 0),
 ]
 OTHER = [(0, -1), (0, -2), (-1, -1), (-1, 0), (-1, 1), (-2, 0)]
-
-
-def photo(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray]) -> Iterator[Any]:
-    channels = tile.channels
-    net = {k[2:]: v for k, v in tensors.items() if k.startswith(f"{channels}.")}
-    if tile.memory is None:
-        tile.memory = image_experts(tile.side, [net[f"experts.{c}"] for c in range(channels)])
-
-    def layer(name: str, inputs: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-        bias = net[f"{name}.bias"] if bias is None else bias
-        return (net[f"{name}.weight"] @ inputs + bias) >> net[f"{name}.exponent"]
-
-    pixels = np.array([tile.around(c, y, x, FAN) for c in range(channels)])
-    b2 = pixels[:, FAN.index((0, -1))] + pixels[:, FAN.index((-1, 0))]
-    d2 = 2 * pixels - b2[:, None]
-    activity = abs(d2[:, NEAR]).sum()
-    recip, scale32, log_scale, scale_bin, group, _ = net["features"][activity]
-
-    def halves(values: np.ndarray) -> np.ndarray:
-        return (values * recip >> 9).clip(-127, 127)
-
-    def eighths(values: np.ndarray) -> np.ndarray:
-        return (values.clip(-511, 511) * recip >> 11).clip(-127, 127)
-
-    errors = [tile.around(channels + p, y, x, ERRORS) for p in range(2 * channels)]
-    inputs = np.concatenate([halves(d2.ravel()), eighths(np.concatenate(errors))])
-    phase = 2 * (y % 2) + x % 2
-    place = 4 * (6 * min(y, 2) + 2 * min(x, 2) + (x == tile.width - 1)) + phase
-    embedded = net["scale_level"][32 * scale_bin + b2[0] // 16] + net["place"][place]
-    hidden = layer("first", inputs, embedded).clip(0, 511)
-    trunk = layer("second", hidden).clip(0, 511)
-    before = np.empty(0, int)  # the channels coded at this pixel
-    coded: list[np.ndarray] = []
-    for c in range(channels):
-        learned = layer(f"linear.{c}", np.concatenate([d2.ravel(), before]), np.zeros(1, int))
-        seen = [d2[o, [FAN.index(tap) for tap in (OWN if o == c else OTHER)]] for o in range(channels)]
-        vector = np.concatenate([*seen, before])
-        fitted = np.array([tile.memory[c][s, g] @ vector >> 7 for s, g in enumerate((phase, group))])
-        head = layer(f"heads.{c}", np.concatenate([trunk, eighths(fitted), *coded])).clip(0, 511)
-        logits, widths, shifts = np.split(layer(f"outputs.{c}", head), 3)
-        means = np.concatenate([learned, 4 * fitted]) + 16 * b2[c] + (shifts.clip(-1023, 1023) * scale32 >> 6)
-        mass = tensors["tables.exponential"][(logits.max() - logits).clip(0, 511)].cumsum()
-        weights = np.diff(1024 * mass // mass[-1], prepend=0)
-        yield mixture(tensors, weights, means.clip(-(2**14), 2**14), widths + log_scale + 80)
-        value = tile.planes[c, y, x]
-        error = 8 * value - fitted - 4 * b2[c]
-        tile.planes[channels + 2 * c : channels + 2 * c + 2, y, x] = error
-        before = np.append(before, 2 * value - b2[c])
-        coded += [halves(before[-1:]), eighths(error), abs(eighths(error))]
-
-
-def image_experts(side: bytes, default: list[np.ndarray]) -> list[np.ndarray]:
-    """Coefficients [2 sets, 4 groups, n] of each channel."""
-    if not side:
-        return default
-    bits = iter(np.unpackbits(np.frombuffer(side, np.uint8)).tolist())
-
-    def take(count: int) -> int:
-        return int("0" + "".join(str(next(bits)) for _ in range(count)), 2)
-
-    def vector(size: int) -> np.ndarray:
-        k = take(4)
-        out = []
-        for _ in range(size):
-            quotient = 0
-            while next(bits):
-                quotient += 1
-            z = (quotient << k) + take(k)
-            out.append(-(z + 1) // 2 if z % 2 else z // 2)
-        return np.array(out)
-
-    result = []
-    for usual in default:
-        chosen = usual.copy()
-        for s in range(2):
-            level, size = take(2), usual.shape[2]
-            if level == 1:
-                chosen[s] = usual[s].sum(0) // 4 + vector(size)
-            if level == 2:
-                previous = usual[s, 0]
-                for g in range(4):
-                    previous = chosen[s, g] = previous + vector(size)
-        result.append(chosen)
-    return result
 
 
 def ride(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray], configs: list[dict[str, Any]]) -> Iterator[Any]:

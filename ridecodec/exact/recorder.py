@@ -218,10 +218,10 @@ class Recorder:
 
     def keep(self, value: Value, rule: int = BORDER, initial: int = 0) -> None:
         """Fill the next planes that taps reach with the rows of ``value``, clamped to the limits that they were given."""
-        for row in range(len(value)):
-            limits = self._kept[len(self._planes)]
-            kept = value[row].clamp(int(limits.lo[0]), int(limits.hi[0]))
-            self._planes.append(Plane(kept.number, 0, rule, initial))
+        first = len(self._planes)
+        (limits,) = {(int(each.lo[0]), int(each.hi[0])) for each in self._kept[first : first + len(value)]}
+        kept = value.clamp(*limits)
+        self._planes += [Plane(kept.number, row, rule, initial) for row in range(len(value))]
 
     def output(self, family: str, parts: Mapping[str, Value], tables: Mapping[str, Int64]) -> None:
         """The distribution of the next channel."""
