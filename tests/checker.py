@@ -15,6 +15,7 @@ from ridecodec.coding.tables import SYMBOLS, TABLE_TOTAL, Distribution, high_tab
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.payload import split_payload
+from ridecodec.tilecoder import TileCodec
 
 EITHER = ("uniform", "gradient", "photo")
 """The models that code gray and RGB alike."""
@@ -24,12 +25,19 @@ CIFAR = tuple(f"{kind}-cifar" for kind in _KINDS)
 QUICK = 16
 """Sides of their pictures where many are made."""
 MODELS = (*EITHER, "mcgsm-gray", "eomcgsm-gray", "ride-gray", "eoride-gray", "ride-rgb", *CIFAR)
+TORCH = tuple(name for name in MODELS if name not in EITHER)
+"""Those that are backends of torch, not programs."""
 CPU = torch.device("cpu")
 
 
+def codec(name: str) -> TileCodec:
+    """What codes tiles by the current model of this name, on the CPU."""
+    return registry.load(registry.current(name), "cpu")
+
+
 def backend(name: str) -> Backend:
-    """The current model of this name, on the CPU."""
-    return registry.load(registry.current(name), CPU)
+    """The torch backend of one of `TORCH`, on the CPU."""
+    return registry.backend(registry.current(name), "cpu")
 
 
 def fit(model: str, array: NDArray[np.uint8], most: int = 32) -> NDArray[np.uint8]:
@@ -44,7 +52,7 @@ def fit(model: str, array: NDArray[np.uint8], most: int = 32) -> NDArray[np.uint
 
 def side(model: str, tile: int) -> int:
     """A tile size that the model can have, ``tile`` or one more: some halve their tiles."""
-    return tile + (backend(model).half is not None and tile % 2)
+    return tile + (codec(model).half is not None and tile % 2)
 
 
 def coding_planes(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

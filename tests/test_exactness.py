@@ -11,16 +11,13 @@ import numpy as np
 import pytest
 import torch
 import typed
-from checker import CIFAR, CPU, MODELS, QUICK, backend, check_backend, check_experts, coding_planes, fit, side
+from checker import CIFAR, MODELS, QUICK, check_experts, codec, coding_planes, fit, side
 from elsewhere import compress_all
 from pictures import Array, crop, noise, piece, ramp, woven
 
 import ridecodec
 from ridecodec import container
-from ridecodec.models import registry
-from ridecodec.models.base import Backend
-from ridecodec.models.photo.backend import Photo
-from ridecodec.tilecoder import decode_tiles, encode_tile
+from ridecodec.tilecoder import TileCodec, decode_tiles, encode_tile
 
 HERE = Path(__file__).parent
 PICTURES = {
@@ -50,7 +47,7 @@ def ignore(pixels: int, bits: float) -> None:
     pass
 
 
-def decode(model: Backend, payloads: list[bytes], shape: tuple[int, ...]) -> Array:
+def decode(model: TileCodec, payloads: list[bytes], shape: tuple[int, ...]) -> Array:
     return decode_tiles(model, payloads, *shape, ignore)
 
 
@@ -103,7 +100,7 @@ def test_threads(model: str, array: Array) -> None:
 )
 def test_tiles_in_a_batch(model: str, shape: tuple[int, ...]) -> None:
     """Eight tiles at once, or one by one; large ones have image experts of their own."""
-    coder = backend(model)
+    coder = codec(model)
     tiles = [coding_planes(fit(model, kind(shape, i))) for kind in (piece, woven, noise, ramp) for i in (1, 2)]
     payloads = [encode_tile(coder, tile, ignore).payload for tile in tiles]
     if model == "photo" and shape[0] == 64:
@@ -112,27 +109,6 @@ def test_tiles_in_a_batch(model: str, shape: tuple[int, ...]) -> None:
     for tile, payload, found in zip(tiles, payloads, together, strict=True):
         assert np.array_equal(found, tile)
         assert np.array_equal(decode(coder, [payload], tile.shape)[0], tile)
-
-
-def photo(dtype: torch.dtype) -> Photo:
-    """The shipped model in the arithmetic asked for."""
-    card = registry.current("photo")
-    assert card.file is not None
-    return Photo((registry.WEIGHTS / card.file).read_bytes(), CPU, dtype)
-
-
-@pytest.mark.parametrize("array", [crop("camera", 40, 33), woven((64, 65, 3), 1), noise((20, 9, 3), 1)])
-def test_float32_and_float64(array: Array) -> None:
-    tile = coding_planes(array)
-    single, double = photo(torch.float32), photo(torch.float64)
-    payload = encode_tile(single, tile, ignore).payload
-    assert encode_tile(double, tile, ignore).payload == payload
-    for model in (single, double):
-        assert np.array_equal(decode(model, [payload], tile.shape)[0], tile)
-
-
-def test_stepwise_tables_in_float64() -> None:
-    check_backend(photo(torch.float64), [coding_planes(kind((64, 64, 3), 1)) for kind in (woven, piece)])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -145,4 +121,3 @@ def test_cuda(model: str, array: Array) -> None:
         assert files["cpu"] == files["cuda"]
         for device in files:
             assert np.array_equal(ridecodec.decompress(files["cpu"], device=device).to_numpy(), array)
-    check_backend(registry.load(registry.current(model), torch.device("cuda")), [coding_planes(array)] * 2)

@@ -12,15 +12,14 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 from pictures import typed
 from reference_decoder import RangeDecoder, decode
-from safetensors.numpy import load_file
 from test_pixelcnn import KINDS, model
-from torch import Tensor
 
 import ridecodec
 from ridecodec.coding.entropy import Encoder
+from ridecodec.exact import programfile
 from ridecodec.models import registry
-from ridecodec.models.photo.backend import Photo
 from ridecodec.models.photo.coefficients import pack
+from ridecodec.models.photo.side import ImageExperts
 from ridecodec.models.pixelcnn.export import model_file
 from ridecodec.picture import Chunk, Picture
 
@@ -97,8 +96,8 @@ def test_reference_decoder_reads_image_experts(shape: tuple[int, ...], monkeypat
     """Coefficients of all levels: the default ones, one vector for all groups, one for each group."""
     rng = np.random.default_rng(5)
 
-    def side_information(self: Photo, planes: Tensor, label: int | None = None) -> bytes:
-        default = self.nets[len(planes)].default
+    def write(self: ImageExperts, planes: NDArray[np.uint8], label: int | None) -> bytes:
+        default = self.default
         chosen = [vectors.copy() for vectors in default]
         for i, (c, s) in enumerate(np.ndindex(len(planes), 2)):
             groups = [0, 1, 4][(i + 1) % 3]
@@ -107,7 +106,7 @@ def test_reference_decoder_reads_image_experts(shape: tuple[int, ...], monkeypat
                 chosen[c][s] = chosen[c][s, 0]
         return pack(chosen, default)
 
-    monkeypatch.setattr(Photo, "side_information", side_information)
+    monkeypatch.setattr(ImageExperts, "write", write)
     pixels = smooth(shape)
     assert np.array_equal(decode(compress(pixels, "photo"), WEIGHTS), pixels)
 
@@ -120,55 +119,21 @@ def test_reference_decoder_skips_metadata() -> None:
     assert np.array_equal(decode(data, WEIGHTS), pixels)
 
 
-def tensors(model: str) -> dict[str, NDArray[np.int64]]:
-    """The tensors of the current model's file that a decoder needs."""
+@pytest.mark.parametrize("model", ["gradient", "photo"])
+def test_programs_are_as_described(model: str) -> None:
     file = registry.current(model).file
     assert file is not None
-    return {k: v.astype(np.int64) for k, v in load_file(WEIGHTS / file).items() if not k.startswith("float.")}
-
-
-@pytest.mark.parametrize("model", ["gradient", "photo"])
-def test_tables_of_mixtures_are_as_described(model: str) -> None:
-    file = tensors(model)
-    logistic, inverse, exponential = (file[f"tables.{n}"] for n in ("logistic", "inverse", "exponential"))
-    assert (logistic.shape, inverse.shape, exponential.shape) == ((14337,), (219,), (512,))
-    assert (logistic[0], logistic[-1]) == (0, 64 * (2**24 - 272) // 1024)
-    assert (np.diff(logistic) >= 0).all()
-    assert 1 <= inverse.min() <= inverse.max() <= 2**19
-    assert exponential[0] == 2**15
-    assert exponential.min() >= 0
-
-
-def test_gradient_file_is_as_described() -> None:
-    file = tensors("gradient")
-    assert file.keys() == {"bins", "scales", "weight", "tables.logistic", "tables.inverse", "tables.exponential"}
-    assert (file["bins"].shape, file["scales"].shape, file["weight"].shape) == ((1021,), (5600, 2), (5600,))
-    assert 0 <= file["bins"].min() <= file["bins"].max() <= 13
-    assert 0 <= file["scales"].min() <= file["scales"].max() <= 218
-    assert 0 <= file["weight"].min() <= file["weight"].max() <= 1024
-
-
-@pytest.mark.parametrize("c", [1, 3])
-def test_photo_file_is_as_described(c: int) -> None:
-    file = {k[2:]: v for k, v in tensors("photo").items() if k.startswith(f"{c}.")}
-    n, t, learned = len(file["first.weight"]), len(file["heads.0.weight"]), len(file["linear.0.weight"])
-    shapes = {"features": (3570 * c + 1, 6), "scale_level": (1024, n), "place": (72, n)}
-    layers = {"first": (n, 45 * c), "second": (n, n)}
-    for k in range(c):
-        layers |= {f"heads.{k}": (t, n + 2 + 5 * k), f"outputs.{k}": (3 * (learned + 2), t)}
-        layers |= {f"linear.{k}": (learned, 33 * c + k)}
-        shapes |= {f"experts.{k}": (2, 4, 14 + 6 * (c - 1) + k)}
-        assert file[f"linear.{k}.exponent"].min() >= 1, "sums of means stay exact"
-    for name, shape in layers.items():
-        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1], f"{name}.exponent": shape[:1]}
-        assert file[f"{name}.exponent"].min() >= 0
-    assert {name: values.shape for name, values in file.items()} == shapes
-    recip, scale32, _, scale_bin, group, weight = file["features"].T
-    assert 0 <= recip.min() <= recip.max() <= 2**24 // 512, "products with differences and errors stay exact"
-    assert 0 <= scale32.min() <= scale32.max() <= 2**24 // 1024, "products with shifts stay exact"
-    assert set(scale_bin) <= set(range(32))
-    assert set(group) == set(range(4))
-    assert 0 < weight.min() <= weight.max() <= 256
+    programs, extra, arrays = programfile.load((WEIGHTS / file).read_bytes())
+    assert programs.keys() == {"1", "3"}
+    assert extra == {"side": "experts" if model == "photo" else "none"}
+    for channels, program in programs.items():
+        assert (program.channels, program.top, program.hood.slope) == (int(channels), 255, 2)
+        for output in program.outputs:
+            logistic, inverse, exponential = (output.tables[name] for name in ("logistic", "inverse", "exponential"))
+            assert (logistic.shape, inverse.shape, exponential.shape) == ((14337,), (219,), (512,))
+            assert (logistic[0], logistic[-1]) == (0, 64 * (2**24 - 272) // 1024)
+            assert exponential[0] == 2**15
+        assert all(f"{channels}.experts.{c}" in arrays for c in range(program.channels)) == (model == "photo")
 
 
 def reference_encode(intervals: list[tuple[int, int]]) -> bytes:

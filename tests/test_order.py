@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ridecodec.coding.order import FrontLayout, Neighbourhood, Offset, RasterLayout, wavefront_order
 from ridecodec.models.gradient import NEAR
-from ridecodec.models.photo.features import FAN
+from ridecodec.models.photo.definition import FAN
 
 INITIAL = -7.0
 OUTSIDE = torch.tensor([-3.0, -4.0])
