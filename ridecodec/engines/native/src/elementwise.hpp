@@ -135,16 +135,19 @@ void lookup_many(const Step& s, const Frame& f) {
 
 template <class I, class T>
 void select(const Step& s, const Frame& f) {
+    using U = typename Wrap<T>::T;
     const I* RESTRICT index = at<I>(f, s.x.id[0]);
     for (int32_t r = 0; r < s.out.count; r++) {
-        T* RESTRICT out = at<T>(f, s.out.id[r]);
+        U* RESTRICT out = at<U>(f, s.out.id[r]);
         const int32_t* from = s.y.id + ptrdiff_t(r) * s.count;
-        const T* RESTRICT x = at<T>(f, from[0]);
-        for (int32_t i = 0; i < f.lanes; i++) out[i] = x[i];
-        for (int32_t g = 1; g < s.count; g++) {
-            x = at<T>(f, from[g]);
-            for (int32_t j = 0; j < f.lanes; j += CHUNK)
-                for (int i = j; i < j + CHUNK; i++) out[i] = index[i] == g ? x[i] : out[i];
+        for (int32_t j = 0; j < f.lanes; j += CHUNK) {
+            U found[CHUNK];
+            for (int i = 0; i < CHUNK; i++) found[i] = 0;
+            for (int32_t g = 0; g < s.count; g++) {
+                const U* RESTRICT x = at<const U>(f, from[g]) + j;
+                for (int i = 0; i < CHUNK; i++) found[i] |= x[i] & U(U(0) - U(index[j + i] == g));
+            }
+            for (int i = 0; i < CHUNK; i++) out[j + i] = found[i];
         }
     }
 }

@@ -73,7 +73,8 @@ Spec to_spec(const nb::dict& from) {
         for (auto [name, value] : nb::cast<nb::dict>(o["parts"])) made.parts[nb::cast<std::string>(name)] = nb::cast<int>(value);
         spec.outputs.push_back(std::move(made));
     }
-    for (nb::handle value : nb::cast<nb::sequence>(from["kept"])) spec.kept.push_back(nb::cast<int>(value));
+    for (nb::handle row : nb::cast<nb::sequence>(from["kept"]))
+        spec.kept.emplace_back(nb::cast<int>(row[0]), nb::cast<int>(row[1]));
     return spec;
 }
 
@@ -93,9 +94,9 @@ Parameters to_parameters(const std::vector<Words>& from) {
 
 Tick to_tick(nb::object callback) {
     if (callback.is_none()) return nullptr;
-    return [callback](size_t pixels) {
+    return [callback](size_t pixels, double bits) {
         nb::gil_scoped_acquire held;
-        callback(pixels);
+        callback(pixels, bits);
     };
 }
 
@@ -120,20 +121,19 @@ class Program {
         return tile_bytes(*plan_, height, width);
     }
 
-    nb::tuple encode(const Planes& planes, const std::vector<Words>& parameters, bool bits, nb::object tick) const {
+    nb::tuple encode(const Planes& planes, const std::vector<Words>& parameters, nb::object tick) const {
         const int height = side(planes.shape(1)), width = side(planes.shape(2));
         check_size(height, width);
         check_channels(planes);
         Parameters given = to_parameters(parameters);
         Tick each = to_tick(tick);
-        auto lengths = empty<float>({bits ? size_t(height) : 0, size_t(width)});
+        auto lengths = empty<float>({size_t(height), size_t(width)});
         std::vector<uint8_t> code;
         {
             nb::gil_scoped_release released;
-            code = ride::encode(*plan_, planes.data(), given, height, width, bits ? lengths.data() : nullptr, each);
+            code = ride::encode(*plan_, planes.data(), given, height, width, lengths.data(), each);
         }
-        nb::object second = bits ? nb::cast(lengths) : nb::none();
-        return nb::make_tuple(nb::bytes(code.data(), code.size()), second);
+        return nb::make_tuple(nb::bytes(code.data(), code.size()), lengths);
     }
 
     nb::ndarray<nb::numpy, uint8_t> decode(const nb::bytes& code, const std::vector<Words>& parameters, int height,
@@ -200,7 +200,7 @@ NB_MODULE(_native, m) {
         .def(nb::init<const nb::dict&, const std::string&>(), "spec"_a, "isa"_a = "")
         .def_prop_ro("isa", &ride::Program::isa)
         .def("memory", &ride::Program::memory, "height"_a, "width"_a)
-        .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "bits"_a = false, "tick"_a = nb::none())
+        .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "tick"_a = nb::none())
         .def("decode", &ride::Program::decode, "code"_a, "parameters"_a, "height"_a, "width"_a, "tick"_a = nb::none())
         .def("trace", &ride::Program::trace, "planes"_a, "parameters"_a, "y"_a, "x"_a);
 }

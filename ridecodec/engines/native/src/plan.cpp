@@ -144,7 +144,7 @@ class Planner {
             for (int x : op(int(v)).inputs) uses_[x]++, user_[x] = int(v);
         for (const Output& output : spec_.outputs)
             for (auto& [name, v] : output.parts) uses_[v] += 2;
-        for (int v : spec_.kept) uses_[v] += 2;
+        for (auto& [v, row] : spec_.kept) uses_[v] += 2;
     }
 
     // The only user of a value, where it is of this kind and has no other input.
@@ -415,6 +415,7 @@ class Planner {
             summed = std::max(summed, type_of(sums.lo[i], sums.hi[i]));
             outs = std::max(outs, type_of(range(last).lo[i], range(last).hi[i]));
         }
+        if (summed <= I32) outs = std::min<int32_t>(outs, I32);
         for (int64_t w : s.weight) terms += w != 0;
         Draft draft{AFFINE, op(v).stage};
         draft.then = then, draft.lo = lo, draft.hi = hi;
@@ -585,11 +586,10 @@ class Planner {
 
     void keep() {
         size_t plane = size_t(spec_.channels);
-        for (int v : spec_.kept)
-            for (int row : rows(v)) {
-                const Plane& wanted = spec_.planes.at(plane++);
-                plan_.kept.push_back(as(row, type_of(wanted.lo, wanted.hi)));
-            }
+        for (auto& [v, row] : spec_.kept) {
+            const Plane& wanted = spec_.planes.at(plane++);
+            plan_.kept.push_back(as(rows(v).at(size_t(row)), type_of(wanted.lo, wanted.hi)));
+        }
     }
 
     // --- what is needed, and where it is put

@@ -5,6 +5,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ride {
@@ -68,7 +69,7 @@ struct Spec {
     std::vector<Operation> operations;
     std::vector<Range> ranges;
     std::vector<Output> outputs;
-    std::vector<int> kept;
+    std::vector<std::pair<int, int>> kept;  // value and its row, of each plane behind the samples'
 };
 
 }  // namespace ride

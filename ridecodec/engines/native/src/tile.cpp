@@ -334,9 +334,9 @@ class Tile {
 class Ticker {
   public:
     explicit Ticker(const Tick& tick) : tick_(tick), last_(std::chrono::steady_clock::now()) {}
-    void done(int pixels) {
+    void done(int pixels, double bits) {
         if (!tick_) return;
-        pixels_ += size_t(pixels);
+        pixels_ += size_t(pixels), bits_ += bits;
         if (++fronts_ % 16) return;
         const auto now = std::chrono::steady_clock::now();
         if (now - last_ < TICK_EVERY) return;
@@ -344,14 +344,15 @@ class Ticker {
         flush();
     }
     void flush() {
-        if (tick_) tick_(pixels_);
-        pixels_ = 0;
+        if (tick_) tick_(pixels_, bits_);
+        pixels_ = 0, bits_ = 0;
     }
 
   private:
     const Tick& tick_;
     std::chrono::steady_clock::time_point last_;
     size_t pixels_ = 0, fronts_ = 0;
+    double bits_ = 0;
 };
 
 void load_samples(Tile& tile, const uint8_t* planes, int t, int height, int width, int slope, int top) {
@@ -384,7 +385,7 @@ std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Param
         if (!tile.enter(t)) continue;
         load_samples(tile, planes, t, height, width, slope, plan.spec.top);
         const int n = tile.pixels();
-        if (bits) odds.assign(size_t(n), 1.0);
+        odds.assign(size_t(n), 1.0);
         for (int c = 0; c < tile.channels(); c++) {
             for (int b = 0; b < tile.blocks(); b++) {
                 tile.compute(c, b);
@@ -394,18 +395,19 @@ std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Param
             for (int low = 0; low < 2; low++) {
                 const Interval* i = tile.intervals(low, 0);
                 for (int p = 0; p < n; p++) encoder.put(i[p]);
-                if (bits)
-                    for (int p = 0; p < n; p++) odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
+                for (int p = 0; p < n; p++) odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
             }
         }
         for (int b = 0; b < tile.blocks(); b++) tile.compute(tile.channels(), b);
         tile.leave();
-        if (bits)
-            for (int p = 0; p < n; p++) {
-                const ptrdiff_t y = tile.first_row() + p;
-                bits[y * width + t - slope * y] = float(0.0 - std::log2(odds[size_t(p)]));
-            }
-        ticker.done(n);
+        double length = 0;
+        for (int p = 0; p < n; p++) {
+            const ptrdiff_t y = tile.first_row() + p;
+            const double own = 0.0 - std::log2(odds[size_t(p)]);
+            bits[y * width + t - slope * y] = float(own);
+            length += own;
+        }
+        ticker.done(n, length);
     }
     ticker.flush();
     return encoder.finish();
@@ -455,7 +457,7 @@ void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters
         }
         for (int b = 0; b < tile.blocks(); b++) tile.compute(tile.channels(), b);
         tile.leave();
-        ticker.done(n);
+        ticker.done(n, 0);
     }
     ticker.flush();
 }

@@ -9,15 +9,15 @@
 
 namespace ride {
 
-// Called now and then with the number of pixels done since the last call; what it throws ends the work.
-using Tick = std::function<void(size_t pixels)>;
+// Called now and then with the pixels done since the last call, and in encoding their bits; what it throws ends the work.
+using Tick = std::function<void(size_t pixels, double bits)>;
 // Integers of a tile, by parameter.
 using Parameters = std::vector<std::vector<int32_t>>;
 
 // Bytes that a tile of this size takes. Throws std::length_error where they are not to be counted.
 size_t tile_bytes(const Plan& plan, int height, int width);
 
-// Code planes [C, H, W]. `bits`: [H, W], filled with the code length of every pixel, or null.
+// Code planes [C, H, W]. `bits`: [H, W], filled with the code length of every pixel.
 std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width,
                             float* bits, const Tick& tick);
 
