@@ -1,0 +1,118 @@
+"""Programs on the CPU, compiled: the module `_native`, whose source is in `src` (C++17).
+
+The pixels of a front are lanes of vectors; types follow from the proven ranges; model and coder are one loop that holds
+no lock of the interpreter. Kernels for the processor's instruction set are chosen at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
+from ridecodec.errors import DamagedError
+from ridecodec.engines.reference import INITIAL
+from ridecodec.exact.program import BORDER, Program
+
+try:
+    from ridecodec.engines.native import _native
+except ImportError as error:
+    _native = None  # type: ignore[assignment]
+    missing: str | None = f"the compiled engine is not there: {error}; install ridecodec where there is a C++ compiler"
+else:
+    missing = None
+"""Why there is no compiled engine, or None."""
+
+
+def instruction_sets() -> Sequence[str]:
+    """Those that this build has kernels for and this processor runs, the fastest first."""
+    return () if _native is None else _native.instruction_sets()
+
+
+class Native(Engine):
+    """The CPU's engine."""
+
+    name = "native"
+
+    def __init__(self, instruction_set: str = "") -> None:
+        """``instruction_set``: one of `instruction_sets`; else the fastest."""
+        if missing is not None:
+            raise ImportError(missing)
+        self.instruction_set = instruction_set or instruction_sets()[0]
+
+    def supports(self, program: Program) -> str | None:
+        try:
+            self.open(program)
+        except _native.Unsupported as error:
+            return f"the compiled engine has no {error}"
+        return None
+
+    def open(self, program: Program) -> NativeRunner:
+        return NativeRunner(program, self.instruction_set)
+
+
+class NativeRunner(Runner):
+    """A program laid out for an instruction set."""
+
+    def __init__(self, program: Program, instruction_set: str) -> None:
+        self.program = _native.Program(_spec(program), instruction_set)
+
+    def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
+        return Coded(*self.program.encode(np.ascontiguousarray(planes, np.uint8), _words(parameters), tick))
+
+    def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
+        share = 8 * len(code) / (height * width)
+        try:
+            return self.program.decode(
+                code, _words(parameters), height, width, lambda pixels, _: tick(pixels, share * pixels)
+            )
+        except _native.Damaged as error:
+            raise DamagedError(f"the pixel data is damaged: {error}") from error
+
+    def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
+        return self.program.trace(np.ascontiguousarray(planes, np.uint8), _words(parameters), y, x)
+
+    def memory(self, height: int, width: int) -> int:
+        """Bytes that a tile takes while it is coded, beside its planes and its code."""
+        return self.program.memory(height, width)
+
+
+def _words(parameters: Parameters) -> list[NDArray[np.int32]]:
+    return [np.ascontiguousarray(each, np.int32) for each in parameters]
+
+
+def _spec(program: Program) -> dict[str, Any]:
+    """The program as `_native` takes it: numbers and int64 arrays."""
+    hood = program.hood
+    clamps = [program.operations[plane.value].attributes for plane in program.kept]
+    kept = [(int(c["lo"]), int(c["hi"]), p.rule, p.initial) for c, p in zip(clamps, program.kept, strict=True)]
+    return {
+        "channels": program.channels,
+        "top": program.top,
+        "slope": hood.slope,
+        "hood": (hood.top, hood.left, hood.right),
+        "planes": [(0, program.top, BORDER, INITIAL)] * program.channels + kept,
+        "parameters": [(p.name, p.size) for p in program.parameters],
+        "ops": [
+            (o.kind, list(o.inputs), len(r), stage, {k: _attribute(v) for k, v in o.attributes.items()})
+            for o, r, stage in zip(program.operations, program.ranges, program.stages, strict=True)
+        ],
+        "lo": [r.lo for r in program.ranges],
+        "hi": [r.hi for r in program.ranges],
+        "outputs": [
+            {
+                "family": o.family,
+                "parts": dict(o.parts),
+                "tables": {k: np.ascontiguousarray(v, np.int64) for k, v in o.tables.items()},
+            }
+            for o in program.outputs
+        ],
+        "kept": [(plane.value, plane.row) for plane in program.kept],
+    }
+
+
+def _attribute(value: int | NDArray[np.int64]) -> int | NDArray[np.int64]:
+    return np.ascontiguousarray(value, np.int64) if isinstance(value, np.ndarray) else int(value)

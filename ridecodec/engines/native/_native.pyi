@@ -1,0 +1,35 @@
+"""The compiled module; see `ridecodec.engines.native`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Damaged(ValueError): ...
+class Unsupported(ValueError): ...
+
+def instruction_sets() -> list[str]: ...
+
+class Program:
+    def __init__(self, spec: dict[str, Any], isa: str = "") -> None: ...
+    @property
+    def isa(self) -> str: ...
+    def memory(self, height: int, width: int) -> int: ...
+    def encode(
+        self,
+        planes: NDArray[np.uint8],
+        parameters: Sequence[NDArray[np.int32]],
+        tick: Callable[[int, float], object] | None = None,
+    ) -> tuple[bytes, NDArray[np.float32]]: ...
+    def decode(
+        self,
+        code: bytes,
+        parameters: Sequence[NDArray[np.int32]],
+        height: int,
+        width: int,
+        tick: Callable[[int, float], object] | None = None,
+    ) -> NDArray[np.uint8]: ...
+    def trace(
+        self, planes: NDArray[np.uint8], parameters: Sequence[NDArray[np.int32]], y: int, x: int
+    ) -> list[NDArray[np.int64]]: ...

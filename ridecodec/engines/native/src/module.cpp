@@ -1,0 +1,206 @@
+// The Python module: programs, and the fit of image experts.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <limits>
+
+#include "dispatch.hpp"
+#include "tile.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace ride {
+namespace {
+
+using Longs = nb::ndarray<const int64_t, nb::c_contig, nb::device::cpu>;
+using Words = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Planes = nb::ndarray<const uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+constexpr int MOST_SIDE = 1 << 24;
+
+Array to_array(nb::handle from) {
+    if (nb::isinstance<nb::int_>(from)) return {{nb::cast<int64_t>(from)}, {}};
+    auto found = nb::cast<Longs>(from);
+    Array array;
+    array.value.assign(found.data(), found.data() + found.size());
+    for (size_t i = 0; i < found.ndim(); i++) array.shape.push_back(found.shape(i));
+    return array;
+}
+
+std::map<std::string, Array> to_arrays(nb::handle from) {
+    std::map<std::string, Array> found;
+    for (auto [name, value] : nb::cast<nb::dict>(from)) found.emplace(nb::cast<std::string>(name), to_array(value));
+    return found;
+}
+
+Spec to_spec(const nb::dict& from) {
+    Spec spec;
+    spec.channels = nb::cast<int>(from["channels"]);
+    spec.top = nb::cast<int>(from["top"]);
+    spec.slope = nb::cast<int>(from["slope"]);
+    auto hood = nb::cast<nb::tuple>(from["hood"]);
+    spec.rows_above = nb::cast<int>(hood[0]), spec.left = nb::cast<int>(hood[1]), spec.right = nb::cast<int>(hood[2]);
+    if (spec.channels < 1 || spec.top < 0 || spec.top > 255 || spec.slope < 1 || spec.rows_above < 0 || spec.right < 0)
+        throw Unsupported("programs of this shape");
+    for (nb::handle plane : nb::cast<nb::sequence>(from["planes"])) {
+        auto p = nb::cast<nb::tuple>(plane);
+        spec.planes.push_back(
+            {nb::cast<int64_t>(p[0]), nb::cast<int64_t>(p[1]), nb::cast<int>(p[2]), nb::cast<int64_t>(p[3])});
+    }
+    for (nb::handle parameter : nb::cast<nb::sequence>(from["parameters"]))
+        spec.parameters.push_back(nb::cast<size_t>(nb::cast<nb::tuple>(parameter)[1]));
+    for (nb::handle operation : nb::cast<nb::sequence>(from["ops"])) {
+        auto o = nb::cast<nb::tuple>(operation);
+        Operation made{nb::cast<std::string>(o[0]), {}, nb::cast<int>(o[2]), nb::cast<int>(o[3]), to_arrays(o[4])};
+        for (nb::handle input : nb::cast<nb::sequence>(o[1])) made.inputs.push_back(nb::cast<int>(input));
+        for (int input : made.inputs)
+            if (input < 0 || size_t(input) >= spec.operations.size()) throw Unsupported("operations out of order");
+        spec.operations.push_back(std::move(made));
+    }
+    auto lo = nb::cast<nb::sequence>(from["lo"]), hi = nb::cast<nb::sequence>(from["hi"]);
+    for (size_t v = 0; v < spec.operations.size(); v++) {
+        spec.ranges.push_back({to_array(lo[v]).value, to_array(hi[v]).value});
+        const size_t size = size_t(spec.operations[v].size);
+        if (spec.ranges[v].lo.size() != size || spec.ranges[v].hi.size() != size) throw Unsupported("ranges of another size");
+    }
+    for (nb::handle output : nb::cast<nb::sequence>(from["outputs"])) {
+        auto o = nb::cast<nb::dict>(output);
+        Output made{nb::cast<std::string>(o["family"]), {}, to_arrays(o["tables"])};
+        for (auto [name, value] : nb::cast<nb::dict>(o["parts"])) made.parts[nb::cast<std::string>(name)] = nb::cast<int>(value);
+        spec.outputs.push_back(std::move(made));
+    }
+    for (nb::handle row : nb::cast<nb::sequence>(from["kept"]))
+        spec.kept.emplace_back(nb::cast<int>(row[0]), nb::cast<int>(row[1]));
+    return spec;
+}
+
+const Kernels& find_kernels(const std::string& name) {
+    auto usable = usable_kernels();
+    if (name.empty()) return *usable.front();
+    for (const Kernels* kernels : usable)
+        if (kernels->name == name) return *kernels;
+    throw std::invalid_argument("no kernels for the instruction set '" + name + "' here");
+}
+
+Parameters to_parameters(const std::vector<Words>& from) {
+    Parameters found;
+    for (const Words& each : from) found.emplace_back(each.data(), each.data() + each.size());
+    return found;
+}
+
+Tick to_tick(nb::object callback) {
+    if (callback.is_none()) return nullptr;
+    return [callback](size_t pixels, double bits) {
+        nb::gil_scoped_acquire held;
+        callback(pixels, bits);
+    };
+}
+
+template <class T>
+nb::ndarray<nb::numpy, T> empty(std::initializer_list<size_t> shape) {
+    size_t size = 1;
+    for (size_t n : shape) size *= n;
+    T* data = new T[size]();
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    return nb::ndarray<nb::numpy, T>(data, shape, owner);
+}
+
+class Program {
+  public:
+    Program(const nb::dict& spec, const std::string& isa)
+        : plan_(make_plan(to_spec(spec), find_kernels(isa), false)) {}
+
+    std::string isa() const { return plan_->kernels->name; }
+
+    size_t memory(int height, int width) const {
+        check_size(height, width);
+        return tile_bytes(*plan_, height, width);
+    }
+
+    nb::tuple encode(const Planes& planes, const std::vector<Words>& parameters, nb::object tick) const {
+        const int height = side(planes.shape(1)), width = side(planes.shape(2));
+        check_size(height, width);
+        check_channels(planes);
+        Parameters given = to_parameters(parameters);
+        Tick each = to_tick(tick);
+        auto lengths = empty<float>({size_t(height), size_t(width)});
+        std::vector<uint8_t> code;
+        {
+            nb::gil_scoped_release released;
+            code = ride::encode(*plan_, planes.data(), given, height, width, lengths.data(), each);
+        }
+        return nb::make_tuple(nb::bytes(code.data(), code.size()), lengths);
+    }
+
+    nb::ndarray<nb::numpy, uint8_t> decode(const nb::bytes& code, const std::vector<Words>& parameters, int height,
+                                           int width, nb::object tick) const {
+        check_size(height, width);
+        Parameters given = to_parameters(parameters);
+        Tick each = to_tick(tick);
+        auto planes = empty<uint8_t>({size_t(plan_->spec.channels), size_t(height), size_t(width)});
+        const auto* data = static_cast<const uint8_t*>(code.data());
+        const size_t size = code.size();
+        {
+            nb::gil_scoped_release released;
+            ride::decode(*plan_, data, size, given, height, width, planes.data(), each);
+        }
+        return planes;
+    }
+
+    nb::list trace(const Planes& planes, const std::vector<Words>& parameters, int y, int x) const {
+        const int height = side(planes.shape(1)), width = side(planes.shape(2));
+        check_size(height, width);
+        check_channels(planes);
+        if (y < 0 || y >= height || x < 0 || x >= width) throw std::invalid_argument("there is no such pixel");
+        auto whole = make_plan(plan_->spec, *plan_->kernels, true);
+        auto values = ride::trace(*whole, planes.data(), to_parameters(parameters), height, width, y, x);
+        nb::list found;
+        for (const auto& value : values) {
+            auto array = empty<int64_t>({value.size()});
+            std::memcpy(array.data(), value.data(), value.size() * sizeof(int64_t));
+            found.append(nb::cast(array));
+        }
+        return found;
+    }
+
+  private:
+    std::unique_ptr<Plan> plan_;
+
+    static int side(size_t n) { return n > size_t(MOST_SIDE) ? MOST_SIDE + 1 : int(n); }
+    void check_size(int height, int width) const {
+        if (height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE ||
+            int64_t(width) + int64_t(plan_->spec.slope) * height > std::numeric_limits<int>::max() / 2)
+            throw std::invalid_argument("a tile has no pixels, or too many");
+    }
+    void check_channels(const Planes& planes) const {
+        if (planes.shape(0) != size_t(plan_->spec.channels)) throw std::invalid_argument("another number of channels");
+    }
+};
+
+std::vector<std::string> instruction_sets() {
+    std::vector<std::string> found;
+    for (const Kernels* kernels : usable_kernels()) found.push_back(kernels->name);
+    return found;
+}
+
+}  // namespace
+}  // namespace ride
+
+NB_MODULE(_native, m) {
+    using namespace ride;
+    m.doc() = "Programs on the CPU.";
+    nb::exception<Damaged>(m, "Damaged", PyExc_ValueError);
+    nb::exception<Unsupported>(m, "Unsupported", PyExc_ValueError);
+    m.def("instruction_sets", &instruction_sets);
+    nb::class_<ride::Program>(m, "Program")
+        .def(nb::init<const nb::dict&, const std::string&>(), "spec"_a, "isa"_a = "")
+        .def_prop_ro("isa", &ride::Program::isa)
+        .def("memory", &ride::Program::memory, "height"_a, "width"_a)
+        .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "tick"_a = nb::none())
+        .def("decode", &ride::Program::decode, "code"_a, "parameters"_a, "height"_a, "width"_a, "tick"_a = nb::none())
+        .def("trace", &ride::Program::trace, "planes"_a, "parameters"_a, "y"_a, "x"_a);
+}

@@ -1,0 +1,126 @@
+// What the interpreter and the kernels share: plain data and no function. The kernels' source is compiled once for each
+// instruction set; an inline function seen by two of these objects could run with instructions that are not there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ride {
+
+constexpr int LANES = 64;    // pixels of a front that are computed together, a row of a value
+constexpr int CHUNK = 16;    // lanes are used in multiples of this
+constexpr int SYMBOLS = 16;  // of a coding step
+constexpr int32_t TABLE_TOTAL = (1 << 24) - SYMBOLS;
+constexpr int32_t VALUES = SYMBOLS * SYMBOLS;
+constexpr int32_t GAIN = 64;
+constexpr int32_t CDF_TOTAL = GAIN * (TABLE_TOTAL - VALUES);
+
+// How the lanes of a row are stored. Pairs are two int16 rows in one of int32: the even row in the low half.
+enum Type : int32_t { I16, I32, I64, REAL, PAIR, TYPES };
+constexpr int32_t TYPE_BYTES[TYPES] = {2, 4, 8, 8, 4};
+
+// Where a row is stored: in scratch that the blocks of a front share, in the block's own, in the tile's (the same for
+// all pixels), or in the ring of fronts, whose planes are of three types.
+enum Space : uint8_t { TEMP, BLOCK, TILE, RING16, RING32, RING64, SPACES };
+
+struct Rows {  // rows of one type; `id` indexes Frame::row
+    const int32_t* id;
+    int32_t count;
+    int32_t type;
+};
+
+struct Frame {  // where the rows of a block of pixels are, and where the block is
+    char* const* row;
+    const uint8_t* space;
+    ptrdiff_t shift[SPACES];
+    int32_t lanes;  // in use, rounded up to CHUNK
+    int32_t y, x, slope;  // of the first pixel; lane i is pixel (y + i, x - slope * i)
+    int32_t height, width;
+    const int32_t* const* fitted;  // weights made of the tile's parameters, as Affine::weight
+};
+
+struct Step;
+using Run = void (*)(const Step&, const Frame&);
+
+// How sums are formed: of int16 pairs or int32 in int32, which may wrap on the way to a sum that fits; in doubles, which
+// hold all partial sums exactly; or term by term in int16, int32 or int64.
+enum AffineKind : int32_t { PAIRS, WORDS, REALS, TERMS16, TERMS32, TERMS64 };
+
+// floor((weight x + bias + plus) / 2^shift), clamped to lo..hi. Dense weights lie in blocks of four rows:
+// [block][column][4]; a column of PAIRS is a pair of int16. TERMS: row r is the sum of x[k] times weight[k], k from
+// first[r] to first[r + 1].
+struct Affine {
+    AffineKind kind;
+    int32_t rows, columns;
+    const void* weight;     // int32 or double; null: Frame::fitted[parameter]
+    int32_t parameter;
+    const int64_t* bias;    // [rows]
+    const int32_t* shift;   // [rows]
+    const int32_t* first;   // [rows + 1]
+    const int32_t* type;    // of each term's input
+};
+
+struct Step {  // one instruction
+    Run run;
+    Rows x, y, out;
+    int64_t lo, hi;      // of a clamp
+    int32_t bits;        // of a shift
+    int32_t count;       // of a sum's group, a select's alternatives, a look-up's columns
+    const void* table;   // int16 or int32 [entries, count]
+    const Affine* affine;
+};
+
+enum Pairwise : int32_t { ADD, SUBTRACT, MULTIPLY, MINIMUM, MAXIMUM, LESS, EQUAL, PAIRWISE };
+// What is done to a pairwise result at once: nothing, a shift, a clamp, or both.
+enum Then : int32_t { NOTHING, SHIFTED = 1, CLAMPED = 2, THENS = 4 };
+
+// A family's distributions of one channel: the rows of its parts, its tables, and what its state takes.
+constexpr int PARTS = 8;
+struct Mixture {
+    Rows part[PARTS];
+    const int32_t* table[PARTS];
+    int32_t length[PARTS];  // of the tables
+    int32_t count;          // of components
+};
+
+struct Interval {
+    uint32_t start, width;
+};
+
+struct Reading {  // the decoder of the range coder
+    uint64_t point, range;  // the code's point, less the interval's lower end; the interval's width
+    const uint8_t *next, *end;
+    uint64_t beyond;  // bytes read behind the end
+};
+
+struct Family {
+    size_t (*state)(const Mixture&);  // bytes that a block keeps for it
+    void (*prepare)(const Mixture&, const Frame&, char* state);
+    // edges of the steps' intervals below 2^24, [lanes][16], and for `low` what `high` left of the cumulatives
+    void (*high)(const Mixture&, const char* state, int32_t pixels, uint32_t* edges, int32_t* below);
+    void (*low)(const Mixture&, const char* state, int32_t pixels, const uint8_t* high, const int32_t* below,
+                uint32_t* edges);
+    void (*intervals)(const Mixture&, const char* state, int32_t pixels, const int16_t* value, Interval* high,
+                      Interval* low);
+};
+
+enum FamilyKind : int32_t { LOGISTICS, FAMILIES };
+
+struct Kernels {  // one instruction set
+    const char* name;
+    Run (*pairwise)(int op, int then, int x, int y, int out);  // by types
+    Run (*absolute)(int x, int out);
+    Run (*clamp)(int x, int out);
+    Run (*shift)(int x, int out);
+    Run (*convert)(int x, int out);
+    Run (*lookup)(int table, int x, int out);
+    Run (*lookup_many)(int table, int x, int out);
+    Run (*select)(int index, int x);
+    Run (*affine)(int kind, int out);
+    Run place, pack;
+    Family family[FAMILIES];
+    // symbols by their edges; false: the code is none of these tables'
+    bool (*symbols)(Reading&, const uint32_t* edges, int32_t pixels, uint8_t* out);
+};
+
+}  // namespace ride

@@ -1,0 +1,70 @@
+// A program laid out for an instruction set: rows with their types and places, and the steps of each stage.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "plain.hpp"
+#include "spec.hpp"
+
+namespace ride {
+
+struct Row {
+    int32_t type;
+    Space space = TEMP;
+    size_t offset = 0;              // in its space; of the ring: unused
+    int plane = -1, dy = 0, dx = 0;  // of a row in the ring
+};
+
+struct RingPlane {
+    int plane;  // of the program
+    int32_t type;
+    size_t at;  // among the planes of its type
+};
+
+struct FittedWeights {  // made of a tile's parameters
+    int parameter, rows;
+    std::vector<int> column;   // where each input stands, twice its pair and its half
+    std::vector<int64_t> top;  // largest magnitude of each input
+    int64_t reach;             // what the sum of a row's products stays within
+    size_t pairs;
+};
+
+struct ParameterRow {
+    int row, parameter;
+    size_t index;
+    int64_t lo, hi;
+};
+
+struct Plan {
+    const Kernels* kernels;
+    Spec spec;
+    std::vector<Row> rows;
+    std::vector<uint8_t> space;                   // of every row
+    std::vector<std::vector<Step>> stages;        // [channels + 1]
+    std::vector<Mixture> mixtures;                // [channels]
+    std::vector<const Family*> families;          // [channels]
+    std::vector<int> samples;                     // rows that hold the pixel's own samples, [channels]
+    std::vector<int> kept;                        // rows that go into the planes behind the samples
+    std::vector<std::vector<int>> values;         // rows of each value
+    std::vector<RingPlane> ring;
+    std::vector<int> taps;                        // rows in the ring
+    std::vector<FittedWeights> fitted;
+    std::vector<ParameterRow> parameters;
+    size_t space_bytes[SPACES] = {};
+    size_t planes_of[3] = {};                     // in the ring, by type
+    int lead, ahead, slots;                       // fronts: reach of taps, of border values, and of the ring
+
+    // what Steps and Mixtures point to
+    std::deque<std::vector<int32_t>> ids;
+    std::deque<std::vector<int64_t>> numbers;
+    std::deque<std::vector<double>> reals;
+    std::deque<std::vector<int16_t>> shorts;
+    std::deque<Affine> affines;
+};
+
+// `whole`: every value is computed and kept apart, for `trace`.
+std::unique_ptr<Plan> make_plan(const Spec& spec, const Kernels& kernels, bool whole);
+
+}  // namespace ride

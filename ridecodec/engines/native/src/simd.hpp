@@ -1,0 +1,84 @@
+// The few vector operations that compilers do not find by themselves, for the instruction set this is compiled for.
+// Included inside the kernels' namespace.
+
+#if defined(__AVX512F__)
+
+struct Sums {  // 16 sums in int32
+    static constexpr int WIDTH = 16;
+    __m512i v;
+    void clear() { v = _mm512_setzero_si512(); }
+    void add(__m512i x, __m512i w) {
+#if defined(__AVX512VNNI__)
+        v = _mm512_dpwssd_epi32(v, x, w);
+#else
+        v = _mm512_add_epi32(v, _mm512_madd_epi16(x, w));
+#endif
+    }
+    void store(int32_t* to) const { _mm512_store_si512(to, v); }
+    static __m512i load(const int32_t* from) { return _mm512_load_si512(from); }
+    static __m512i spread(int32_t w) { return _mm512_set1_epi32(w); }
+};
+
+#elif defined(__AVX2__)
+
+struct Sums {
+    static constexpr int WIDTH = 8;
+    __m256i v;
+    void clear() { v = _mm256_setzero_si256(); }
+    void add(__m256i x, __m256i w) { v = _mm256_add_epi32(v, _mm256_madd_epi16(x, w)); }
+    void store(int32_t* to) const { _mm256_store_si256(reinterpret_cast<__m256i*>(to), v); }
+    static __m256i load(const int32_t* from) {
+        __m256i x = _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+        KEEP_IN_REGISTER(x);
+        return x;
+    }
+    static __m256i spread(int32_t w) {
+        __m256i x = _mm256_set1_epi32(w);
+        KEEP_IN_REGISTER(x);
+        return x;
+    }
+};
+
+#elif defined(__SSE2__) || defined(_M_X64)
+
+struct Sums {
+    static constexpr int WIDTH = 4;
+    __m128i v;
+    void clear() { v = _mm_setzero_si128(); }
+    void add(__m128i x, __m128i w) { v = _mm_add_epi32(v, _mm_madd_epi16(x, w)); }
+    void store(int32_t* to) const { _mm_store_si128(reinterpret_cast<__m128i*>(to), v); }
+    static __m128i load(const int32_t* from) { return _mm_load_si128(reinterpret_cast<const __m128i*>(from)); }
+    static __m128i spread(int32_t w) { return _mm_set1_epi32(w); }
+};
+
+#elif defined(__ARM_NEON)
+
+struct Sums {  // two partial sums a lane, added at the end
+    static constexpr int WIDTH = 4;
+    int32x4_t low, high;
+    void clear() { low = high = vdupq_n_s32(0); }
+    void add(int16x8_t x, int16x8_t w) {
+        low = vmlal_s16(low, vget_low_s16(x), vget_low_s16(w));
+        high = vmlal_high_s16(high, x, w);
+    }
+    void store(int32_t* to) const { vst1q_s32(to, vpaddq_s32(low, high)); }
+    static int16x8_t load(const int32_t* from) { return vreinterpretq_s16_s32(vld1q_s32(from)); }
+    static int16x8_t spread(int32_t w) { return vreinterpretq_s16_s32(vdupq_n_s32(w)); }
+};
+
+#else
+
+struct Sums {
+    static constexpr int WIDTH = 1;
+    uint32_t v;
+    void clear() { v = 0; }
+    void add(int32_t x, int32_t w) {
+        int32_t low = int32_t(int16_t(x)) * int16_t(w), high = (x >> 16) * (w >> 16);
+        v += uint32_t(low) + uint32_t(high);
+    }
+    void store(int32_t* to) const { *to = int32_t(v); }
+    static int32_t load(const int32_t* from) { return *from; }
+    static int32_t spread(int32_t w) { return w; }
+};
+
+#endif

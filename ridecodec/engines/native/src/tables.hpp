@@ -1,0 +1,126 @@
+// From cumulatives to the coder's intervals, see exact/tables.py. Included inside the kernels' namespace.
+//
+// A family is a struct with `state(mixture)`, `prepare(mixture, frame, state)`, and two forms of its cumulative:
+// `one(mixture, state, pixel, first, step, below)`: at the 16 edges first, first + step, ... of a pixel, and
+// `lanes(mixture, state, lane, edge, below)`: at one edge of each of CHUNK pixels. Edges are 1..255; the ends, 0 and
+// CDF_TOTAL, are put in here.
+
+constexpr double SHARE = double(int64_t(TABLE_TOTAL) << 26);
+
+// floor(part * floor(TABLE_TOTAL * 2^26 / whole) / 2^26): all products are below 2^53, and a quotient of integers of
+// less than 53 bits rounds to no integer above it.
+INLINE double reciprocal(int32_t whole) {
+    return double(int64_t(SHARE / double(whole)));
+}
+
+template <class F>
+void high_edges(const Mixture& m, const char* state, int32_t pixels, uint32_t* edges, int32_t* below) {
+    for (int32_t p = 0; p < pixels; p++, edges += SYMBOLS, below += SYMBOLS) {
+        F::one(m, state, p, 0, SYMBOLS, below);
+        below[0] = 0;
+        for (int s = 0; s < SYMBOLS; s++) edges[s] = (uint32_t(below[s] + GAIN * SYMBOLS * s) >> 6) + uint32_t(s);
+    }
+}
+
+template <class F>
+void low_edges(const Mixture& m, const char* state, int32_t pixels, const uint8_t* high, const int32_t* below,
+               uint32_t* edges) {
+    for (int32_t p = 0; p < pixels; p++, edges += SYMBOLS, below += SYMBOLS) {
+        const int h = high[p];
+        const int32_t start = below[h], end = h == SYMBOLS - 1 ? CDF_TOTAL : below[h + 1];
+        const double share = reciprocal(end - start + GAIN * SYMBOLS);
+        alignas(64) int32_t own[SYMBOLS];
+        F::one(m, state, p, SYMBOLS * h, 1, own);
+        own[0] = start;
+        for (int s = 0; s < SYMBOLS; s++)
+            edges[s] = uint32_t(int32_t(double(own[s] - start + GAIN * s) * share * (1.0 / (1 << 26)))) + uint32_t(s);
+    }
+}
+
+template <class F>
+void intervals(const Mixture& m, const char* state, int32_t pixels, const int16_t* value, Interval* high, Interval* low) {
+    for (int32_t lane = 0; lane < pixels; lane += CHUNK, value += CHUNK, high += CHUNK, low += CHUNK) {
+        alignas(64) int32_t edge[4][CHUNK], below[4][CHUNK];
+        for (int i = 0; i < CHUNK; i++) {
+            edge[0][i] = value[i] & ~15, edge[1][i] = edge[0][i] + SYMBOLS;
+            edge[2][i] = value[i], edge[3][i] = value[i] + 1;
+        }
+        for (int e = 0; e < 4; e++) {
+            F::lanes(m, state, lane, edge[e], below[e]);
+            for (int i = 0; i < CHUNK; i++) {
+                int32_t b = edge[e][i] == 0 ? 0 : below[e][i];
+                b = edge[e][i] == VALUES ? CDF_TOTAL : b;
+                below[e][i] = b + GAIN * edge[e][i];
+            }
+        }
+        for (int i = 0; i < CHUNK; i++) {
+            const int32_t h = edge[0][i] >> 4, l = value[i] & 15;
+            const uint32_t from = uint32_t(below[0][i] >> 6) + uint32_t(h), to = uint32_t(below[1][i] >> 6) + uint32_t(h) + 1;
+            high[i].start = from, high[i].width = to - from;
+            const double share = reciprocal(below[1][i] - below[0][i]);
+            const uint32_t first = uint32_t(int32_t(double(below[2][i] - below[0][i]) * share * (1.0 / (1 << 26))));
+            const uint32_t last = uint32_t(int32_t(double(below[3][i] - below[0][i]) * share * (1.0 / (1 << 26))));
+            low[i].start = first + uint32_t(l);
+            low[i].width = (l == SYMBOLS - 1 ? uint32_t(TABLE_TOTAL) : last) + 1 - first;
+        }
+    }
+}
+
+template <class F>
+constexpr Family family() {
+    return {F::state, F::prepare, high_edges<F>, low_edges<F>, intervals<F>};
+}
+
+INLINE uint32_t next_word(Reading& r) {
+    uint32_t word = 0;
+    if (r.end - r.next >= 4) {
+        for (int i = 0; i < 4; i++) word = word << 8 | r.next[i];
+        r.next += 4;
+        return word;
+    }
+    for (int i = 0; i < 4; i++) {
+        word <<= 8;
+        if (r.next < r.end)
+            word |= *r.next++;
+        else
+            r.beyond++;
+    }
+    return word;
+}
+
+// The last symbol whose edge is not above q.
+INLINE int symbol_of(const uint32_t* edges, uint32_t q) {
+#if defined(__AVX512F__)
+    __mmask16 above = _mm512_cmpgt_epi32_mask(_mm512_load_si512(edges), _mm512_set1_epi32(int32_t(q)));
+    return 15 - __builtin_popcount(above);
+#elif defined(__AVX2__)
+    const __m256i point = _mm256_set1_epi32(int32_t(q));
+    const __m256i* e = reinterpret_cast<const __m256i*>(edges);
+    unsigned above = unsigned(_mm256_movemask_epi8(_mm256_packs_epi32(_mm256_cmpgt_epi32(_mm256_load_si256(e), point),
+                                                                      _mm256_cmpgt_epi32(_mm256_load_si256(e + 1), point))));
+    return 15 - int(_mm_popcnt_u32(above)) / 2;
+#else
+    int found = 0;
+    for (int s = 1; s < SYMBOLS; s++) found += edges[s] <= q;
+    return found;
+#endif
+}
+
+bool symbols(Reading& reading, const uint32_t* edges, int32_t pixels, uint8_t* out) {
+    Reading r = reading;
+    bool good = true;
+    for (int32_t p = 0; p < pixels; p++, edges += SYMBOLS) {
+        const uint64_t scale = r.range >> 24, q = r.point / scale;
+        if (q >> 24) {
+            good = false;
+            break;
+        }
+        const int s = symbol_of(edges, uint32_t(q));
+        out[p] = uint8_t(s);
+        const uint64_t start = edges[s], end = s == SYMBOLS - 1 ? uint64_t(1) << 24 : edges[s + 1];
+        r.point -= scale * start, r.range = scale * (end - start);
+        if (r.range < uint64_t(1) << 32) r.range <<= 32, r.point = r.point << 32 | next_word(r);
+    }
+    reading = r;
+    return good;
+}
