@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from ridecodec.engines import native
 from ridecodec.engines.base import Engine
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import UsageError
@@ -14,7 +15,7 @@ from ridecodec.exact.program import Program
 @cache
 def engines() -> tuple[Engine, ...]:
     """Those at hand, the fastest first."""
-    return (Reference(),)
+    return (native.Native(), Reference()) if native.missing is None else (Reference(),)
 
 
 def engine_for(programs: Sequence[Program], name: str = "auto") -> Engine:
