@@ -8,6 +8,7 @@ and what is left of the byte.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,13 @@ from ridecodec.errors import DamagedError
 from ridecodec.payload import join_payload, split_payload
 from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 
+T = TypeVar("T", bound=np.generic)
 WAYS = 8
 """Transposed or not, times upside down or not, times mirrored or not; way 0 leaves a picture as it is."""
 _TRANSPOSED, _UPSIDE_DOWN, _MIRRORED = 4, 2, 1
 
 
-def transform(planes: NDArray[np.generic], way: int) -> NDArray[np.generic]:
+def transform(planes: NDArray[T], way: int) -> NDArray[T]:
     """Flip or rotate [..., H, W] by one of the 8 ways."""
     if way & _TRANSPOSED:
         planes = planes.swapaxes(-1, -2)
@@ -30,7 +32,7 @@ def transform(planes: NDArray[np.generic], way: int) -> NDArray[np.generic]:
     return planes[..., ::-1] if way & _MIRRORED else planes
 
 
-def inverse(planes: NDArray[np.generic], way: int) -> NDArray[np.generic]:
+def inverse(planes: NDArray[T], way: int) -> NDArray[T]:
     """Undo `transform`."""
     if way & _MIRRORED:
         planes = planes[..., ::-1]
@@ -50,7 +52,7 @@ class Orientations(TileCodec):
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
         best, chosen, least = None, 0, 0.0
         for way in range(WAYS):
-            turned = np.ascontiguousarray(transform(pixels, way), np.uint8)
+            turned = transform(pixels, way).copy()
             found = self.inner.encode(turned, lambda pixels, bits: tick(0, 0.0), label)
             bits = float(found.bits.sum(dtype=np.float64))
             if best is None or bits < least:
@@ -58,7 +60,7 @@ class Orientations(TileCodec):
         assert best is not None
         tick(pixels[0].size, least)
         side, code = split_payload(best.payload)
-        turned_back = np.ascontiguousarray(inverse(best.bits, chosen), np.float32)
+        turned_back = inverse(best.bits, chosen).copy()
         return EncodedTile(join_payload(bytes([chosen]) + side, code), turned_back)
 
     def decode(
@@ -77,9 +79,9 @@ class Orientations(TileCodec):
         return out
 
     def likelihood(self, pixels: NDArray[np.uint8], side: bytes) -> NDArray[np.float64] | None:
-        turned = np.ascontiguousarray(transform(pixels, side[0]), np.uint8)
+        turned = transform(pixels, side[0]).copy()
         found = self.inner.likelihood(turned, side[1:])
-        return None if found is None else np.asarray(inverse(found, side[0]), np.float64)
+        return None if found is None else inverse(found, side[0])
 
     def draw(
         self, symbols: Draw, settle: Settle, channels: int, height: int, width: int, side: bytes, tick: Tick

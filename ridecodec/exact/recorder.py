@@ -219,8 +219,12 @@ class Recorder:
     def keep(self, value: Value, rule: int = BORDER, initial: int = 0) -> None:
         """Fill the next planes that taps reach with the rows of ``value``, clamped to the limits that they were given."""
         first = len(self._planes)
-        (limits,) = {(int(each.lo[0]), int(each.hi[0])) for each in self._kept[first : first + len(value)]}
-        kept = value.clamp(*limits)
+        limits = [(int(each.lo[0]), int(each.hi[0])) for each in self._kept[first : first + len(value)]]
+        if len(set(limits)) > 1:
+            for row in range(len(value)):
+                self.keep(value[row], rule, initial)
+            return
+        kept = value.clamp(*limits[0])
         self._planes += [Plane(kept.number, row, rule, initial) for row in range(len(value))]
 
     def output(self, family: str, parts: Mapping[str, Value], tables: Mapping[str, Int64]) -> None:
