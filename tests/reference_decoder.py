@@ -268,7 +268,11 @@ def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
         return Model(uniform, lambda width: 1)
     files = [path.read_bytes() for path in weights.glob("*.safetensors")]
     data = next(file for file in files if hashlib.sha256(file).digest()[:4] == model_hash)
-    tensors = {k: v if v.dtype == np.float32 else v.astype(np.int64) for k, v in load(data).items() if not k.startswith("float.")}
+    tensors = {
+        k: v if v.dtype == np.float32 else v.astype(np.int64)
+        for k, v in load(data).items()
+        if not k.startswith("float.")
+    }
     if "programs" in tensors:
         return programs(tensors)
     if "configs" in tensors:

@@ -31,13 +31,21 @@ class Program:
 
     def attributes(self, operation: list[Any]) -> dict[str, Any]:
         return {
-            name: self.tensors[value] if isinstance(value, str) else np.array(value) if isinstance(value, list) else value
+            name: self.tensors[value]
+            if isinstance(value, str)
+            else np.array(value)
+            if isinstance(value, list)
+            else value
             for name, value in operation[2].items()
         }
 
     def initial(self, plane: int) -> tuple[int, int]:
         """Rule and value of what stands outside of the tile."""
-        return (0, 128) if plane < self.channels else (self.kept[plane - self.channels][2], self.kept[plane - self.channels][3])
+        return (
+            (0, 128)
+            if plane < self.channels
+            else (self.kept[plane - self.channels][2], self.kept[plane - self.channels][3])
+        )
 
 
 def parameters(program: Program, side: bytes) -> list[np.ndarray]:
@@ -77,7 +85,10 @@ def pixel(program: Program, tile: Any, y: int, x: int) -> Iterator[Any]:
 def _run(kind: str, inputs: list[Any], a: dict[str, Any], tile: Any, y: int, x: int, told: list[Any]) -> Any:
     """One operation."""
     if kind == "tap":
-        return [tile.value(int(p), y + int(dy), x + int(dx)) for p, dy, dx in zip(a["planes"], a["dy"], a["dx"], strict=True)]
+        return [
+            tile.value(int(p), y + int(dy), x + int(dx))
+            for p, dy, dx in zip(a["planes"], a["dy"], a["dx"], strict=True)
+        ]
     if kind == "place":
         borders = (y, x, tile.height - 1 - y, tile.width - 1 - x)
         return [*(min(distance, a["limit"]) for distance in borders), y % 2, x % 2]
@@ -142,7 +153,10 @@ def even(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
     return np.minimum(np.arange(257), count) * 1073724416 // count
 
 
-FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, np.ndarray]], np.ndarray]] = {"logistics": logistics, "even": even}
+FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, np.ndarray]], np.ndarray]] = {
+    "logistics": logistics,
+    "even": even,
+}
 
 
 def image_experts(side: bytes, default: list[np.ndarray]) -> list[np.ndarray]:

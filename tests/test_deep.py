@@ -18,6 +18,7 @@ from ridecodec.models import registry
 from ridecodec.models.deep import prediction
 from ridecodec.models.deep.backend import Deep
 from ridecodec.models.deep.mixture import MEAN_UNIT, SCALES, TOP, WEIGHT_TOTAL, DeepMixture, DeepTables, High, Low
+from ridecodec.models.deep.parting import parted, parted_samples
 from ridecodec.payload import split_payload
 from ridecodec.tilecoder import decode_tiles, encode_tile
 

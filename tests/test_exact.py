@@ -19,6 +19,7 @@ import torch
 from checker import CPU
 from hypothesis import given
 from hypothesis import strategies as st
+from ridecodec.models.photo.backend import Photo
 from torch import Tensor
 
 import ridecodec
@@ -26,7 +27,6 @@ from ridecodec.coding.exact import ExactLinear, _products, quantise
 from ridecodec.errors import ModelMissingError, ModelRefusedError
 from ridecodec.models import registry
 from ridecodec.models.gradient import Gradient
-from ridecodec.models.photo.backend import Photo
 
 
 def layer(weight: list[list[float]], bias: float = 0, limit: Tensor | float = 1, **options: Any) -> ExactLinear:

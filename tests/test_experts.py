@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import crop, noise
+from ridecodec.models.photo.backend import Photo
+from ridecodec.models.photo.features import EXPERT_OTHER, EXPERT_OWN, EXPERT_SETS, GROUPS, Features, feature_table
 
 from ridecodec.coding.order import RasterLayout
 from ridecodec.errors import DamagedError
 from ridecodec.models.least_squares import solve
 from ridecodec.models.photo import image_experts
-from ridecodec.models.photo.backend import Photo
 from ridecodec.models.photo.coefficients import pack, unpack
-from ridecodec.models.photo.features import EXPERT_OTHER, EXPERT_OWN, EXPERT_SETS, GROUPS, Features, feature_table
 from ridecodec.models.photo.image_experts import LIMIT, MAX_SUM, Coefficients, covariances, fit
 
 Float64 = NDArray[np.float64]

@@ -10,8 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ridecodec.coding.exact import exact_arithmetic
-from ridecodec.coding.tables import intervals
+from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import InputError, UsageError
 from ridecodec.generation import inpainting
 from ridecodec.generation.ancestral import code_lengths, draw, reach
@@ -19,19 +18,19 @@ from ridecodec.generation.inpainting import BEFORE, BLOCK, WINDOW, Chain, Settin
 from ridecodec.generation.sampling import MARGIN, Known, Numbers, sample, sample_in_margin
 from ridecodec.generation.synthesis import PERCENTILES, Length, learn, split
 from ridecodec.models import registry
-from ridecodec.models.base import Backend
 from ridecodec.models.ride.backend import RideBackend
 from ridecodec.models.ride.export import pack
 from ridecodec.models.ride.network import Ride, RideConfig
+from ridecodec.tilecoder import TileCodec
 
 CPU = torch.device("cpu")
 BYTES = (0, 255)
 
 
-def backend(name: str) -> Backend:
+def coder(name: str) -> TileCodec:
     if name == "ride":
-        return RideBackend(pack([toy(c, channels=3, channel=c, layers=1) for c in range(3)]), CPU)
-    return registry.load(registry.current(name), CPU)
+        return TorchCodec(RideBackend(pack([toy(c, channels=3, channel=c, layers=1) for c in range(3)]), CPU))
+    return registry.load(registry.current(name), "cpu")
 
 
 def toy(seed: int = 1, deviation: float = 150.0, **options: int) -> Ride:
@@ -58,29 +57,29 @@ def noise(*shape: int, top: int = 256) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize(("name", "channels"), [("uniform", 3), ("gradient", 1), ("photo", 3), ("ride", 3)])
 def test_sample_is_what_the_decoder_would_decode(name: str, channels: int) -> None:
-    """Coding the sample along the same tables hits the very intervals that the random numbers fell into."""
-    model = backend(name)
+    """Drawing again by a plain inversion of the same tables gives the sample, and the sample codes and decodes."""
+    model = coder(name)
     drawn = sample(model, channels, 9, 11, seed=5)
     numbers = Numbers(5)
-    stepper = model.stepper(channels, 9, 11, [b""])
-    with exact_arithmetic():
-        for t in range(model.hood.fronts(9, 11)):
-            y0, y1 = model.hood.rows(t, 9, 11)
-            rows = np.arange(y0, y1)
-            if y0 >= y1:
-                continue
-            stepper.begin(t)
-            for c in range(channels):
-                values = torch.from_numpy(drawn[c, rows, t - model.hood.slope * rows])
-                found = intervals(stepper.distribution(c), values.int())
-                for step in range(2):
-                    inside = torch.from_numpy(numbers.below(1 << 24, len(rows))) - found.start[step]
-                    assert ((inside >= 0) & (inside < found.width[step])).all()
-                stepper.observe(c, values.float())
+
+    def symbols(table: NDArray[np.float32]) -> NDArray[np.int64]:
+        fallen = numbers.below(1 << 24, len(table))
+        edges = np.cumsum(table.astype(np.int64) + 1, axis=1)
+        return (edges <= fallen[:, None]).sum(1)
+
+    again = model.draw(symbols, lambda c, y, x, values: values, channels, 9, 11, b"", lambda pixels, bits: None)
+    assert np.array_equal(again, drawn)
+    decoded = model.decode([code_of(model, drawn)], channels, 9, 11, lambda pixels, bits: None)
+    assert np.array_equal(decoded[0], drawn)
+
+
+def code_of(model: TileCodec, planes: NDArray[np.uint8]) -> bytes:
+    """The payload of a tile."""
+    return model.encode(planes, lambda pixels, bits: None).payload
 
 
 def test_sample_depends_on_the_seed_alone() -> None:
-    model = backend("gradient")
+    model = coder("gradient")
     first = sample_in_margin(model, 3, 20, 24, seed=7)
     assert first.shape == (3, 20, 24)
     assert np.array_equal(first, sample_in_margin(model, 3, 20, 24, seed=7))
@@ -89,7 +88,7 @@ def test_sample_depends_on_the_seed_alone() -> None:
 
 
 def test_sample_keeps_what_is_known_and_clamps_the_rest() -> None:
-    model = backend("gradient")
+    model = coder("gradient")
     values, mask = noise(1, 16, 16), np.zeros((16, 16), np.bool_)
     mask[3:9, 5:16] = True
     drawn = sample(model, 1, 16, 16, seed=1, known=Known(values, mask), limits=(100, 140))
@@ -99,9 +98,9 @@ def test_sample_keeps_what_is_known_and_clamps_the_rest() -> None:
 
 
 def test_margin_comes_from_the_pool() -> None:
-    drawn = sample_in_margin(backend("uniform"), 1, 40, 40, seed=1, limits=(10, 200))
+    drawn = sample_in_margin(coder("uniform"), 1, 40, 40, seed=1, limits=(10, 200))
     assert (drawn.min(), drawn.max()) == (10, 200)
-    black = sample_in_margin(backend("gradient"), 1, 30, 30, seed=1, pool=np.zeros((1, 1), np.uint8))
+    black = sample_in_margin(coder("gradient"), 1, 30, 30, seed=1, pool=np.zeros((1, 1), np.uint8))
     assert black[0, :2].mean() < 5  # smooth surroundings stay smooth for a while
     assert MARGIN == 8
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 import ridecodec
 from ridecodec.cli.app import cli
+from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import ModelRefusedError, UsageError
 from ridecodec.generation.ancestral import neighbourhood
 from ridecodec.generation.sampling import margin, sample, sample_in_margin, with_margin
@@ -79,7 +80,7 @@ def both(model: Ride, picture: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         found = model.bits(planes)[:, :, 0]
     backend = RideBackend(pack([model]), CPU)
-    return found, torch.from_numpy(encode_tile(backend, picture[None], lambda pixels, bits: None).bits)
+    return found, torch.from_numpy(encode_tile(TorchCodec(backend), picture[None], lambda pixels, bits: None).bits)
 
 
 def test_what_a_pixel_depends_on() -> None:
@@ -206,12 +207,12 @@ def test_from_the_command_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_samples_need_no_margin(tmp_path: Path) -> None:
-    model = RideBackend(pack([trained(CONFIGS[1])]), CPU)
+    model = TorchCodec(RideBackend(pack([trained(CONFIGS[1])]), CPU))
     assert margin(model) == 0
     assert with_margin(12, 14, margin(model)) == (12, 14)
     drawn = sample_in_margin(model, 1, 12, 14, seed=3)
     assert np.array_equal(drawn, sample(model, 1, 12, 14, seed=3))
-    assert margin(registry.load(registry.current("ride-gray"), CPU)) == 8
+    assert margin(registry.load(registry.current("ride-gray"), "cpu")) == 8
 
 
 def test_networks_with_and_without_do_not_mix() -> None:

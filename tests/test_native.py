@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from programs import RandomProgram
+
 from ridecodec.engines.native import Native, instruction_sets
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import DamagedError
@@ -53,7 +53,8 @@ def test_fronts_of_several_blocks_and_threads() -> None:
         runner = Native(name).open(made.program)
         found: list[bytes] = []
         threads = [
-            threading.Thread(target=lambda: found.append(runner.encode(planes, parameters, quiet).code)) for _ in range(2)
+            threading.Thread(target=lambda: found.append(runner.encode(planes, parameters, quiet).code))
+            for _ in range(2)
         ]
         for thread in threads:
             thread.start()

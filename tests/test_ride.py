@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from pictures import crop
 
 from ridecodec.coding.exact import exact_arithmetic
-from ridecodec.coding.orientation import WAYS, inverse, transform
+from ridecodec.engines.orientations import WAYS, Orientations, inverse, transform
+from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import DamagedError, InputError, ModelRefusedError, UsageError
 from ridecodec.models.ride.backend import RideBackend
 from ridecodec.models.ride.export import export, networks, pack, read_checkpoint
 from ridecodec.models.ride.network import Ride, RideConfig
-from ridecodec.tilecoder import decode_tiles, encode_tile, likelihood
+from ridecodec.tilecoder import decode_tiles, encode_tile
 
 SMALL = RideConfig(hidden=6, components=4, scales=3, features=5)
 VARIANTS = {
@@ -80,7 +81,7 @@ def build(nets: list[Ride]) -> RideBackend:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_stepwise_is_teacher_forced(name: str) -> None:
-    model = build([trained_like(VARIANTS[name])])
+    model = TorchCodec(build([trained_like(VARIANTS[name])]))
     tiles = [coding_planes(picture(1, 13, 17)), np.full((1, 13, 17), 255, np.uint8)]
     check_backend(model, tiles)
 
@@ -102,47 +103,45 @@ def test_colour(layers: int, indicators: bool) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_integers_lose_little(name: str) -> None:
     """The ideal length is the float network's likelihood but for a small part."""
-    model = build([trained_like(VARIANTS[name])])
+    model = TorchCodec(build([trained_like(VARIANTS[name])]))
     tile = coding_planes(picture(1, 48, 64))
     ideal = float(encode_tile(model, tile, quiet).bits.sum())
-    with torch.no_grad():
-        found = likelihood(model, torch.from_numpy(tile).float(), b"")
+    found = model.likelihood(tile, b"")
     assert found is not None
     assert found.shape == tile.shape[1:]
     # what the float network thinks next to impossible costs the coder 24 bits a step at most
-    assert ideal <= 1.005 * float(found.double().sum())
+    assert ideal <= 1.005 * float(found.sum())
 
 
 @pytest.mark.parametrize("name", ["mcgsm", "ride-2"])
 def test_ensemble(name: str) -> None:
     """A tile is coded in its best orientation, and at most 3 bits above the mixture over the eight."""
-    model = build([trained_like(VARIANTS[name])])
+    model = TorchCodec(build([trained_like(VARIANTS[name])]))
     tiles = [coding_planes(picture(1, 24, 31)), np.ascontiguousarray(coding_planes(picture(1, 24, 31))[:, ::-1])]
-    turned = [[transform(torch.from_numpy(tile), way).contiguous().numpy() for way in range(WAYS)] for tile in tiles]
+    turned = [[transform(tile, way).copy() for way in range(WAYS)] for tile in tiles]
     single = [[float(encode_tile(model, t, quiet).bits.sum()) for t in ways] for ways in turned]
-    model.ensemble = True
-    coded = [encode_tile(model, tile, quiet) for tile in tiles]
+    ensemble = Orientations(model)
+    coded = [encode_tile(ensemble, tile, quiet) for tile in tiles]
     for tile, bits, best in zip(tiles, single, coded, strict=True):
         lengths = torch.tensor(bits, dtype=torch.float64)
         mixture = float(3 - torch.logsumexp(-lengths * np.log(2), 0) / np.log(2))
         assert float(best.bits.sum()) == pytest.approx(min(bits), rel=1e-6)
         assert float(best.bits.sum()) + 3 <= mixture + 3 + 1e-3
-        with torch.no_grad():
-            found = likelihood(model, torch.from_numpy(tile).float(), bytes([best.payload[1]]))
+        found = ensemble.likelihood(tile, bytes([best.payload[1]]))
         assert found is not None
         assert found.shape == tile.shape[1:]
-    again = decode_tiles(model, [c.payload for c in coded], 1, 24, 31, quiet)
+    again = decode_tiles(ensemble, [c.payload for c in coded], 1, 24, 31, quiet)
     assert np.array_equal(again, np.stack(tiles))
     with pytest.raises(DamagedError, match="turned"):
-        decode_tiles(model, [b"\x01\x09" + coded[0].payload[2:]], 1, 24, 31, quiet)
+        decode_tiles(ensemble, [b"\x01\x09" + coded[0].payload[2:]], 1, 24, 31, quiet)
 
 
 def test_orientations() -> None:
-    planes = torch.arange(6).view(1, 2, 3)
+    planes = np.arange(6).reshape(1, 2, 3)
     turned = [transform(planes, way) for way in range(WAYS)]
-    assert len({(tuple(t.shape), tuple(t.flatten().tolist())) for t in turned}) == WAYS
+    assert len({(tuple(t.shape), tuple(t.ravel().tolist())) for t in turned}) == WAYS
     for way, t in enumerate(turned):
-        assert torch.equal(inverse(t, way), planes)
+        assert np.array_equal(inverse(t, way), planes)
 
 
 def test_model_file_keeps_the_networks() -> None:
@@ -208,7 +207,7 @@ def test_reference_decoder_reads_every_variant(config: RideConfig) -> None:
     def by_pixel(tile: reference_decoder.Tile, y: int, x: int) -> Iterator[Any]:
         return reference_decoder.ride(tile, y, x, tensors, configs)
 
-    payload = encode_tile(model, tile, quiet).payload
+    payload = encode_tile(TorchCodec(model), tile, quiet).payload
     plain = reference_decoder.Model(by_pixel, lambda width: model.hood.slope)
     found = reference_decoder.decode_tile(plain, payload, 7, 9, config.channels)
     assert np.array_equal(found, tile)

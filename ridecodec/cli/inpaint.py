@@ -75,7 +75,7 @@ def _networks(model: str) -> list[Ride]:
     from ridecodec.models import registry
     from ridecodec.models.ride.backend import RideBackend
 
-    backend = registry.backend(registry.current(model), registry.pick_device("cpu"))
+    backend = registry.backend(registry.current(model), "cpu")
     if not isinstance(backend, RideBackend):
         raise UsageError(f"the model {model!r} cannot fill holes; choose one of RIDE or the MCGSM")
     return backend.networks()

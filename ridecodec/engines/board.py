@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,12 @@ class Board:
     """Planes [P, rows, columns] in one flat array each, so that a tap is one fixed distance from its pixel."""
 
     def __init__(
-        self, hood: Neighbourhood, height: int, width: int, outside: Sequence[tuple[int, int]], dtype: type[np.signedinteger]
+        self,
+        hood: Neighbourhood,
+        height: int,
+        width: int,
+        outside: Sequence[tuple[int, int]],
+        dtype: type[np.number[Any]],
     ) -> None:
         """``outside``: (rule, initial) of each plane."""
         self.hood, self.height, self.width = hood, height, width
@@ -26,7 +32,7 @@ class Board:
         self.plane = (hood.top + height) * self.stride
         self.border = np.array([rule == BORDER for rule, _ in outside], np.bool_)
         initial = np.array([value for _, value in outside], dtype)
-        self.values: NDArray[np.signedinteger] = np.repeat(initial, self.plane).reshape(len(outside), -1, self.stride)
+        self.values: NDArray[Any] = np.repeat(initial, self.plane).reshape(len(outside), -1, self.stride)
 
     def positions(self, y: Int64, x: Int64) -> Int64:
         """Where pixels stand in a plane's flat array."""
@@ -36,7 +42,7 @@ class Board:
         """From a pixel's position in plane 0 to its taps."""
         return planes * self.plane + dy * self.stride + dx
 
-    def fill(self, first: int, planes: NDArray[np.integer]) -> None:
+    def fill(self, first: int, planes: NDArray[Any]) -> None:
         """All pixels of some planes [n, H, W], from plane ``first`` on."""
         top, left, width = self.hood.top, self.left, self.width
         part = self.values[first : first + len(planes)]
@@ -53,7 +59,7 @@ class Board:
             body[:, top - d, lag:] = rows[:, 0, : self.stride - lag]
         part[border] = body
 
-    def write(self, first: int, y: Int64, x: Int64, values: NDArray[np.integer]) -> None:
+    def write(self, first: int, y: Int64, x: Int64, values: NDArray[Any]) -> None:
         """Some planes' values [n, m] at one front's pixels, and the border that they decide."""
         planes = slice(first, first + len(values))
         top, left, width, slope = self.hood.top, self.left, self.width, self.hood.slope

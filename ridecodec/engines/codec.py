@@ -17,7 +17,7 @@ from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 
 
 class Side(ABC):
-    """What the encoder tells the decoder about a tile beforehand: bytes, and the program's parameters that they mean."""
+    """What the encoder tells the decoder about a tile beforehand: bytes, and the parameters that they mean."""
 
     @abstractmethod
     def write(self, planes: Planes, label: int | None) -> bytes:

@@ -1,8 +1,8 @@
 """Ensembles over the eight flips and rotations of a tile (RIDE paper, https://arxiv.org/abs/1506.03478, section 3.1).
 
-A tile is coded in the best of its orientations: the side information begins with a byte that says which. As the mixture
-over the orientations is never above the best of them, the code is at most log2 8 = 3 bits longer than the mixture's own,
-and what is left of the byte.
+A tile is coded in the best of its orientations: the side information begins with a byte that says which. The mixture
+over the orientations is never above the best of them, so the code is at most log2 8 = 3 bits longer than the mixture's
+own, beside the byte.
 """
 
 from __future__ import annotations

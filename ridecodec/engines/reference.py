@@ -1,6 +1,6 @@
 """The written standard: programs in numpy, operation by operation, and their float likelihood.
 
-Where nothing recurs the pixels of a known tile are evaluated many at once; else, and always in decoding, front by front.
+Where nothing recurs, many pixels of a known tile are evaluated at once; else, and always in decoding, front by front.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
 from ridecodec.engines.board import Board
+from ridecodec.engines.steps import Pixels, Values, step
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import front_order
-from ridecodec.engines.steps import Pixels, Values, step
 from ridecodec.exact.program import BORDER, Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.tables import SYMBOLS, Distribution, high_table, intervals, low_table

@@ -49,7 +49,7 @@ def _floor(values: Array, bits: Int64 | int, operation: Operation, real: bool) -
     if not real:
         return values >> bits
     found = values / np.exp2(bits)
-    return found if operation.smooth else np.floor(found)
+    return np.asarray(found if operation.smooth else np.floor(found))
 
 
 def _tap(operation: Operation, real: bool) -> Step:
@@ -57,9 +57,8 @@ def _tap(operation: Operation, real: bool) -> Step:
 
     def run(pixels: Pixels, inputs: list[Array]) -> Array:
         board = pixels.board
-        return board.values.reshape(-1)[
-            board.shifts(planes, dy, dx)[:, None] + board.positions(pixels.y, pixels.x)
-        ]
+        index = board.shifts(planes, dy, dx)[:, None] + board.positions(pixels.y, pixels.x)
+        return board.values.reshape(-1).take(index)
 
     return run
 
@@ -136,7 +135,7 @@ def _lookup(operation: Operation, real: bool) -> Step:
 
     def run(pixels: Pixels, inputs: list[Array]) -> Array:
         found = table[inputs[0].astype(np.int64)]  # [n, m, k]
-        return found.transpose(0, 2, 1).reshape(-1, inputs[0].shape[1])
+        return np.asarray(found.transpose(0, 2, 1).reshape(-1, inputs[0].shape[1]))
 
     return run
 

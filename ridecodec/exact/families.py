@@ -1,7 +1,7 @@
 """Families of distributions: from the values of a program to integer cumulatives, and to the float likelihood.
 
-A family names its parts (values of the program, int64 [size, m] of m sub-pixels) and its tables, proves them at load, and
-gives a `Distribution`; `bits` is the same in floats, without the rounding, for the likelihood rate.
+A family names its parts (values of the program, int64 [size, m] of m sub-pixels) and its tables, proves them at load,
+and gives a `Distribution`; `bits` is the same in floats, without the rounding, for the likelihood rate.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A model as a program: a list of integer operations over causal neighbours, each value with its proven range.
 
-A value is a vector of integers at a pixel. Operations run in their order; each has a stage: stage s needs the samples of
-the channels before s at the pixel itself, stage 0 only what was coded before the pixel. `Program` proves the range of
-every value from the weights and the ranges of what it is computed from, and refuses, naming the operation, what it
+A value is a vector of integers at a pixel. Operations run in their order; each has a stage: stage s needs the samples
+of the channels before s at the pixel itself, stage 0 only what was coded before the pixel. `Program` proves the range
+of every value from the weights and the ranges of what it is computed from, and refuses, naming the operation, what it
 cannot prove; engines pick their types by these ranges and need no check of their own.
 
 `OPERATIONS` lists all kinds: how many inputs, and the rule from their ranges to that of the result.
@@ -140,7 +140,9 @@ class Program:
                         f"the {part} of channel {channel} are not known when they are needed; export the model again"
                     )
             if output.family not in FAMILIES:
-                raise ModelRefusedError(f"there is no family {output.family!r} of distributions; export the model again")
+                raise ModelRefusedError(
+                    f"there is no family {output.family!r} of distributions; export the model again"
+                )
             ranges = {part: self.ranges[value] for part, value in output.parts.items()}
             FAMILIES[output.family].check(ranges, output.tables, self.top)
         for plane in self.kept:
@@ -276,8 +278,8 @@ def _affine(case: _Case) -> Range:
     if reach.max() >= LIMIT / 2:
         raise case.refused(f"has partial sums that reach {reach.max():.4g}, beyond what is exact; use smaller weights")
     up, down = np.maximum(weight, 0), np.minimum(weight, 0)
-    lo = up @ x.lo + down @ x.hi + bias + plus.lo
-    hi = up @ x.hi + down @ x.lo + bias + plus.hi
+    lo = np.asarray(up @ x.lo + down @ x.hi + bias + plus.lo, np.int64)
+    hi = np.asarray(up @ x.hi + down @ x.lo + bias + plus.hi, np.int64)
     return Range(lo >> shift, hi >> shift)
 
 

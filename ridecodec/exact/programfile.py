@@ -23,6 +23,16 @@ _INLINE = 64
 """Numbers of a vector that stands in the JSON itself."""
 _MOST_OPERATIONS = 1 << 16
 _HEAD = "programs"
+_DAMAGE = (
+    safetensors.SafetensorError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+)
+"""What reading a damaged file may raise."""
 Array = NDArray[Any]
 
 
@@ -46,7 +56,15 @@ def load(data: bytes) -> tuple[dict[str, Program], dict[str, Any], dict[str, Arr
         start = "extra."
         arrays = {name[len(start) :]: array for name, array in tensors.items() if name.startswith(start)}
         return programs, dict(head["extra"]), arrays
-    except (safetensors.SafetensorError, KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as e:
+    except (
+        safetensors.SafetensorError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as e:
         raise ModelRefusedError(f"the model file is damaged ({e}); export the model again") from e
 
 
@@ -62,7 +80,9 @@ def _compact(array: Array) -> Array:
     if array.dtype.kind != "i":
         return np.ascontiguousarray(array)
     low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
-    kind = next(t for t in (np.int8, np.int16, np.int32, np.int64) if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
+    kind = next(
+        t for t in (np.int8, np.int16, np.int32, np.int64) if np.iinfo(t).min <= low and high <= np.iinfo(t).max
+    )
     return np.ascontiguousarray(array.astype(kind))
 
 

@@ -217,7 +217,7 @@ class Recorder:
         return self.record("less", [x, y])
 
     def keep(self, value: Value, rule: int = BORDER, initial: int = 0) -> None:
-        """Fill the next planes that taps reach with the rows of ``value``, clamped to the limits that they were given."""
+        """Fill the next planes that taps reach with the rows of ``value``, clamped to the planes' limits."""
         first = len(self._planes)
         limits = [(int(each.lo[0]), int(each.hi[0])) for each in self._kept[first : first + len(value)]]
         if len(set(limits)) > 1:

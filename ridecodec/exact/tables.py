@@ -81,7 +81,7 @@ class Intervals:
 
     def bits(self) -> NDArray[np.float64]:
         """Ideal code length of every sub-pixel, [m]."""
-        return np.maximum(48.0 - np.log2(self.width).sum(0), 0.0)
+        return np.asarray(np.maximum(48.0 - np.log2(self.width).sum(0), 0.0), np.float64)
 
 
 def intervals(distribution: Distribution, values: Int64) -> Intervals:

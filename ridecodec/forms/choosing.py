@@ -128,10 +128,7 @@ class Chooser:
 
     def _coded(self, member: int, part: Samples, deep: bool) -> bytes:
         self.tick()
-        if deep:
-            planes = parted(part)
-        else:
-            planes = np.ascontiguousarray(part, np.uint8)
+        planes = parted(part) if deep else np.ascontiguousarray(part, np.uint8)
         tile = encode_tile(self.load(member), planes, lambda pixels, bits: self.tick())
         return reading.modelled(member, tile.payload)
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.errors import InputError
 from ridecodec.generation.sampling import Numbers, sample_in_margin
-from ridecodec.models.base import Backend
 from ridecodec.models.ride.network import Ride, RideConfig
+from ridecodec.tilecoder import TileCodec
 from ridecodec.training.presets import PRESETS, Schedule
 from ridecodec.training.ride import train
 
@@ -77,15 +77,16 @@ class Texture:
         self, height: int, width: int, seed: int, tick: Callable[[int], None] | None = None
     ) -> NDArray[np.uint8]:
         """More of it, uint8 [C, H, W] in coding order: from a margin of its own pixels, with the integer networks."""
+        from ridecodec.engines.torch.adapter import TorchCodec
         from ridecodec.models.ride.backend import RideBackend
 
         with exact_arithmetic():
-            backend = RideBackend(self.pack(), torch.device("cpu"))
-        return sample_like(backend, self.training, height, width, seed, tick)
+            codec = TorchCodec(RideBackend(self.pack(), torch.device("cpu")))
+        return sample_like(codec, self.training, height, width, seed, tick)
 
 
 def sample_like(
-    backend: Backend,
+    codec: TileCodec,
     regions: list[NDArray[np.uint8]],
     height: int,
     width: int,
@@ -95,7 +96,7 @@ def sample_like(
     """A sample that starts from these regions' pixels and stays between their `PERCENTILES`."""
     pool = np.concatenate([region.reshape(len(region), -1) for region in regions], 1)
     low, high = np.percentile(pool, PERCENTILES, method="nearest")
-    return sample_in_margin(backend, len(pool), height, width, seed, pool, (int(low), int(high)), tick)
+    return sample_in_margin(codec, len(pool), height, width, seed, pool, (int(low), int(high)), tick)
 
 
 def split(texture: NDArray[np.uint8], seed: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.uint8]]:

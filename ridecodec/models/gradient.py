@@ -25,7 +25,8 @@ _TOP = 4 * 255
 
 def error_bins() -> Int64:
     """Bin of a sum of four magnitudes: half-octave steps, [4 * 255 + 1]."""
-    return np.floor(2 * np.log2(1 + np.arange(_TOP + 1) / 2)).clip(max=ERROR_BINS - 1).astype(np.int64)
+    octaves = np.floor(2 * np.log2(1 + np.arange(_TOP + 1) / 2))
+    return np.asarray(octaves.clip(max=ERROR_BINS - 1), np.int64)
 
 
 def define(channels: int, scales: Int64, logits: Int64) -> Program:
@@ -54,7 +55,11 @@ def recorded(channels: int, scales: Int64, logits: Int64) -> tuple[Recorder, lis
         context = ops.affine(ops.concatenate(inputs), strides)
         chosen = slice(kind * CONTEXTS, (kind + 1) * CONTEXTS)
         means = ops.take(predicted << 5, [0, 0])
-        parts = {"means": means, "scales": ops.lookup(context, scales[chosen]), "logits": ops.lookup(context, logits[chosen])}
+        parts = {
+            "means": means,
+            "scales": ops.lookup(context, scales[chosen]),
+            "logits": ops.lookup(context, logits[chosen]),
+        }
         ops.output("logistics", parts, tables)
         found.append((predicted, context))
         errors.append(ops.sample(c) - predicted)
@@ -63,7 +68,7 @@ def recorded(channels: int, scales: Int64, logits: Int64) -> tuple[Recorder, lis
 
 
 def _predict(ops: Recorder, near: Value, first: Value | None) -> Value:
-    """Median edge prediction from a channel's neighbours; relative to the first channel, where ``first`` has its own."""
+    """Median edge prediction from a channel's neighbours; relative to the first channel where ``first`` has its own."""
     relative = near if first is None else near - first
     west, north, corner = (relative[k] for k in range(3))
     flat = west + north - corner

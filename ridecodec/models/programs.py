@@ -17,7 +17,10 @@ from ridecodec.models import uniform
 from ridecodec.models.photo.side import ImageExperts
 
 Arrays = Mapping[str, NDArray[Any]]
-SIDES: dict[str, Callable[[Program, Arrays], Side]] = {"none": lambda program, arrays: NoSide(), "experts": ImageExperts}
+SIDES: dict[str, Callable[[Program, Arrays], Side]] = {
+    "none": lambda program, arrays: NoSide(),
+    "experts": ImageExperts,
+}
 """Kinds of side information, by the name that a model file has."""
 FAMILY = "program"
 """What the card of such a model calls its family."""
@@ -32,7 +35,8 @@ def save(programs: Mapping[int, Program], side: str = "none", arrays: Mapping[in
 def program_codec(name: str, data: bytes | None, engine: str = "auto") -> ProgramCodec:
     """What codes tiles by a model file, without one by the uniform model; raises ModelRefusedError."""
     if data is None:
-        programs, sides = uniform.programs(), {c: NoSide() for c in (1, 3)}
+        programs = uniform.programs()
+        sides: dict[int, Side] = {c: NoSide() for c in programs}
         return ProgramCodec(name, programs, sides, choose.engine_for(list(programs.values()), engine))
     found, extra, arrays = programfile.load(data)
     kind = extra.get("side")

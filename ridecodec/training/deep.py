@@ -26,6 +26,7 @@ from ridecodec.models.deep.backend import (
     median_edge,
 )
 from ridecodec.models.deep.mixture import MEAN_UNIT, SCALE_UNIT, SCALE_ZERO, SCALES, TOP, WEIGHT_TOTAL, DeepTables
+from ridecodec.models.deep.parting import parted
 from ridecodec.picture import CODING_ORDER
 from ridecodec.training.photos import load, split
 from ridecodec.training.rates import decay

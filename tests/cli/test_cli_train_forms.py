@@ -14,6 +14,7 @@ from pictures import crop
 from PIL import Image
 
 from ridecodec.models.deep.backend import Deep
+from ridecodec.models.deep.parting import parted
 from ridecodec.models.graphics.backend import Graphics
 
 

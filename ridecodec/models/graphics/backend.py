@@ -14,10 +14,10 @@ from ridecodec.coding.exact import ExactLinear, whole
 from ridecodec.coding.order import Neighbourhood, RasterLayout, Tap
 from ridecodec.errors import DamagedError, ModelRefusedError
 from ridecodec.models.base import ContextModel
-from ridecodec.models.graphics.smooth import NEAR, Gradient
-from ridecodec.models.graphics.smooth import State as Slope
 from ridecodec.models.graphics.features import CANDIDATES, INPUTS, KINDS, LATER, Seen, see
 from ridecodec.models.graphics.memory import NEIGHBOURS, Found, Memory, table_bytes
+from ridecodec.models.graphics.smooth import NEAR, Gradient
+from ridecodec.models.graphics.smooth import State as Slope
 from ridecodec.models.spikes import Spikes, SpikeTables
 
 HIDDEN = 32

@@ -5,14 +5,15 @@ the MCGSM (RIDE paper, https://arxiv.org/abs/1506.03478, section 2.1); gates, sc
 come from a network of two layers that sees the context divided by its local scale. Two experts of each channel are
 fitted to the picture by least squares and sent along (`image_experts`).
 
-Units: differences are half-pixels, ``x`` against the mean of the west and north neighbour of its channel; predictions and
-errors of the image experts are eighths of a pixel; what the network sees is in 1/16 of the local scale.
+Units: differences are half-pixels, ``x`` against the mean of the west and north neighbour of its channel; predictions
+and errors of the image experts are eighths of a pixel; what the network sees is in 1/16 of the local scale.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.recorder import Recorder, Value
 
-Weights = Mapping[str, NDArray[np.floating]]
+Weights = Mapping[str, NDArray[Any]]
 """The float weights by name, as `network.PhotoNet` has them."""
 
 FAN: tuple[Offset, ...] = (
@@ -170,7 +171,9 @@ class _Definition:
         number = ops.parameter(f"experts.{channel}", -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT, size)
         found = ops.fitted(inputs, number, COEFFICIENT_SUM, 2 ** (COEFFICIENT_BITS - 2))
         by_phase, by_activity = found[:GROUPS], found[GROUPS:]
-        return ops.concatenate([ops.select(self.phase, by_phase, GROUPS), ops.select(self.activity, by_activity, GROUPS)])
+        return ops.concatenate(
+            [ops.select(self.phase, by_phase, GROUPS), ops.select(self.activity, by_activity, GROUPS)]
+        )
 
     def _mixture(self, channel: int, eighths: Value) -> dict[str, Value]:
         ops, w = self.ops, self.weights

@@ -1,4 +1,4 @@
-"""Turns trained photo networks into the model file that the coder uses: their programs, with the float weights beside."""
+"""Turns trained photo networks into the model file that the coder uses: their programs, with the float weights."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ridecodec.engines.base import Planes
 from ridecodec.engines.board import Board
@@ -59,8 +58,8 @@ def covariances(planes: Planes, features: Int64) -> Covariances:
     channels, height, width = planes.shape
     board = Board(Neighbourhood.of(FAN), height, width, [(BORDER, 128)] * channels, np.int64)
     board.fill(0, planes)
-    c, (dy, dx) = np.arange(channels).repeat(len(FAN)), np.array(FAN * channels).T
-    shifts = board.shifts(c, dy, dx)
+    plane, (dy, dx) = np.arange(channels).repeat(len(FAN)), np.array(FAN * channels).T
+    shifts = board.shifts(plane, dy, dx)
     near = [c * len(FAN) + FAN.index(offset) for c in range(channels) for offset in NEAR]
     taps = [expert_taps(channels, c) for c in range(channels)]
     sums = [np.zeros((EXPERT_SETS, GROUPS, n + 1, n + 1)) for n in (len(t) + c for c, t in enumerate(taps))]
