@@ -96,7 +96,7 @@ INLINE uint32_t next_word(Reading& r) {
 INLINE int symbol_of(const uint32_t* edges, uint32_t q) {
 #if defined(__AVX512F__)
     __mmask16 above = _mm512_cmpgt_epi32_mask(_mm512_load_si512(edges), _mm512_set1_epi32(int32_t(q)));
-    return 15 - __builtin_popcount(above);
+    return 15 - int(_mm_popcnt_u32(above));
 #elif defined(__AVX2__)
     const __m256i point = _mm256_set1_epi32(int32_t(q));
     const __m256i* e = reinterpret_cast<const __m256i*>(edges);
