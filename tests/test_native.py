@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import RandomProgram
 
@@ -25,6 +25,7 @@ def test_there_is_a_baseline() -> None:
     assert instruction_sets()
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.sampled_from(SHAPES[:-1]))
 def test_random_programs(seed: int, shape: tuple[int, int]) -> None:
     made = RandomProgram(seed)

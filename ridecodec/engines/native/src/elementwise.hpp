@@ -117,16 +117,23 @@ void lookup(const Step& s, const Frame& f) {
     }
 }
 
-// Entries of many columns: four of them by four lanes at a time.
+// Entries of many columns, eight of them by eight lanes at a time.
 template <class T, class X, class O>
 void lookup_many(const Step& s, const Frame& f) {
     const T* table = static_cast<const T*>(s.table);
     const int32_t columns = s.count;
     const X* x = at<X>(f, s.x.id[0]);
     for (int32_t i = 0; i < f.lanes; i += 8) {
-        const T* RESTRICT entry[8];
+        const T* entry[8];
         for (int k = 0; k < 8; k++) entry[k] = table + ptrdiff_t(x[i + k]) * columns;
-        for (int32_t c = 0; c < columns; c++) {
+        int32_t c = 0;
+        if constexpr (sizeof(T) == 4 && sizeof(O) == 4)
+            for (; c + 8 <= columns; c += 8) {
+                O* out[8];
+                for (int k = 0; k < 8; k++) out[k] = at<O>(f, s.out.id[c + k]);
+                transpose(entry, c, out, i);
+            }
+        for (; c < columns; c++) {
             O* RESTRICT out = at<O>(f, s.out.id[c]) + i;
             for (int k = 0; k < 8; k++) out[k] = O(entry[k][c]);
         }

@@ -89,6 +89,7 @@ INLINE T limit(int64_t x) {
 #include "affine.hpp"
 #include "tables.hpp"
 #include "logistics.hpp"
+#include "moments.hpp"
 
 }  // namespace
 
@@ -96,7 +97,7 @@ extern const Kernels kernels;
 const Kernels kernels = {
     RIDE_NAME, find_pairwise, find_absolute, find_clamp, find_shift, find_convert,
     find_lookup, find_lookup_many, find_select, find_affine, place, pack,
-    {family<Logistics>()}, symbols,
+    {family<Logistics>()}, collect, add_square, symbols,
 };
 
 }  // namespace RIDE_SET

@@ -23,13 +23,16 @@ struct Logistics {
         for (int32_t k = 0; k < m.count; k++) {
             const int32_t* RESTRICT mean = at<const int32_t>(f, m.part[MEANS].id[k]);
             const int32_t* RESTRICT scale = at<const int32_t>(f, m.part[SCALES].id[k]);
-            for (int32_t j = 0; j < f.lanes; j += CHUNK)
-                for (int i = j; i < j + CHUNK; i++) {
+            for (int32_t j = 0; j < f.lanes; j += CHUNK) {
+                alignas(64) int32_t places[CHUNK], found[CHUNK];
+                for (int i = 0; i < CHUNK; i++) places[i] = least(most(scale[j + i], 0), scales);
+                gather(inverses, places, found);
+                for (int i = 0; i < CHUNK; i++) {
                     // value v begins half below v
-                    centre[k * LANES + i] = float(mean[i] + MEAN_UNIT / 2) * (1.0f / MEAN_UNIT);
-                    inverse[k * LANES + i] =
-                        float(inverses[least(most(scale[i], 0), scales)]) * (float(MEAN_UNIT) / (1 << SHIFT));
+                    centre[k * LANES + j + i] = float(mean[j + i] + MEAN_UNIT / 2) * (1.0f / MEAN_UNIT);
+                    inverse[k * LANES + j + i] = float(found[i]) * (float(MEAN_UNIT) / (1 << SHIFT));
                 }
+            }
         }
         for (int32_t j = 0; j < f.lanes; j += CHUNK) {
             alignas(64) int32_t top[CHUNK], mass[MOST][CHUNK], before[CHUNK];
@@ -41,10 +44,11 @@ struct Logistics {
             }
             for (int32_t k = 0; k < m.count; k++) {
                 const int32_t* RESTRICT logit = at<const int32_t>(f, m.part[LOGITS].id[k]) + j;
-                for (int i = 0; i < CHUNK; i++) {
-                    const int32_t e = fall[least(int32_t(uint32_t(top[i]) - uint32_t(logit[i])), last)];
-                    mass[k][i] = k ? mass[k - 1][i] + e : e;
-                }
+                alignas(64) int32_t behind[CHUNK];
+                for (int i = 0; i < CHUNK; i++) behind[i] = least(top[i] - logit[i], last);
+                gather(fall, behind, mass[k]);
+                if (k)
+                    for (int i = 0; i < CHUNK; i++) mass[k][i] += mass[k - 1][i];
             }
             for (int i = 0; i < CHUNK; i++) before[i] = 0;
             for (int32_t k = 0; k < m.count; k++) {
@@ -69,43 +73,43 @@ struct Logistics {
         const float* RESTRICT inverse = centre + m.count * LANES;
         const int32_t* RESTRICT table = m.table[LOGISTIC];
 #if defined(__AVX512F__)
-        const __m512 edge = _mm512_cvtepi32_ps(_mm512_add_epi32(
-            _mm512_set1_epi32(first),
-            _mm512_mullo_epi32(_mm512_set1_epi32(step),
-                               _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))));
+        const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        const __m512 edge = _mm512_cvtepi32_ps(
+            _mm512_add_epi32(_mm512_set1_epi32(first), _mm512_mullo_epi32(_mm512_set1_epi32(step), steps)));
         __m512i sum = _mm512_setzero_si512();
         for (int32_t k = 0; k < m.count; k++) {
             const __m512 y = _mm512_fmadd_ps(_mm512_sub_ps(edge, _mm512_set1_ps(centre[k * LANES])),
                                              _mm512_set1_ps(inverse[k * LANES]), _mm512_set1_ps(MIDDLE));
-            const __m512i i =
+            const __m512i places =
                 _mm512_cvttps_epi32(_mm512_min_ps(_mm512_max_ps(y, _mm512_setzero_ps()), _mm512_set1_ps(STEPS)));
-            sum = _mm512_add_epi32(
-                sum, _mm512_mullo_epi32(_mm512_i32gather_epi32(i, table, 4), _mm512_set1_epi32(weight[k * LANES])));
+            const __m512i mass = _mm512_i32gather_epi32(places, table, 4);
+            sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(mass, _mm512_set1_epi32(weight[k * LANES])));
         }
-        _mm512_store_si512(below, sum);
+        _mm512_storeu_si512(below, sum);
 #elif defined(__AVX2__)
-        for (int half = 0; half < 2; half++) {
+        const __m256i steps = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        for (int half = 0; half < SYMBOLS; half += 8) {
             const __m256 edge = _mm256_cvtepi32_ps(_mm256_add_epi32(
-                _mm256_set1_epi32(first + 8 * half * step),
-                _mm256_mullo_epi32(_mm256_set1_epi32(step), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))));
+                _mm256_set1_epi32(first + half * step), _mm256_mullo_epi32(_mm256_set1_epi32(step), steps)));
             __m256i sum = _mm256_setzero_si256();
             for (int32_t k = 0; k < m.count; k++) {
                 const __m256 y = _mm256_fmadd_ps(_mm256_sub_ps(edge, _mm256_set1_ps(centre[k * LANES])),
                                                  _mm256_set1_ps(inverse[k * LANES]), _mm256_set1_ps(MIDDLE));
-                const __m256i i =
+                const __m256i places =
                     _mm256_cvttps_epi32(_mm256_min_ps(_mm256_max_ps(y, _mm256_setzero_ps()), _mm256_set1_ps(STEPS)));
-                sum = _mm256_add_epi32(
-                    sum, _mm256_mullo_epi32(_mm256_i32gather_epi32(table, i, 4), _mm256_set1_epi32(weight[k * LANES])));
+                const __m256i mass = _mm256_i32gather_epi32(table, places, 4);
+                sum = _mm256_add_epi32(sum, _mm256_mullo_epi32(mass, _mm256_set1_epi32(weight[k * LANES])));
             }
-            _mm256_store_si256(reinterpret_cast<__m256i*>(below + 8 * half), sum);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(below + half), sum);
         }
 #else
-        for (int s = 0; s < SYMBOLS; s++) below[s] = 0;
+        for (int i = 0; i < SYMBOLS; i++) below[i] = 0;
         for (int32_t k = 0; k < m.count; k++) {
-            int32_t i[SYMBOLS];
-            for (int s = 0; s < SYMBOLS; s++)
-                i[s] = index(float(first + step * s), centre[k * LANES], inverse[k * LANES]);
-            for (int s = 0; s < SYMBOLS; s++) below[s] += table[i[s]] * weight[k * LANES];
+            int32_t places[SYMBOLS], mass[SYMBOLS];
+            for (int i = 0; i < SYMBOLS; i++)
+                places[i] = index(float(first + step * i), centre[k * LANES], inverse[k * LANES]);
+            gather(table, places, mass);
+            for (int i = 0; i < SYMBOLS; i++) below[i] += mass[i] * weight[k * LANES];
         }
 #endif
     }
@@ -118,9 +122,10 @@ struct Logistics {
             const int32_t* RESTRICT weight = weights(state) + k * LANES + lane;
             const float* RESTRICT centre = centres(m, state) + k * LANES + lane;
             const float* RESTRICT inverse = centre + m.count * LANES;
-            int32_t at[CHUNK];
-            for (int i = 0; i < CHUNK; i++) at[i] = index(float(edge[i]), centre[i], inverse[i]);
-            for (int i = 0; i < CHUNK; i++) below[i] += table[at[i]] * weight[i];
+            alignas(64) int32_t places[CHUNK], mass[CHUNK];
+            for (int i = 0; i < CHUNK; i++) places[i] = index(float(edge[i]), centre[i], inverse[i]);
+            gather(table, places, mass);
+            for (int i = 0; i < CHUNK; i++) below[i] += mass[i] * weight[i];
         }
     }
 };

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "dispatch.hpp"
+#include "solve.hpp"
 #include "tile.hpp"
 
 namespace nb = nanobind;
@@ -112,7 +113,7 @@ nb::ndarray<nb::numpy, T> empty(std::initializer_list<size_t> shape) {
 class Program {
   public:
     Program(const nb::dict& spec, const std::string& isa)
-        : plan_(make_plan(to_spec(spec), find_kernels(isa), false)) {}
+        : plan_(make_plan(to_spec(spec), find_kernels(isa), Purpose::CODE)) {}
 
     std::string isa() const { return plan_->kernels->name; }
 
@@ -156,7 +157,7 @@ class Program {
         check_size(height, width);
         check_channels(planes);
         if (y < 0 || y >= height || x < 0 || x >= width) throw std::invalid_argument("there is no such pixel");
-        auto whole = make_plan(plan_->spec, *plan_->kernels, true);
+        auto whole = make_plan(plan_->spec, *plan_->kernels, Purpose::TRACE);
         auto values = ride::trace(*whole, planes.data(), to_parameters(parameters), height, width, y, x);
         nb::list found;
         for (const auto& value : values) {
@@ -165,6 +166,37 @@ class Program {
             found.append(nb::cast(array));
         }
         return found;
+    }
+
+    nb::tuple moments(const Planes& planes, const std::vector<Words>& parameters, int group, int weight,
+                      const std::vector<int>& vectors, int groups, int every) const {
+        const int height = side(planes.shape(1)), width = side(planes.shape(2));
+        check_size(height, width);
+        check_channels(planes);
+        std::vector<int> wanted{group, weight};
+        wanted.insert(wanted.end(), vectors.begin(), vectors.end());
+        for (int value : wanted)
+            if (value < 0 || size_t(value) >= plan_->spec.operations.size()) throw std::invalid_argument("there is no such value");
+        if (groups < 1 || every < 1 || plan_->values[size_t(group)].size() > 1 || plan_->values[size_t(weight)].size() > 1)
+            throw std::invalid_argument("groups and weights are single numbers");
+        Parameters given = to_parameters(parameters);
+        Moments found;
+        {
+            nb::gil_scoped_release released;
+            auto plan = make_plan(plan_->spec, *plan_->kernels, Purpose::MEASURE, wanted);
+            found = ride::moments(*plan, planes.data(), given, height, width, groups, every);
+        }
+        nb::list sums;
+        for (const auto& each : found.sums) {
+            size_t n = 0;
+            while (n * n * size_t(groups) < each.size()) n++;
+            auto array = empty<double>({size_t(groups), n, n});
+            std::memcpy(array.data(), each.data(), each.size() * sizeof(double));
+            sums.append(nb::cast(array));
+        }
+        auto pixels = empty<double>({size_t(groups)});
+        std::memcpy(pixels.data(), found.pixels.data(), found.pixels.size() * sizeof(double));
+        return nb::make_tuple(sums, pixels);
     }
 
   private:
@@ -187,6 +219,17 @@ std::vector<std::string> instruction_sets() {
     return found;
 }
 
+nb::ndarray<nb::numpy, double> solved(const nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>& matrix,
+                                      const nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>& vector) {
+    const size_t n = vector.shape(0);
+    if (matrix.shape(0) != n || matrix.shape(1) != n) throw std::invalid_argument("the matrix does not fit the vector");
+    std::vector<double> a(matrix.data(), matrix.data() + n * n), b(vector.data(), vector.data() + n);
+    solve(a, b);
+    auto found = empty<double>({n});
+    std::memcpy(found.data(), b.data(), n * sizeof(double));
+    return found;
+}
+
 }  // namespace
 }  // namespace ride
 
@@ -196,11 +239,14 @@ NB_MODULE(_native, m) {
     nb::exception<Damaged>(m, "Damaged", PyExc_ValueError);
     nb::exception<Unsupported>(m, "Unsupported", PyExc_ValueError);
     m.def("instruction_sets", &instruction_sets);
+    m.def("solve", &solved, "matrix"_a, "vector"_a);
     nb::class_<ride::Program>(m, "Program")
         .def(nb::init<const nb::dict&, const std::string&>(), "spec"_a, "isa"_a = "")
         .def_prop_ro("isa", &ride::Program::isa)
         .def("memory", &ride::Program::memory, "height"_a, "width"_a)
         .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "tick"_a = nb::none())
         .def("decode", &ride::Program::decode, "code"_a, "parameters"_a, "height"_a, "width"_a, "tick"_a = nb::none())
-        .def("trace", &ride::Program::trace, "planes"_a, "parameters"_a, "y"_a, "x"_a);
+        .def("trace", &ride::Program::trace, "planes"_a, "parameters"_a, "y"_a, "x"_a)
+        .def("moments", &ride::Program::moments, "planes"_a, "parameters"_a, "group"_a, "weight"_a, "vectors"_a, "groups"_a,
+             "every"_a);
 }

@@ -119,6 +119,10 @@ struct Kernels {  // one instruction set
     Run (*affine)(int kind, int out);
     Run place, pack;
     Family family[FAMILIES];
+    // rows of int32 to doubles [lanes][stride]
+    void (*collect)(const Rows&, const Frame&, double* to, int32_t stride);
+    // adds weight * v * v to the lower half of matrix [n][stride]; v is padded to stride
+    void (*add_square)(double* matrix, const double* v, double weight, int32_t n, int32_t stride);
     // symbols by their edges; false: the code is none of these tables'
     bool (*symbols)(Reading&, const uint32_t* edges, int32_t pixels, uint8_t* out);
 };

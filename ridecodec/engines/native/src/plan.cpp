@@ -44,7 +44,8 @@ struct Sum {  // what an affine operation computes, before its shift
 
 class Planner {
   public:
-    Planner(Plan& plan, bool whole) : plan_(plan), spec_(plan.spec), whole_(whole) {}
+    Planner(Plan& plan, Purpose purpose, const std::vector<int>& wanted)
+        : plan_(plan), spec_(plan.spec), whole_(purpose == Purpose::TRACE), purpose_(purpose), wanted_(wanted) {}
 
     void make() {
         count_uses();
@@ -57,7 +58,11 @@ class Planner {
         for (size_t c = 0; c < plan_.samples.size(); c++) stage_[plan_.samples[c]] = int(c) + 1;
         for (size_t v = 0; v < spec_.operations.size(); v++)
             if (!done_[v]) operation(int(v));
-        for (int c = 0; c < spec_.channels; c++) mixture(c);
+        if (purpose_ == Purpose::MEASURE) {
+            for (int v : wanted_) plan_.wanted.push_back(as(rows(v), I32));
+        } else {
+            for (int c = 0; c < spec_.channels; c++) mixture(c);
+        }
         keep();
         drop_dead();
         place_ring();
@@ -69,6 +74,8 @@ class Planner {
     Plan& plan_;
     const Spec& spec_;
     bool whole_;
+    Purpose purpose_;
+    const std::vector<int>& wanted_;
     std::vector<Draft> drafts_;
     std::vector<int> uses_, user_;  // of each value: how often it is used, and by which operation
     std::vector<bool> done_;
@@ -145,6 +152,7 @@ class Planner {
         for (const Output& output : spec_.outputs)
             for (auto& [name, v] : output.parts) uses_[v] += 2;
         for (auto& [v, row] : spec_.kept) uses_[v] += 2;
+        for (int v : wanted_) uses_.at(v) += 2;
     }
 
     // The only user of a value, where it is of this kind and has no other input.
@@ -596,20 +604,30 @@ class Planner {
 
     void drop_dead() {
         std::stable_sort(drafts_.begin(), drafts_.end(), [](const Draft& a, const Draft& b) { return a.stage < b.stage; });
-        std::vector<bool> needed(plan_.rows.size(), whole_);
-        for (auto& rows : ends_)
-            for (int row : rows) needed[row] = true;
-        for (int row : plan_.kept) needed[row] = true;
-        std::vector<Draft> alive;
-        for (size_t i = drafts_.size(); i--;) {
-            const Draft& draft = drafts_[i];
-            if (std::none_of(draft.out.begin(), draft.out.end(), [&](int row) { return bool(needed[row]); })) continue;
-            for (auto* rows : {&draft.x, &draft.y})
-                for (int row : *rows) needed[row] = true;
-            alive.push_back(draft);
+        std::vector<bool> needed(plan_.rows.size(), whole_), alive(drafts_.size());
+        for (auto* ends : {&ends_, &plan_.wanted})
+            for (auto& rows : *ends)
+                for (int row : rows) needed[row] = true;
+        for (bool more = true; more;) {
+            for (size_t i = drafts_.size(); i--;) {
+                const Draft& draft = drafts_[i];
+                for (int row : draft.out) alive[i] = alive[i] || needed[row];
+                if (!alive[i]) continue;
+                for (auto* rows : {&draft.x, &draft.y})
+                    for (int row : *rows) needed[row] = true;
+            }
+            more = false;
+            for (size_t row = 0; row < plan_.rows.size(); row++)  // what is reached must be kept
+                if (int plane = plan_.rows[row].plane; plane >= spec_.channels && needed[row]) {
+                    const int kept = plan_.kept[plane - spec_.channels];
+                    more = more || !needed[kept];
+                    needed[kept] = true;
+                }
         }
-        std::reverse(alive.begin(), alive.end());
-        drafts_ = alive;
+        std::vector<Draft> left;
+        for (size_t i = 0; i < drafts_.size(); i++)
+            if (alive[i]) left.push_back(std::move(drafts_[i]));
+        drafts_ = std::move(left);
         for (size_t row = 0; row < plan_.rows.size(); row++)
             if (plan_.rows[row].plane >= 0 && needed[row]) plan_.taps.push_back(int(row));
     }
@@ -660,6 +678,8 @@ class Planner {
         }
         for (size_t c = 0; c < ends_.size(); c++)
             for (int row : ends_[c]) use(row, end, int(c));
+        for (const auto& rows : plan_.wanted)
+            for (int row : rows) use(row, end, spec_.channels);
         for (int row : plan_.kept) use(row, end, spec_.channels);
         Pool temp, block, tile;
         for (size_t row = 0; row < n; row++) {
@@ -731,11 +751,12 @@ class Planner {
 
 }  // namespace
 
-std::unique_ptr<Plan> make_plan(const Spec& spec, const Kernels& kernels, bool whole) {
+std::unique_ptr<Plan> make_plan(const Spec& spec, const Kernels& kernels, Purpose purpose,
+                                const std::vector<int>& wanted) {
     auto plan = std::make_unique<Plan>();
     plan->kernels = &kernels;
     plan->spec = spec;
-    Planner(*plan, whole).make();
+    Planner(*plan, purpose, wanted).make();
     return plan;
 }
 

@@ -48,6 +48,7 @@ struct Plan {
     std::vector<int> samples;                     // rows that hold the pixel's own samples, [channels]
     std::vector<int> kept;                        // rows that go into the planes behind the samples
     std::vector<std::vector<int>> values;         // rows of each value
+    std::vector<std::vector<int>> wanted;         // rows, in int32, of the values that were asked for
     std::vector<RingPlane> ring;
     std::vector<int> taps;                        // rows in the ring
     std::vector<FittedWeights> fitted;
@@ -64,7 +65,10 @@ struct Plan {
     std::deque<Affine> affines;
 };
 
-// `whole`: every value is computed and kept apart, for `trace`.
-std::unique_ptr<Plan> make_plan(const Spec& spec, const Kernels& kernels, bool whole);
+// What a plan is made for: to code; to know all values, each of which is then kept apart; or to know some of them.
+enum class Purpose { CODE, TRACE, MEASURE };
+
+std::unique_ptr<Plan> make_plan(const Spec& spec, const Kernels& kernels, Purpose purpose,
+                                const std::vector<int>& wanted = {});
 
 }  // namespace ride

@@ -10,7 +10,9 @@ constexpr double SHARE = double(int64_t(TABLE_TOTAL) << 26);
 // floor(part * floor(TABLE_TOTAL * 2^26 / whole) / 2^26): all products are below 2^53, and a quotient of integers of
 // less than 53 bits rounds to no integer above it.
 INLINE double reciprocal(int32_t whole) {
-    return double(int64_t(SHARE / double(whole)));
+    constexpr double whole_numbers = double(int64_t(1) << 52);
+    const double q = SHARE / double(whole), near = (q + whole_numbers) - whole_numbers;
+    return near > q ? near - 1.0 : near;
 }
 
 template <class F>
@@ -53,16 +55,18 @@ void intervals(const Mixture& m, const char* state, int32_t pixels, const int16_
                 below[e][i] = b + GAIN * edge[e][i];
             }
         }
+        alignas(64) uint32_t start[2][CHUNK], width[2][CHUNK];
         for (int i = 0; i < CHUNK; i++) {
-            const int32_t h = edge[0][i] >> 4, l = value[i] & 15;
-            const uint32_t from = uint32_t(below[0][i] >> 6) + uint32_t(h), to = uint32_t(below[1][i] >> 6) + uint32_t(h) + 1;
-            high[i].start = from, high[i].width = to - from;
+            const int32_t h = edge[0][i] >> 4, l = edge[2][i] & 15;
+            start[0][i] = uint32_t((below[0][i] >> 6) + h);
+            width[0][i] = uint32_t((below[1][i] >> 6) - (below[0][i] >> 6) + 1);
             const double share = reciprocal(below[1][i] - below[0][i]);
-            const uint32_t first = uint32_t(int32_t(double(below[2][i] - below[0][i]) * share * (1.0 / (1 << 26))));
-            const uint32_t last = uint32_t(int32_t(double(below[3][i] - below[0][i]) * share * (1.0 / (1 << 26))));
-            low[i].start = first + uint32_t(l);
-            low[i].width = (l == SYMBOLS - 1 ? uint32_t(TABLE_TOTAL) : last) + 1 - first;
+            const int32_t first = int32_t(double(below[2][i] - below[0][i]) * share * (1.0 / (1 << 26)));
+            int32_t last = int32_t(double(below[3][i] - below[0][i]) * share * (1.0 / (1 << 26)));
+            last = l == SYMBOLS - 1 ? TABLE_TOTAL : last;
+            start[1][i] = uint32_t(first + l), width[1][i] = uint32_t(last + 1 - first);
         }
+        for (int i = 0; i < CHUNK; i++) high[i] = {start[0][i], width[0][i]}, low[i] = {start[1][i], width[1][i]};
     }
 }
 
@@ -92,7 +96,7 @@ INLINE uint32_t next_word(Reading& r) {
 INLINE int symbol_of(const uint32_t* edges, uint32_t q) {
 #if defined(__AVX512F__)
     __mmask16 above = _mm512_cmpgt_epi32_mask(_mm512_load_si512(edges), _mm512_set1_epi32(int32_t(q)));
-    return 15 - __builtin_popcount(above);
+    return 15 - int(_mm_popcnt_u32(above));
 #elif defined(__AVX2__)
     const __m256i point = _mm256_set1_epi32(int32_t(q));
     const __m256i* e = reinterpret_cast<const __m256i*>(edges);
