@@ -77,6 +77,7 @@ def command(
     pictures.check([texture], output, force)
     if keep_model is not None:
         files.check_model(Job(texture, str(keep_model)), force, keep_model.stem)
+    from ridecodec.engines.torch.devices import torch_device
     from ridecodec.generation.sampling import to_picture_order, with_margin
     from ridecodec.generation.synthesis import Length, learn
     from ridecodec.models import registry
@@ -86,7 +87,7 @@ def command(
     length = Length(minutes, steps)
     planes = to_picture_order(pictures.read(texture))
     with training.bar(files.label(texture)) as (say, progress):
-        learnt = learn(planes, model, length, seed, say, progress, registry.pick_device(device), **network)
+        learnt = learn(planes, model, length, seed, say, progress, torch_device(device), **network)
     rates = {"held_out_density_rate": learnt.rates.density, "held_out_likelihood": learnt.rates.likelihood}
     if keep_model is not None:
         purpose = f"{'RIDE' if model == 'ride' else 'MCGSM'} of the texture {Path(texture).name}"

@@ -69,10 +69,10 @@ def photo(
 ) -> None:
     """Train the model `photo`, for gray or for RGB pictures; `ridecodec export` makes the codec's model of both."""
     training.check(folder, checkpoint)
-    from ridecodec.models.photo.network import PhotoConfig
-    from ridecodec.models.registry import pick_device
+    from ridecodec.engines.torch.devices import torch_device
+    from ridecodec.models.photo.initial import PhotoConfig
     from ridecodec.training.photo import Schedule, train
 
     config = PhotoConfig(channels=int(channels), **training.given(width=width))
     schedule = Schedule(**training.given(minutes=minutes, seed=seed, batch=batch, rate=rate))
-    train(folder, config, schedule, checkpoint, partial(click.echo, err=True), device=pick_device(device))
+    train(folder, config, schedule, checkpoint, partial(click.echo, err=True), device=torch_device(device))

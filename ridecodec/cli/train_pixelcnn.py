@@ -141,7 +141,7 @@ def _train(
         files.check_file(Job(str(path), str(checkpoint)), force=True)
     given = training.given(**flags)
     from ridecodec import sets
-    from ridecodec.models.registry import pick_device
+    from ridecodec.engines.torch.devices import torch_device
     from ridecodec.training import checkpoints, settings
     from ridecodec.training.memory import keep_memory
 
@@ -149,7 +149,7 @@ def _train(
     lengths: list[dict[str, Any]] = [{"steps": None}] if "minutes" in given else []
     config = settings.build(PixelConfig, told, stored["config"], given)
     schedule = settings.build(PixelSchedule, told, stored["schedule"], *lengths, given)
-    where = pick_device(device)
+    where = torch_device(device)
     keep_memory()
     labels: NDArray[np.uint8] | None = None
     if labelled is not None:

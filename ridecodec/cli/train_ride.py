@@ -127,13 +127,13 @@ def _train(
     full = flags.pop("full")
     if full and flags["features"] is not None:
         raise UsageError("--full has no features to share: leave out --features")
-    from ridecodec.models.registry import pick_device
+    from ridecodec.engines.torch.devices import torch_device
     from ridecodec.training.memory import keep_memory
     from ridecodec.training.patches import hold_out, load, pictures
     from ridecodec.training.ride import load as load_network
     from ridecodec.training.ride import train
 
-    where = pick_device(device)
+    where = torch_device(device)
     stored = _stored(checkpoint) if resumed else None
     begun = None if start is None else load_network(start)
     given = training.given(**flags)

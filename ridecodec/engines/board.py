@@ -12,17 +12,29 @@ from ridecodec.exact.program import BORDER
 from ridecodec.exact.ranges import Int64
 
 
+def margins(hood: Neighbourhood) -> tuple[int, int]:
+    """Columns to the left and to the right of a tile that a board has.
+
+    The top rows are filled from columns further left, so row 0 needs that much more of its left side.
+    """
+    return hood.left + hood.slope * hood.top, hood.right
+
+
 class Board:
     """Planes [P, rows, columns] in one flat array each, so that a tap is one fixed distance from its pixel."""
 
     def __init__(
-        self, hood: Neighbourhood, height: int, width: int, outside: Sequence[tuple[int, int]], dtype: type[np.signedinteger]
+        self,
+        hood: Neighbourhood,
+        height: int,
+        width: int,
+        outside: Sequence[tuple[int, int]],
+        dtype: type[np.signedinteger],
     ) -> None:
         """``outside``: (rule, initial) of each plane."""
         self.hood, self.height, self.width = hood, height, width
-        # the top rows are filled from columns further left, so row 0 needs that much more of its left side
-        self.left = hood.left + hood.slope * hood.top
-        self.stride = self.left + width + hood.right
+        self.left, right = margins(hood)
+        self.stride = self.left + width + right
         self.plane = (hood.top + height) * self.stride
         self.border = np.array([rule == BORDER for rule, _ in outside], np.bool_)
         initial = np.array([value for _, value in outside], dtype)

@@ -41,6 +41,9 @@ class Operation:
     """The float weights or table that the integers stand for, in the same unit, for the likelihood; may be none."""
     smooth: bool = False
     """Whether it is rounded only because it is in integers: the likelihood leaves its rounding out."""
+    scale: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """What the definition's own float weights were multiplied by to give ``real``, for those that can be trained; known
+    where the program was recorded, not kept in files."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,9 @@ class Program:
                         f"the {part} of channel {channel} are not known when they are needed; export the model again"
                     )
             if output.family not in FAMILIES:
-                raise ModelRefusedError(f"there is no family {output.family!r} of distributions; export the model again")
+                raise ModelRefusedError(
+                    f"there is no family {output.family!r} of distributions; export the model again"
+                )
             ranges = {part: self.ranges[value] for part, value in output.parts.items()}
             FAMILIES[output.family].check(ranges, output.tables, self.top)
         for plane in self.kept:

@@ -14,7 +14,9 @@ def check_cuda() -> None:
 
 
 def torch_device(name: str) -> torch.device:
-    """The device of ``auto``, ``cpu`` or ``cuda``; auto: CUDA where it is there."""
+    """The device of ``auto``, ``cpu`` or ``cuda``; auto: CUDA where it is there. UsageError where ``cuda`` is not."""
+    if name == "cuda":
+        check_cuda()
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", torch.cuda.current_device())

@@ -24,7 +24,7 @@ from ridecodec.exact.ranges import Int64
 from ridecodec.exact.recorder import Recorder, Value
 
 Weights = Mapping[str, NDArray[np.floating]]
-"""The float weights by name, as `network.PhotoNet` has them."""
+"""The float weights by name: `layer.weight`, `layer.bias`, and `embedding.table`."""
 
 FAN: tuple[Offset, ...] = (
     *((0, dx) for dx in range(-5, 0)),
@@ -146,11 +146,10 @@ class _Definition:
             w["first.weight"],
             w["first.bias"],
             unit=ACTIVATION_UNIT,
-            embeddings=[(index, w[f"{name}.weight"]) for name, index in self.embedded.items()],
+            embeddings=[(name, index, w[f"{name}.table"]) for name, index in self.embedded.items()],
         ).clamp(0, ACTIVATION_TOP)
-        residual = w["second.weight"] + np.eye(len(hidden))
-        out = self.ops.linear("second", hidden, residual, w["second.bias"], unit=ACTIVATION_UNIT)
-        return out.clamp(0, ACTIVATION_TOP)
+        out = self.ops.linear("second", hidden, w["second.weight"], w["second.bias"], unit=ACTIVATION_UNIT)
+        return (out + hidden).clamp(0, ACTIVATION_TOP)
 
     def program(self, tables: Mapping[str, Int64]) -> Program:
         for channel in range(self.channels):
@@ -170,7 +169,9 @@ class _Definition:
         number = ops.parameter(f"experts.{channel}", -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT, size)
         found = ops.fitted(inputs, number, COEFFICIENT_SUM, 2 ** (COEFFICIENT_BITS - 2))
         by_phase, by_activity = found[:GROUPS], found[GROUPS:]
-        return ops.concatenate([ops.select(self.phase, by_phase, GROUPS), ops.select(self.activity, by_activity, GROUPS)])
+        return ops.concatenate(
+            [ops.select(self.phase, by_phase, GROUPS), ops.select(self.activity, by_activity, GROUPS)]
+        )
 
     def _mixture(self, channel: int, eighths: Value) -> dict[str, Value]:
         ops, w = self.ops, self.weights
@@ -186,7 +187,7 @@ class _Definition:
         learned = ops.linear(
             f"linear.{channel}",
             ops.concatenate([self.context, *self.differences]),
-            w[f"linear.{channel}"],
+            w[f"linear.{channel}.weight"],
             unit=Logistics.MEAN_UNIT,
             down=True,
         )
