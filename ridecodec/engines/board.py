@@ -8,8 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.exact.order import Neighbourhood
-from ridecodec.exact.program import BORDER
+from ridecodec.exact.program import BORDER, Program
 from ridecodec.exact.ranges import Int64
+
+
+INITIAL = 128
+"""What stands left of the first row of the samples."""
+
+
+def outside(program: Program) -> list[tuple[int, int]]:
+    """What a program's planes have outside of the tile: (rule, initial value) of each."""
+    return [(BORDER, INITIAL)] * program.channels + [(plane.rule, plane.initial) for plane in program.kept]
 
 
 def margins(hood: Neighbourhood) -> tuple[int, int]:

@@ -11,25 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder, Encoder
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
-from ridecodec.engines.board import Board
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, silent
+from ridecodec.engines.board import Board, outside
 from ridecodec.engines.schedule import ancestors, levels
 from ridecodec.engines.steps import Pixels, Values, step
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import front_order
-from ridecodec.exact.program import BORDER, Program
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.tables import SYMBOLS, Distribution, high_table, intervals, low_table
 from ridecodec.tilecoder import Draw, Settle
 
-INITIAL = 128
-"""What stands left of the first row of the samples."""
 _CHUNK = 1 << 13
 """Pixels that are evaluated at once."""
-
-
-def _silent(pixels: int, bits: float) -> None:
-    pass
 
 
 class Reference(Engine):
@@ -63,13 +57,8 @@ class ReferenceRunner(Runner):
                 found = intervals(self._distribution(c, values), planes[c].reshape(-1)[at].astype(np.int64))
                 start[c][:, at], size[c][:, at] = found.start, found.width
                 bits[at] += found.bits()
-        encoder = Encoder()
-        order = front_order(height, width, self.program.hood.slope)
-        fronts = order % width + self.program.hood.slope * (order // width)
-        for front in np.split(order, np.flatnonzero(np.diff(fronts)) + 1):
-            for c in range(channels):
-                encoder.encode(start[c][:, front].reshape(-1), size[c][:, front].reshape(-1))
-        return Coded(encoder.finish(), bits.reshape(height, width).astype(np.float32))
+        code = entropy_code(start, size, height, width, self.program.hood.slope)
+        return Coded(code, bits.reshape(height, width).astype(np.float32))
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
         decoder = Decoder(code)
@@ -131,9 +120,7 @@ class ReferenceRunner(Runner):
         return FAMILIES[output.family].distribution(parts, output.tables)
 
     def _board(self, height: int, width: int, real: bool = False) -> Board:
-        program = self.program
-        outside = [(BORDER, INITIAL)] * program.channels + [(plane.rule, plane.initial) for plane in program.kept]
-        return Board(program.hood, height, width, outside, np.float64 if real else np.int64)
+        return Board(self.program.hood, height, width, outside(self.program), np.float64 if real else np.int64)
 
     def _kept(self, values: Values) -> NDArray[np.generic]:
         kept = self.program.kept
@@ -150,7 +137,7 @@ class ReferenceRunner(Runner):
                 yield y, t - hood.pace(width) * y
 
     def evaluate(
-        self, planes: Planes, parameters: Parameters, tick: Tick = _silent, real: bool = False
+        self, planes: Planes, parameters: Parameters, tick: Tick = silent, real: bool = False
     ) -> Iterator[tuple[Int64, Values]]:
         """All pixels of a known tile: their raster positions, and the results of all operations."""
         _, height, width = planes.shape
@@ -163,13 +150,13 @@ class ReferenceRunner(Runner):
                 tick(len(y), 0.0)
                 yield y * width + x, values
             return
-        board = self.filled(planes, parameters, real)
+        board = self._filled(planes, parameters, real)
         for at in _chunks(height * width):
             y, x = np.divmod(at, width)
             yield at, self._known(board, y, x, parameters, planes, real)
             tick(len(at), 0.0)
 
-    def filled(self, planes: Planes, parameters: Parameters, real: bool = False) -> Board:
+    def _filled(self, planes: Planes, parameters: Parameters, real: bool = False) -> Board:
         """All planes of a known tile, of a program in which nothing recurs."""
         _, height, width = planes.shape
         board = self._board(height, width, real)
@@ -213,6 +200,17 @@ class ReferenceRunner(Runner):
             if wanted is None or number in wanted:
                 inputs = [values[k] for k in self.program.operations[number].inputs]
                 values[number] = self.steps[real][number](pixels, inputs)
+
+
+def entropy_code(start: Int64, size: Int64, height: int, width: int, slope: int) -> bytes:
+    """The code of a tile's intervals: ``start`` and ``size`` [C, 2 steps, H * W], pixels in raster order."""
+    encoder = Encoder()
+    order = front_order(height, width, slope)
+    fronts = order % width + slope * (order // width)
+    for front in np.split(order, np.flatnonzero(np.diff(fronts)) + 1):
+        for c in range(len(start)):
+            encoder.encode(start[c][:, front].reshape(-1), size[c][:, front].reshape(-1))
+    return encoder.finish()
 
 
 def _chunks(pixels: int) -> list[Int64]:

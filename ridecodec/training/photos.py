@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ridecodec.engines.board import margins
-from ridecodec.engines.reference import Reference
+from ridecodec.engines.board import Board, margins, outside
+from ridecodec.engines.torch.engine import Torch
 from ridecodec.engines.torch.steps import Pixels
 from ridecodec.errors import InputError
 from ridecodec.exact.program import Program
@@ -23,6 +23,7 @@ from ridecodec.models.photo.definition import EXPERT_SETS, feature_table
 from ridecodec.models.photo.image_experts import Coefficients, Covariances, covariances, fit
 from ridecodec.models.photo.side import parameters
 
+_CPU = torch.device("cpu")
 CROP = 320
 SUFFIXES = {".webp", ".png", ".ppm", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg"}
 
@@ -105,10 +106,10 @@ def default_experts(paths: list[Path], channels: int, workers: int) -> Coefficie
     """Coefficients fitted to all of ``paths`` together: what a tile without its own uses."""
     with ProcessPoolExecutor(workers) as pool:
         parts = list(pool.map(partial(_covariances, channels=channels), paths))
-    total = Covariances(
-        [np.sum([p.sums[c] / max(p.sums[c][0, :, -1, -1].sum(), 1.0) for p in parts], 0) * 1e9 for c in range(channels)],
-        np.sum([p.pixels for p in parts], 0),
-    )
+    sums = [
+        np.sum([1e9 * p.sums[c] / max(p.sums[c][0, :, -1, -1].sum(), 1.0) for p in parts], 0) for c in range(channels)
+    ]
+    total = Covariances(sums, np.sum([p.pixels for p in parts], 0))
     zero = [np.zeros(s[:, :, 0, :-1].shape, dtype=np.int64) for s in total.sums]
     return fit(total, zero, [[2] * EXPERT_SETS] * channels)
 
@@ -122,9 +123,12 @@ def prepare(path: Path, seed: int, program: Program, default: Coefficients, hist
     level = rng.choice([0, 1, 2], p=[0.15, 0.1, 0.75])  # small pictures are coded with the default experts
     levels = [[int(level)] * EXPERT_SETS] * channels
     chosen = default if level == 0 else fit(covariances(pixels, feature_table(channels)), default, levels)
-    board = Reference().open(program).filled(pixels, parameters(chosen))
-    planes = board.values.astype(np.int16).reshape(len(board.values), -1)
-    return Crop(planes, [c.astype(np.int16) for c in chosen], *pixels.shape[1:])
+    _, height, width = pixels.shape
+    board = Board(program.hood, height, width, outside(program), np.int16)
+    board.fill(0, pixels)
+    board.fill(channels, Torch(_CPU).open(program).kept(pixels, parameters(chosen)))
+    planes = board.values.reshape(len(board.values), -1)
+    return Crop(planes, [c.astype(np.int16) for c in chosen], height, width)
 
 
 class Crops:

@@ -39,8 +39,8 @@ class TorchLogistics(Family):
         self.tables = LogisticTables(**tables).to(device)
 
     def distribution(self, parts: Parts) -> Distribution:
-        weights = self.tables.weights(parts["logits"])
-        return LogisticMixture(self.tables, weights, parts["means"].float(), parts["scales"])
+        logits, means, scales = (parts[name].contiguous() for name in Logistics.parts)
+        return LogisticMixture(self.tables, self.tables.weights(logits), means.float(), scales)
 
     def bits(self, parts: Parts, values: Tensor) -> Tensor:
         unit = Logistics.MEAN_UNIT
