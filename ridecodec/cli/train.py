@@ -70,7 +70,7 @@ def photo(
     """Train the model `photo`, for gray or for RGB pictures; `ridecodec export` makes the codec's model of both."""
     training.check(folder, checkpoint)
     from ridecodec.engines.torch.devices import torch_device
-    from ridecodec.models.photo.network import PhotoConfig
+    from ridecodec.models.photo.initial import PhotoConfig
     from ridecodec.training.photo import Schedule, train
 
     config = PhotoConfig(channels=int(channels), **training.given(width=width))

@@ -19,6 +19,10 @@ Tick = Callable[[int, float], None]
 """Called with the pixels and bits that were finished since the last call; may raise to stop the work."""
 
 
+def silent(pixels: int, bits: float) -> None:
+    """A tick that counts nothing."""
+
+
 @dataclass(frozen=True)
 class Coded:
     """A tile's code, and the ideal code length of every pixel, float32 [H, W], all channels together."""
@@ -38,6 +42,16 @@ class Runner(ABC):
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
         """Decode a tile; raises DamagedError as soon as more than 8 bytes beyond the code would be needed."""
 
+    def decode_batch(
+        self, codes: Sequence[bytes], parameters: Sequence[Parameters], height: int, width: int, tick: Tick
+    ) -> NDArray[np.uint8]:
+        """Decode equal tiles, uint8 [B, C, H, W]."""
+        return np.stack([self.decode(*each, height, width, tick) for each in zip(codes, parameters, strict=True)])
+
+    def batch(self, height: int, width: int) -> int:
+        """How many tiles of this size are best decoded together."""
+        return 1
+
     @abstractmethod
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
         """Every operation's result at a pixel of a known tile: to find the first difference between engines."""
@@ -47,6 +61,11 @@ class Engine(ABC):
     """A way to run programs."""
 
     name: str
+
+    @property
+    def words(self) -> str:
+        """What it is, and where it runs if there is a choice."""
+        return self.name
 
     @abstractmethod
     def supports(self, program: Program) -> str | None:

@@ -9,8 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.exact.order import Neighbourhood
-from ridecodec.exact.program import BORDER
+from ridecodec.exact.program import BORDER, Program
 from ridecodec.exact.ranges import Int64
+
+
+INITIAL = 128
+"""What stands left of the first row of the samples."""
+
+
+def outside(program: Program) -> list[tuple[int, int]]:
+    """What a program's planes have outside of the tile: (rule, initial value) of each."""
+    return [(BORDER, INITIAL)] * program.channels + [(plane.rule, plane.initial) for plane in program.kept]
+
+
+def margins(hood: Neighbourhood) -> tuple[int, int]:
+    """Columns to the left and to the right of a tile that a board has.
+
+    The top rows are filled from columns further left, so row 0 needs that much more of its left side.
+    """
+    return hood.left + hood.slope * hood.top, hood.right
 
 
 class Board:
@@ -26,9 +43,8 @@ class Board:
     ) -> None:
         """``outside``: (rule, initial) of each plane."""
         self.hood, self.height, self.width = hood, height, width
-        # the top rows are filled from columns further left, so row 0 needs that much more of its left side
-        self.left = hood.left + hood.slope * hood.top
-        self.stride = self.left + width + hood.right
+        self.left, right = margins(hood)
+        self.stride = self.left + width + right
         self.plane = (hood.top + height) * self.stride
         self.border = np.array([rule == BORDER for rule, _ in outside], np.bool_)
         initial = np.array([value for _, value in outside], dtype)

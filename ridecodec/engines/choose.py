@@ -18,13 +18,35 @@ def engines() -> tuple[Engine, ...]:
     return (native.Native(), Reference()) if native.missing is None else (Reference(),)
 
 
-def engine_for(programs: Sequence[Program], name: str = "auto") -> Engine:
-    """The engine for all of some programs; UsageError where the named one cannot run them."""
-    for engine in engines():
+@cache
+def torch_engine(device: str = "auto") -> Engine:
+    """The engine in torch, on a device; UsageError where PyTorch or the device is not there."""
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UsageError("PyTorch is not installed; install ridecodec[torch], or choose the device cpu") from error
+    from ridecodec.engines.torch.devices import torch_device
+    from ridecodec.engines.torch.engine import Torch
+
+    return Torch(torch_device(device))
+
+
+def engine_for(programs: Sequence[Program], name: str = "auto", device: str = "auto") -> Engine:
+    """The engine for all of some programs; UsageError where the named one cannot run them.
+
+    On the device ``cuda`` it is torch, for programs that it supports.
+    """
+    if name == "torch":
+        candidates: tuple[Engine, ...] = (torch_engine(device),)
+    elif name == "auto" and device == "cuda":
+        candidates = (torch_engine(device), *engines())
+    else:
+        candidates = engines()
+    for engine in candidates:
         reasons = [reason for program in programs if (reason := engine.supports(program))]
         if name == engine.name and reasons:
             raise UsageError(f"the engine {name!r} cannot run this model: {reasons[0]}; choose another, or auto")
         if name in ("auto", engine.name) and not reasons:
             return engine
-    known = ", ".join(["auto", *(engine.name for engine in engines())])
+    known = ", ".join(["auto", *(engine.name for engine in engines()), "torch"])
     raise UsageError(f"there is no engine {name!r} here; choose one of: {known}")

@@ -45,7 +45,7 @@ class ProgramCodec(TileCodec):
 
     def __init__(self, name: str, programs: Mapping[int, Program], sides: Mapping[int, Side], engine: Engine) -> None:
         """``programs`` and ``sides`` by number of channels."""
-        self.name, self.engine, self.programs, self.sides = name, engine.name, programs, sides
+        self.name, self.engine, self.programs, self.sides = name, engine.words, programs, sides
         self.runners: dict[int, Runner] = {channels: engine.open(program) for channels, program in programs.items()}
 
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
@@ -57,12 +57,9 @@ class ProgramCodec(TileCodec):
     def decode(
         self, payloads: Sequence[bytes], channels: int, height: int, width: int, tick: Tick
     ) -> NDArray[np.uint8]:
-        out = np.empty((len(payloads), channels, height, width), np.uint8)
-        for tile, payload in zip(out, payloads, strict=True):
-            side, code = split_payload(payload)
-            parameters = self.sides[channels].read(side)
-            tile[:] = self.runners[channels].decode(code, parameters, height, width, tick)
-        return out
+        parts = [split_payload(payload) for payload in payloads]
+        parameters = [self.sides[channels].read(side) for side, _ in parts]
+        return self.runners[channels].decode_batch([code for _, code in parts], parameters, height, width, tick)
 
     def likelihood(self, pixels: NDArray[np.uint8], side: bytes) -> NDArray[np.float64]:
         return self._reference(len(pixels)).likelihood(pixels, self.sides[len(pixels)].read(side))
@@ -82,3 +79,6 @@ class ProgramCodec(TileCodec):
 
     def tile_bytes(self, pixels: int) -> int:
         return pixels * max(program.planes for program in self.programs.values()) * 8
+
+    def batch(self, height: int, width: int) -> int:
+        return max(runner.batch(height, width) for runner in self.runners.values())

@@ -5,24 +5,23 @@ Where nothing recurs, many pixels of a known tile are evaluated at once; else, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder, Encoder
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
-from ridecodec.engines.board import Board
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, silent
+from ridecodec.engines.board import Board, outside
+from ridecodec.engines.schedule import ancestors, levels
 from ridecodec.engines.steps import Pixels, Values, step
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import front_order
-from ridecodec.exact.program import BORDER, Program
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.tables import SYMBOLS, Distribution, high_table, intervals, low_table
 from ridecodec.tilecoder import Draw, Settle
 
-INITIAL = 128
-"""What stands left of the first row of the samples."""
 _CHUNK = 1 << 13
 """Pixels that are evaluated at once."""
 
@@ -44,7 +43,7 @@ class ReferenceRunner(Runner):
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.recurs, self.levels = _levels(program)
+        self.recurs, self.levels = levels(program)
         self.stages = [[k for k, s in enumerate(program.stages) if s == stage] for stage in range(program.channels + 1)]
         self.steps = {real: [step(operation, real) for operation in program.operations] for real in (False, True)}
 
@@ -53,18 +52,13 @@ class ReferenceRunner(Runner):
         start = np.empty((channels, 2, height * width), np.int64)
         size = np.empty_like(start)
         bits = np.zeros(height * width)
-        for at, values in self._all(planes, parameters, tick):
+        for at, values in self.evaluate(planes, parameters, tick):
             for c in range(channels):
                 found = intervals(self._distribution(c, values), planes[c].reshape(-1)[at].astype(np.int64))
                 start[c][:, at], size[c][:, at] = found.start, found.width
                 bits[at] += found.bits()
-        encoder = Encoder()
-        order = front_order(height, width, self.program.hood.slope)
-        fronts = order % width + self.program.hood.slope * (order // width)
-        for front in np.split(order, np.flatnonzero(np.diff(fronts)) + 1):
-            for c in range(channels):
-                encoder.encode(start[c][:, front].reshape(-1), size[c][:, front].reshape(-1))
-        return Coded(encoder.finish(), bits.reshape(height, width).astype(np.float32))
+        code = entropy_code(start, size, height, width, self.program.hood.slope)
+        return Coded(code, bits.reshape(height, width).astype(np.float32))
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
         decoder = Decoder(code)
@@ -102,7 +96,7 @@ class ReferenceRunner(Runner):
 
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[Int64]:
         at = y * planes.shape[2] + x
-        for chunk, values in self._all(planes, parameters, lambda pixels, bits: None):
+        for chunk, values in self.evaluate(planes, parameters):
             found = np.flatnonzero(chunk == at)
             if len(found):
                 return [values[k][:, found[0]].astype(np.int64) for k in range(len(self.program.operations))]
@@ -112,7 +106,7 @@ class ReferenceRunner(Runner):
         """Code length of every pixel under the float model behind the program, bits [H, W]."""
         channels, height, width = planes.shape
         bits = np.zeros(height * width)
-        for at, values in self._all(planes, parameters, lambda pixels, bits: None, real=True):
+        for at, values in self.evaluate(planes, parameters, real=True):
             for c in range(channels):
                 output = self.program.outputs[c]
                 parts = {part: values[number].astype(np.float64) for part, number in output.parts.items()}
@@ -126,9 +120,7 @@ class ReferenceRunner(Runner):
         return FAMILIES[output.family].distribution(parts, output.tables)
 
     def _board(self, height: int, width: int, real: bool = False) -> Board:
-        program = self.program
-        outside = [(BORDER, INITIAL)] * program.channels + [(plane.rule, plane.initial) for plane in program.kept]
-        return Board(program.hood, height, width, outside, np.float64 if real else np.int64)
+        return Board(self.program.hood, height, width, outside(self.program), np.float64 if real else np.int64)
 
     def _kept(self, values: Values) -> NDArray[np.generic]:
         kept = self.program.kept
@@ -144,23 +136,34 @@ class ReferenceRunner(Runner):
             if len(y):
                 yield y, t - hood.pace(width) * y
 
-    def _all(
-        self, planes: Planes, parameters: Parameters, tick: Tick, real: bool = False
+    def evaluate(
+        self, planes: Planes, parameters: Parameters, tick: Tick = silent, real: bool = False
     ) -> Iterator[tuple[Int64, Values]]:
         """All pixels of a known tile: their raster positions, and the results of all operations."""
+        _, height, width = planes.shape
+        if self.recurs:
+            board = self._board(height, width, real)
+            board.fill(0, planes)
+            for y, x in self._fronts(height, width):
+                values = self._known(board, y, x, parameters, planes, real)
+                board.write(self.program.channels, y, x, self._kept(values))
+                tick(len(y), 0.0)
+                yield y * width + x, values
+            return
+        board = self._filled(planes, parameters, real)
+        for at in _chunks(height * width):
+            y, x = np.divmod(at, width)
+            yield at, self._known(board, y, x, parameters, planes, real)
+            tick(len(at), 0.0)
+
+    def _filled(self, planes: Planes, parameters: Parameters, real: bool = False) -> Board:
+        """All planes of a known tile, of a program in which nothing recurs."""
         _, height, width = planes.shape
         board = self._board(height, width, real)
         board.fill(0, planes)
         first = self.program.channels
-        if self.recurs:
-            for y, x in self._fronts(height, width):
-                values = self._known(board, y, x, parameters, planes, real)
-                board.write(first, y, x, self._kept(values))
-                tick(len(y), 0.0)
-                yield y * width + x, values
-            return
         for level in self.levels:
-            wanted = _ancestors(self.program, [self.program.kept[k].value for k in level])
+            wanted = ancestors(self.program, [self.program.kept[k].value for k in level])
             for at in _chunks(height * width):
                 y, x = np.divmod(at, width)
                 values = self._known(board, y, x, parameters, planes, real, wanted)
@@ -170,10 +173,7 @@ class ReferenceRunner(Runner):
             inside = board.values[first:, board.hood.top :, board.left : board.left + width].copy()
             for k in level:
                 board.fill(first + k, inside[k : k + 1])
-        for at in _chunks(height * width):
-            y, x = np.divmod(at, width)
-            yield at, self._known(board, y, x, parameters, planes, real)
-            tick(len(at), 0.0)
+        return board
 
     def _known(
         self,
@@ -202,35 +202,16 @@ class ReferenceRunner(Runner):
                 values[number] = self.steps[real][number](pixels, inputs)
 
 
+def entropy_code(start: Int64, size: Int64, height: int, width: int, slope: int) -> bytes:
+    """The code of a tile's intervals: ``start`` and ``size`` [C, 2 steps, H * W], pixels in raster order."""
+    encoder = Encoder()
+    order = front_order(height, width, slope)
+    fronts = order % width + slope * (order // width)
+    for front in np.split(order, np.flatnonzero(np.diff(fronts)) + 1):
+        for c in range(len(start)):
+            encoder.encode(start[c][:, front].reshape(-1), size[c][:, front].reshape(-1))
+    return encoder.finish()
+
+
 def _chunks(pixels: int) -> list[Int64]:
     return np.array_split(np.arange(pixels), -(-pixels // _CHUNK))
-
-
-def _ancestors(program: Program, wanted: Sequence[int]) -> set[int]:
-    """The values, and all that they are computed from at their own pixel."""
-    found: set[int] = set()
-    todo = list(wanted)
-    while todo:
-        number = todo.pop()
-        if number not in found:
-            found.add(number)
-            todo += program.operations[number].inputs
-    return found
-
-
-def _levels(program: Program) -> tuple[bool, list[list[int]]]:
-    """Whether a kept plane depends on itself, and if not, the planes that can be filled one after the other."""
-    needs: dict[int, set[int]] = {}
-    for k, plane in enumerate(program.kept):
-        taps = [program.operations[n] for n in _ancestors(program, [plane.value])]
-        reached = {int(p) for tap in taps if tap.kind == "tap" for p in np.asarray(tap.attributes["planes"])}
-        needs[k] = {p - program.channels for p in reached if p >= program.channels}
-    levels: list[list[int]] = []
-    done: set[int] = set()
-    while len(done) < len(needs):
-        ready = [k for k, others in needs.items() if k not in done and others <= done]
-        if not ready:
-            return True, []
-        levels.append(ready)
-        done.update(ready)
-    return False, levels

@@ -41,6 +41,9 @@ class Operation:
     """The float weights or table that the integers stand for, in the same unit, for the likelihood; may be none."""
     smooth: bool = False
     """Whether it is rounded only because it is in integers: the likelihood leaves its rounding out."""
+    scale: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """What the definition's own float weights were multiplied by to give ``real``, for those that can be trained; known
+    where the program was recorded, not kept in files."""
 
 
 @dataclass(frozen=True)

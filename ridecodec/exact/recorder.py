@@ -17,6 +17,7 @@ from ridecodec.exact.program import BORDER, Attribute, Operation, Output, Parame
 from ridecodec.exact.ranges import Int64, Range
 
 Float64 = NDArray[np.float64]
+Floats = NDArray[np.floating]
 _CAPACITY = 1 << 24
 """What the sums of a layer stay below: float32 holds them exactly, and int32 with room."""
 _MOST_BITS = 16
@@ -100,10 +101,11 @@ class Recorder:
         name: str = "",
         real: Mapping[str, NDArray[np.float32]] | None = None,
         smooth: bool = False,
+        scale: Mapping[str, Float64] | None = None,
     ) -> Value:
         """Any operation; the methods below are easier to read."""
         numbers = tuple(value.number for value in inputs)
-        operation = Operation(kind, numbers, attributes or {}, name, real or {}, smooth)
+        operation = Operation(kind, numbers, attributes or {}, name, real or {}, smooth, scale or {})
         sources = Sources(self.channels, self.top, self._kept, self._parameters)
         found = range_of(operation, len(self._operations), self._ranges, sources)
         self._operations.append(operation)
@@ -147,31 +149,33 @@ class Recorder:
         self,
         name: str,
         x: Value,
-        weight: Float64,
-        bias: Float64 | None = None,
+        weight: Floats,
+        bias: Floats | None = None,
         *,
         unit: Float64 | float,
-        embeddings: Sequence[tuple[Value, Float64]] = (),
+        embeddings: Sequence[tuple[str, Value, Floats]] = (),
         down: bool = False,
         capacity: int = _CAPACITY,
     ) -> Value:
         """``weight @ x + bias`` in real numbers, [out] in ``unit``, rounded; ``down``: rounded down.
 
-        ``embeddings``: (index, table [entries, out]) whose rows are added. Each row of the weights gets the largest
-        exponent whose sums stay below ``capacity``.
+        ``embeddings``: (name, index, table [entries, out]) whose rows are added. Each row of the weights gets the
+        largest exponent whose sums stay below ``capacity``. Training knows the weights as `name.weight`, `name.bias`
+        and, of embeddings, `name.table`.
         """
-        units = np.broadcast_to(np.asarray(unit, np.float64), len(weight))
-        scaled = weight.astype(np.float64) * units[:, None] / x.unit
+        units = np.broadcast_to(np.asarray(unit, np.float64), len(weight)).copy()
+        scale = units[:, None] / x.unit
+        scaled = weight.astype(np.float64) * scale
         offset = np.zeros(len(weight)) if bias is None else bias.astype(np.float64) * units
-        tables = [(index, table.astype(np.float64) * units) for index, table in embeddings]
-        added = sum((np.abs(table).max(0) for _, table in tables), np.zeros(len(weight)))
+        tables = [(called, index, table.astype(np.float64) * units) for called, index, table in embeddings]
+        added = sum((np.abs(table).max(0) for _, _, table in tables), np.zeros(len(weight)))
         reach = np.abs(scaled) @ x.range.top + np.abs(offset) + added + 1
         shift = np.floor(np.log2(0.99 * capacity / reach)).clip(0, _MOST_BITS)
         grid = np.exp2(shift)
         half = np.zeros(len(weight)) if down else np.where(shift > 0, grid / 2, 0.0)
         inputs = [x]
         if tables:
-            rows = [self.lookup(index, np.rint(table * grid), table) for index, table in tables]
+            rows = [self._embedded(called, index, table, grid, units) for called, index, table in tables]
             inputs.append(rows[0] if len(rows) == 1 else sum(rows[1:], rows[0]))
         attributes: dict[str, Attribute] = {
             "weight": np.rint(scaled * grid[:, None]).astype(np.int64),
@@ -179,13 +183,17 @@ class Recorder:
             "shift": shift.astype(np.int64),
         }
         real = {"weight": scaled.astype(np.float32), "bias": offset.astype(np.float32)}
-        return self.record("affine", inputs, attributes, unit=units, name=name, real=real, smooth=True)
+        scales = {"weight": scale} if bias is None else {"weight": scale, "bias": units}
+        return self.record("affine", inputs, attributes, unit=units, name=name, real=real, smooth=True, scale=scales)
 
-    def lookup(self, index: Value, table: NDArray[np.generic], real: Float64 | None = None, unit: float = 1.0) -> Value:
-        """Rows of a table [entries, k]; ``real``: what its integers stand for."""
-        attributes = {"table": np.asarray(table).astype(np.int64)}
-        exact = {} if real is None else {"table": real.astype(np.float32)}
-        return self.record("lookup", [index], attributes, unit=unit, real=exact, smooth=real is not None)
+    def _embedded(self, name: str, index: Value, table: Float64, grid: Float64, units: Float64) -> Value:
+        attributes = {"table": np.rint(table * grid).astype(np.int64)}
+        real = {"table": table.astype(np.float32)}
+        return self.record("lookup", [index], attributes, name=name, real=real, smooth=True, scale={"table": units})
+
+    def lookup(self, index: Value, table: Int64, unit: float = 1.0) -> Value:
+        """Rows of a table [entries, k] of integers."""
+        return self.record("lookup", [index], {"table": table.astype(np.int64)}, unit=unit)
 
     def select(self, index: Value, x: Value, count: int) -> Value:
         """One of ``count`` equal parts of ``x``."""

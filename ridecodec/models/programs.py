@@ -32,12 +32,12 @@ def save(programs: Mapping[int, Program], side: str = "none", arrays: Mapping[in
     return programfile.save({str(c): program for c, program in programs.items()}, {"side": side}, flat)
 
 
-def program_codec(name: str, data: bytes | None, engine: str = "auto") -> ProgramCodec:
+def program_codec(name: str, data: bytes | None, engine: str = "auto", device: str = "auto") -> ProgramCodec:
     """What codes tiles by a model file, without one by the uniform model; raises ModelRefusedError."""
     if data is None:
         programs = uniform.programs()
         sides: dict[int, Side] = {c: NoSide() for c in programs}
-        return ProgramCodec(name, programs, sides, choose.engine_for(list(programs.values()), engine))
+        return ProgramCodec(name, programs, sides, choose.engine_for(list(programs.values()), engine, device))
     found, extra, arrays = programfile.load(data)
     kind = extra.get("side")
     if kind not in SIDES or not found or any(not c.isdecimal() for c in found):
@@ -49,7 +49,7 @@ def program_codec(name: str, data: bytes | None, engine: str = "auto") -> Progra
         sides = {c: SIDES[kind](program, _below(arrays, f"{c}.")) for c, program in programs.items()}
     except (KeyError, IndexError) as error:
         raise ModelRefusedError(f"the model file of {name!r} lacks {error}; export the model again") from error
-    return ProgramCodec(name, programs, sides, choose.engine_for(list(programs.values()), engine))
+    return ProgramCodec(name, programs, sides, choose.engine_for(list(programs.values()), engine, device))
 
 
 def _below(arrays: Arrays, prefix: str) -> dict[str, NDArray[np.generic]]:

@@ -240,7 +240,8 @@ def load(card: ModelCard, device: str = "auto") -> TileCodec:
     if card.members:
         raise UsageError(f"{card.name!r} is no density model; name one, such as photo")
     if card.file is None or card.family == programs.FAMILY:
-        found: TileCodec = programs.program_codec(card.name, None if card.file is None else _weights(card))
+        data = None if card.file is None else _weights(card)
+        found: TileCodec = programs.program_codec(card.name, data, device=device)
     else:
         from ridecodec.engines.torch.adapter import TorchCodec
 

@@ -4,70 +4,71 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import safetensors.torch
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from ridecodec.models import registry
-from ridecodec.models.gradient import (
-    CONTEXTS,
-    ERROR_BINS,
-    GRADIENT_BINS,
-    GREEN_BINS,
-    KINDS,
-    Gradient,
-    error_bins,
-)
-from ridecodec.models.logistic import SCALE_UNIT, SCALE_ZERO, SCALES, WEIGHT_TOTAL, LogisticTables
+from ridecodec.engines.reference import Reference
+from ridecodec.exact.families import Logistics
+from ridecodec.exact.ranges import Int64
+from ridecodec.models import programs, registry
+from ridecodec.models.gradient import CONTEXTS, ERROR_BINS, GRADIENT_BINS, GREEN_BINS, KINDS, define, recorded
 from ridecodec.training.photos import load, split
 
+Float64 = NDArray[np.float64]
 _REACH = 255
+_RESIDUALS = 2 * _REACH + 1
 _PRIOR = 20.0
 
 
 def train(folder: Path, out: Path) -> Path:
     """Fit to the training photographs in ``folder`` and write the model file and its card."""
-    tensors = {f"tables.{k}": v for k, v in LogisticTables.make().items()}
-    tensors["bins"] = error_bins()
-    tensors["scales"] = torch.full((KINDS * CONTEXTS, 2), SCALE_ZERO, dtype=torch.uint8)
-    tensors["weight"] = torch.zeros(KINDS * CONTEXTS, dtype=torch.int16)
-    model = Gradient(safetensors.torch.save(tensors), torch.device("cpu"))
-    counts = torch.zeros(KINDS * CONTEXTS * (2 * _REACH + 1))
+    rows = KINDS * CONTEXTS
+    counts = np.zeros((rows, _RESIDUALS))
+    counter = {channels: _Counter(channels) for channels in (1, 3)}
     for path in split(folder)[0]:
         for channels in (1, 3):
-            counts += _histogram(model, torch.from_numpy(load(path, channels)).float())
-    tensors["scales"], tensors["weight"] = _best(counts.view(KINDS * CONTEXTS, -1))
-    data = safetensors.torch.save(tensors)
-    registry.write(out, data, "gradient", "fast baseline: median edge predictor")
+            counter[channels].add(counts, load(path, channels))
+    scales, logits = _best(counts)
+    data = programs.save({channels: define(channels, scales, logits) for channels in (1, 3)})
+    purpose = "fast baseline: median edge predictor"
+    registry.write(out, data, "gradient", purpose, family=programs.FAMILY)
     return out
 
 
-def _histogram(model: Gradient, planes: Tensor) -> Tensor:
-    """Residuals by context, flat [KINDS * CONTEXTS * 511]."""
-    counts = torch.zeros(KINDS * CONTEXTS * (2 * _REACH + 1))
-    for y0, y1, state in model.states(planes, b""):
-        for c in range(len(planes)):
-            rows, predicted = model.rows_of(state, c)
-            values = planes[c, y0:y1].reshape(-1)
-            state.predicted.append(predicted)
-            model.observe(state, c, values)
-            index = rows * (2 * _REACH + 1) + (values - predicted).long() + _REACH
-            counts += torch.bincount(index, minlength=len(counts))
-    return counts
+class _Counter:
+    """Counts the residuals of pictures by context."""
+
+    def __init__(self, channels: int) -> None:
+        blank = np.zeros((KINDS * CONTEXTS, 2), np.int64)
+        recorder, found = recorded(channels, blank + Logistics.SCALE_ZERO, blank)
+        self.runner = Reference().open(recorder.program())
+        self.found = [(predicted.number, context.number) for predicted, context in found]
+
+    def add(self, counts: Float64, planes: NDArray[np.uint8]) -> None:
+        """Count a picture [C, H, W] in ``counts`` [KINDS * CONTEXTS, residuals]."""
+        flat = counts.reshape(-1)
+        for at, values in self.runner.evaluate(planes, ()):
+            for c, (predicted, context) in enumerate(self.found):
+                kind = 0 if len(planes) == 1 else 1 + c
+                residual = planes[c].reshape(-1)[at] - values[predicted][0].astype(np.int64)
+                index = (kind * CONTEXTS + values[context][0].astype(np.int64)) * _RESIDUALS + residual + _REACH
+                np.add.at(flat, index, 1.0)
 
 
-def _best(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Scales uint8 [rows, 2] and narrow weights int16 [rows] that code ``counts`` [rows, 511] in the fewest bits."""
-    alike = counts.view(KINDS * ERROR_BINS, -1, counts.shape[1]).sum(1)  # rare contexts borrow from their error bin
-    prior = _PRIOR * alike / alike.sum(1, keepdim=True).clamp(min=1)
-    counts = counts + prior.repeat_interleave(GRADIENT_BINS * GREEN_BINS, 0)
-    narrow = torch.arange(16, SCALES, 4)
-    choices = torch.cartesian_prod(narrow, torch.tensor([16, 32, 48]), torch.tensor([512, 704, 864, 960, 1000]))
-    scales = torch.stack([choices[:, 0], (choices[:, 0] + choices[:, 1]).clamp(max=SCALES - 1)], 1)
-    share = choices[:, 2:] / WEIGHT_TOTAL
-    width = torch.exp2((scales - SCALE_ZERO) / SCALE_UNIT)[:, :, None]  # [choices, 2, 1]
-    residual = torch.arange(-_REACH, _REACH + 1)
-    mass = torch.sigmoid((residual + 0.5) / width) - torch.sigmoid((residual - 0.5) / width)
-    mass = (torch.cat([share, 1 - share], 1)[:, :, None] * mass).sum(1)  # [choices, 511]
-    best = (counts @ -torch.log2(mass + 2.0**-22).T).argmin(1)
-    return scales[best].to(torch.uint8), choices[best, 2].to(torch.int16)
+def _best(counts: Float64) -> tuple[Int64, Int64]:
+    """Scales and logits [rows, 2] that code ``counts`` [rows, residuals] in the fewest bits."""
+    alike = counts.reshape(KINDS * ERROR_BINS, -1, _RESIDUALS).sum(1)  # rare contexts borrow from their error bin
+    prior = _PRIOR * alike / np.maximum(alike.sum(1, keepdims=True), 1)
+    counts = counts + prior.repeat(GRADIENT_BINS * GREEN_BINS, 0)
+    narrow = np.arange(16, Logistics.SCALES, 4)
+    choices = np.stack(np.meshgrid(narrow, [16, 32, 48], [0, 25, 54, 87, 119], indexing="ij"), -1).reshape(-1, 3)
+    scales = np.stack([choices[:, 0], np.minimum(choices[:, 0] + choices[:, 1], Logistics.SCALES - 1)], 1)
+    logits = np.stack([np.zeros(len(choices), np.int64), -choices[:, 2]], 1)  # the narrow one has most
+    gate = np.exp(logits / Logistics.LOGIT_UNIT)
+    gate /= gate.sum(1, keepdims=True)
+    width = np.exp2((scales - Logistics.SCALE_ZERO) / Logistics.SCALE_UNIT)[:, :, None]  # [choices, 2, 1]
+    edges = np.arange(-_REACH, _REACH + 2) - 0.5
+    below = 0.5 * (1 + np.tanh(edges / width / 2))
+    mass = (gate[:, :, None] * np.diff(below)).sum(1)  # [choices, residuals]
+    best = (counts @ -np.log2(mass + 2.0**-22).T).argmin(1)
+    return scales[best], logits[best]

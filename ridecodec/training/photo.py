@@ -10,14 +10,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from ridecodec.engines.torch.network import ProgramNet
+from ridecodec.exact.families import Logistics
+from ridecodec.exact.program import Program
+from ridecodec.models.photo.definition import define, feature_table
 from ridecodec.models.photo.image_experts import Coefficients
-from ridecodec.models.photo.network import Inputs, PhotoConfig, PhotoNet
+from ridecodec.models.photo.initial import PhotoConfig, initial
 from ridecodec.training import photos
 from ridecodec.training.rates import decay
 
 _CPU = torch.device("cpu")
+_FINE = ("outputs.", "linear.")
+"""Layers whose results want more digits than bfloat16 has."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +60,20 @@ def train(
     torch.set_num_threads(1)  # the products are small: more threads lose more than they gain
     paths, _ = photos.split(folder)
     paths = paths[:limit]
-    model = PhotoNet(config).to(device)
-    network = [p for n, p in model.named_parameters() if not n.startswith("linear")]
-    rates = [schedule.rate, schedule.linear_rate]
-    groups = [{"params": p, "lr": rate} for p, rate in zip((network, list(model.linear)), rates, strict=True)]
+    weights = initial(config, schedule.seed)
+    program = define(config.channels, weights, feature_table(config.channels), Logistics.make_tables())
+    model = ProgramNet(program).to(device)
+    rates = {False: schedule.rate, True: schedule.linear_rate}
+    groups = [
+        {"params": [p for name, p in model.named_weights() if name.startswith("linear.") is linear], "lr": rate}
+        for linear, rate in rates.items()
+    ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=1e-4)
     step, spent = 0, 0.0
     default: Coefficients
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=device)
-        model.load_state_dict(state["model"])
+        model.set_weights(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["seconds"]
         default = [d.cpu().numpy() for d in state["default"]]
@@ -72,13 +82,13 @@ def train(
     generator = torch.Generator(device).manual_seed(schedule.seed + step)
     round_ = int(spent / 60 / schedule.refresh)
     total = schedule.minutes * 60
-    data = _load(paths, config, default, schedule, round_, device, say)
+    data = _load(paths, program, default, schedule, round_, device, say)
     average, clock, saved = math.nan, time.monotonic(), time.monotonic()
     while spent < total:
         fraction = spent / total
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        for group, rate in zip(optimizer.param_groups, rates.values(), strict=True):
             group["lr"] = rate * min(1.0, (step + 1) / schedule.warmup) * decay(fraction, 0.3)
-        loss = _step(model, optimizer, *data.draw(schedule.batch, generator), bf16=schedule.bf16 and fraction < 0.7)
+        loss = _step(model, optimizer, data.draw(schedule.batch, generator), bf16=schedule.bf16 and fraction < 0.7)
         step += 1
         average = loss if math.isnan(average) else average + (loss - average) * max(0.002, 1 / (step + 1))
         now = time.monotonic()
@@ -90,40 +100,40 @@ def train(
             saved = time.monotonic()
         if int(spent / 60 / schedule.refresh) > round_ and fraction < 0.95:
             round_ += 1
-            data = _load(paths, config, default, schedule, round_, device, say)
+            data = _load(paths, program, default, schedule, round_, device, say)
             clock = time.monotonic()
     return checkpoint
 
 
-def _step(model: PhotoNet, optimizer: torch.optim.Optimizer, inputs: Inputs, values: Tensor, bf16: bool) -> float:
-    with torch.autocast(values.device.type, torch.bfloat16, enabled=bf16):
-        loss = model.bits(inputs, values).mean()
+def _step(model: ProgramNet, optimizer: torch.optim.Optimizer, pixels: photos.Drawn, bf16: bool) -> float:
+    rough = [name for name in model.layers if not name.startswith(_FINE)] if bf16 else []
+    loss = model(pixels, rough).mean()
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return loss.item()
+    return float(loss.item())
 
 
 def _load(
     paths: list[Path],
-    config: PhotoConfig,
+    program: Program,
     default: Coefficients,
     schedule: Schedule,
     round_: int,
     device: torch.device,
     say: Callable[[str], None],
-) -> photos.Pixels:
+) -> photos.Crops:
     begun = time.monotonic()
     seed = schedule.seed * 1000 + round_
-    data = photos.Pixels(paths, config.channels, default, seed, schedule.history, photos.workers(), device)
+    data = photos.Crops(paths, program, default, seed, schedule.history, photos.workers(), device)
     say(f"prepared {len(paths)} crops in {time.monotonic() - begun:.0f} s")
     return data
 
 
 def _save(
     path: Path,
-    model: PhotoNet,
+    model: ProgramNet,
     optimizer: torch.optim.Optimizer,
     step: int,
     seconds: float,
@@ -134,7 +144,7 @@ def _save(
 ) -> None:
     part = path.with_suffix(".part")
     state = {
-        "model": model.state_dict(),
+        "model": {name: torch.from_numpy(value) for name, value in model.weights().items()},
         "optimizer": optimizer.state_dict(),
         "step": step,
         "seconds": seconds,

@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ridecodec.coding.order import RasterLayout
-from ridecodec.models.photo.features import ERROR_TAPS, EXPERT_SETS, FAN, Features, place
+from ridecodec.engines.board import Board, margins, outside
+from ridecodec.engines.torch.engine import Torch
+from ridecodec.engines.torch.steps import Pixels
+from ridecodec.errors import InputError
+from ridecodec.exact.program import Program
+from ridecodec.models.photo.definition import EXPERT_SETS, feature_table
 from ridecodec.models.photo.image_experts import Coefficients, Covariances, covariances, fit
-from ridecodec.models.photo.linear_experts import predictions
-from ridecodec.models.photo.network import Inputs, assemble
+from ridecodec.models.photo.side import parameters
 
+_CPU = torch.device("cpu")
 CROP = 320
 SUFFIXES = {".webp", ".png", ".ppm", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg"}
 
@@ -34,10 +38,15 @@ def pictures(folder: Path) -> dict[str, list[Path]]:
 
 
 def split(folder: Path, held_out: int = 40) -> tuple[list[Path], list[Path]]:
-    """(training, held out) files; ``held_out`` pictures evenly spread over the sorted names are kept apart."""
+    """(training, held out) files; InputError where there are none.
+
+    ``held_out`` pictures evenly spread over the sorted names are kept apart, of few pictures at most a tenth.
+    """
     groups = list(pictures(folder).values())
-    step = max(1, len(groups) // held_out) if held_out else len(groups) + 1
-    kept = set(range(0, len(groups), step)[:held_out]) if held_out else set()
+    if not groups:
+        raise InputError(f"{folder}: there are no photographs in this folder")
+    count = min(held_out, len(groups) // 10)
+    kept = set(range(0, len(groups), len(groups) // count)[:count]) if count else set()
     train = [path for i, group in enumerate(groups) if i not in kept for path in group]
     return train, [path for i in sorted(kept) for path in groups[i]]
 
@@ -81,79 +90,74 @@ def augment(pixels: NDArray[np.uint8], rng: np.random.Generator, history: float)
 
 @dataclass(frozen=True)
 class Crop:
-    """One prepared crop: extended planes, errors of the image experts, and its size."""
+    """One prepared crop."""
 
-    pixels: NDArray[np.uint8]  # [C, size]
-    errors: NDArray[np.int16]  # [C * EXPERT_SETS, size], eighths of a pixel
+    planes: NDArray[np.int16]  # [planes of the program, size]: samples and kept values, with what stands around them
+    experts: list[NDArray[np.int16]]  # for each channel [EXPERT_SETS, GROUPS, n]
     height: int
     width: int
 
 
 def _covariances(path: Path, channels: int) -> Covariances:
-    torch.set_num_threads(1)
-    return covariances(Features(channels), torch.from_numpy(load(path, channels)[:, :CROP, :CROP].astype(np.float32)))
+    return covariances(load(path, channels)[:, :CROP, :CROP], feature_table(channels))
 
 
 def default_experts(paths: list[Path], channels: int, workers: int) -> Coefficients:
     """Coefficients fitted to all of ``paths`` together: what a tile without its own uses."""
     with ProcessPoolExecutor(workers) as pool:
         parts = list(pool.map(partial(_covariances, channels=channels), paths))
-    total = Covariances(
-        [np.sum([p.sums[c] / p.sums[c][0, :, -1, -1].sum() for p in parts], 0) * 1e9 for c in range(channels)],
-        np.sum([p.pixels for p in parts], 0),
-    )
+    sums = [
+        np.sum([1e9 * p.sums[c] / max(p.sums[c][0, :, -1, -1].sum(), 1.0) for p in parts], 0) for c in range(channels)
+    ]
+    total = Covariances(sums, np.sum([p.pixels for p in parts], 0))
     zero = [np.zeros(s[:, :, 0, :-1].shape, dtype=np.int64) for s in total.sums]
     return fit(total, zero, [[2] * EXPERT_SETS] * channels)
 
 
-def prepare(path: Path, seed: int, channels: int, default: Coefficients, history: float) -> Crop:
-    """Load, augment, fit the image experts and predict every pixel with them."""
+def prepare(path: Path, seed: int, program: Program, default: Coefficients, history: float) -> Crop:
+    """Load, augment, fit the image experts and compute what the program keeps of every pixel."""
     torch.set_num_threads(1)
     rng = np.random.default_rng([seed, *path.name.encode()])
+    channels = program.channels
     pixels = augment(load(path, channels), rng, history)
-    planes = torch.from_numpy(pixels.astype(np.float32))
-    features = Features(channels)
     level = rng.choice([0, 1, 2], p=[0.15, 0.1, 0.75])  # small pictures are coded with the default experts
     levels = [[int(level)] * EXPERT_SETS] * channels
-    chosen = default if level == 0 else fit(covariances(features, planes), default, levels)
-    errors = 8 * planes.repeat_interleave(EXPERT_SETS, 0) - predictions(features, planes, chosen)
-    layout = RasterLayout(features.hood, *pixels.shape[1:])
-    return Crop(
-        layout.extend(planes, 128.0).byte().numpy(),
-        layout.extend(errors.clamp(-32768, 32767), 0.0).short().numpy(),
-        pixels.shape[1],
-        pixels.shape[2],
-    )
+    chosen = default if level == 0 else fit(covariances(pixels, feature_table(channels)), default, levels)
+    _, height, width = pixels.shape
+    board = Board(program.hood, height, width, outside(program), np.int16)
+    board.fill(0, pixels)
+    board.fill(channels, Torch(_CPU).open(program).kept(pixels, parameters(chosen)))
+    planes = board.values.reshape(len(board.values), -1)
+    return Crop(planes, [c.astype(np.int16) for c in chosen], height, width)
 
 
-class Pixels:
-    """All training pixels in memory; draws random ones with their inputs."""
+class Crops:
+    """All training pixels in memory; draws random ones."""
 
     def __init__(
         self,
         paths: list[Path],
-        channels: int,
+        program: Program,
         default: Coefficients,
         seed: int,
         history: float,
         workers: int,
         device: torch.device,
     ) -> None:
-        self.features = Features(channels).to(device)
-        self.channels = channels
-        self.device = device
+        self.hood, self.device = program.hood, device
         with ProcessPoolExecutor(workers) as pool:
-            task = partial(prepare, seed=seed, channels=channels, default=default, history=history)
+            task = partial(prepare, seed=seed, program=program, default=default, history=history)
             crops = list(pool.map(task, paths, chunksize=4))
-        sizes = np.array([c.pixels.shape[1] for c in crops])
+        sizes = np.array([c.planes.shape[1] for c in crops])
         self.start = torch.from_numpy(np.cumsum(sizes) - sizes).to(device)
         self.shape = torch.tensor([[c.height, c.width] for c in crops], device=device)
-        self.pixels = torch.from_numpy(np.concatenate([c.pixels for c in crops], 1)).to(device)
-        self.errors = torch.from_numpy(np.concatenate([c.errors for c in crops], 1)).to(device)
+        self.planes = torch.from_numpy(np.concatenate([c.planes for c in crops], 1)).to(device)
+        chosen = zip(*(crop.experts for crop in crops), strict=True)
+        self.experts = [torch.from_numpy(np.stack(each)).to(device).float() for each in chosen]
         self.area = (self.shape[:, 0] * self.shape[:, 1]).double()
 
-    def draw(self, count: int, generator: torch.Generator, border: float = 0.06) -> tuple[Inputs, Tensor]:
-        """Inputs and values [count, C] of random pixels, a share ``border`` of them near a border."""
+    def draw(self, count: int, generator: torch.Generator, border: float = 0.06) -> Drawn:
+        """Random pixels, a share ``border`` of them near a border."""
         crop = torch.multinomial(self.area, count, replacement=True, generator=generator)
         height, width = self.shape[crop, 0], self.shape[crop, 1]
         unit = torch.rand(2, count, generator=generator, dtype=torch.float64, device=self.device)
@@ -163,24 +167,33 @@ class Pixels:
         y = torch.where(edge < border / 3, near, y)
         x = torch.where((edge >= border / 3) & (edge < 2 * border / 3), near, x)
         x = torch.where((edge >= 2 * border / 3) & (edge < border), width - 1 - near, x)
-        return self.inputs(crop, y, x)
+        return Drawn(self, crop, y, x)
 
-    def inputs(self, crop: Tensor, y: Tensor, x: Tensor) -> tuple[Inputs, Tensor]:
-        """Inputs and values of chosen pixels."""
-        hood, c = self.features.hood, self.channels
-        width = self.shape[crop, 1]
-        left = hood.left + hood.slope * hood.top
-        stride = left + width + hood.right
-        at = (self.start[crop] + (y + hood.top) * stride + x + left)[:, None]
-        fan = torch.tensor(FAN, device=self.device)
-        shift = fan[:, 0] * stride[:, None] + fan[:, 1]  # [m, taps]
-        taps = torch.cat([self.pixels[k].take(at + shift) for k in range(c)], 1).T.float()
-        near = torch.tensor(ERROR_TAPS, device=self.device)
-        shift = near[:, 0] * stride[:, None] + near[:, 1]
-        errors = torch.cat([e.take(at + shift) for e in self.errors], 1).T.float()
-        values = self.pixels[:, at[:, 0]].float()  # [C, m]
-        predicted = 8 * values.repeat_interleave(EXPERT_SETS, 0) - self.errors[:, at[:, 0]].float()
-        return assemble(self.features, taps, errors, place(y, x, width), values, predicted), values.T
+
+class Drawn(Pixels):
+    """Some pixels of crops."""
+
+    def __init__(self, crops: Crops, crop: Tensor, y: Tensor, x: Tensor) -> None:
+        self.crops, self.crop, self.y, self.x = crops, crop, y, x
+        self.height, self.width = crops.shape[crop].unbind(1)
+        left, right = margins(crops.hood)
+        self.stride = left + self.width + right
+        self.at = crops.start[crop] + (y + crops.hood.top) * self.stride + x + left
+
+    def tap(self, planes: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+        held = self.crops.planes
+        index = self.at[:, None] + dy * self.stride[:, None] + (planes * held.shape[1] + dx)  # [m, n]
+        return held.take(index).T.contiguous().float()
+
+    def sample(self, channel: int) -> Tensor:
+        return self.crops.planes[channel, self.at].float()
+
+    def parameter(self, number: int) -> Tensor:
+        return self.crops.experts[number][self.crop].flatten(1).T
+
+    def fitted(self, number: int, x: Tensor) -> Tensor:
+        matrix = self.crops.experts[number][self.crop].flatten(1, 2)  # [m, sets * groups, n]
+        return torch.bmm(matrix, x.T.unsqueeze(2))[:, :, 0].T
 
 
 def workers() -> int:

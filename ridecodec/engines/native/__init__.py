@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
-from ridecodec.engines.reference import INITIAL
+from ridecodec.engines.board import INITIAL
 from ridecodec.errors import DamagedError
 from ridecodec.exact.program import BORDER, Program
 

@@ -25,7 +25,7 @@ from ridecodec.exact.ranges import Int64
 from ridecodec.exact.recorder import Recorder, Value
 
 Weights = Mapping[str, NDArray[Any]]
-"""The float weights by name, as `network.PhotoNet` has them."""
+"""The float weights by name: `layer.weight`, `layer.bias`, and `embedding.table`."""
 
 FAN: tuple[Offset, ...] = (
     *((0, dx) for dx in range(-5, 0)),
@@ -147,11 +147,10 @@ class _Definition:
             w["first.weight"],
             w["first.bias"],
             unit=ACTIVATION_UNIT,
-            embeddings=[(index, w[f"{name}.weight"]) for name, index in self.embedded.items()],
+            embeddings=[(name, index, w[f"{name}.table"]) for name, index in self.embedded.items()],
         ).clamp(0, ACTIVATION_TOP)
-        residual = w["second.weight"] + np.eye(len(hidden))
-        out = self.ops.linear("second", hidden, residual, w["second.bias"], unit=ACTIVATION_UNIT)
-        return out.clamp(0, ACTIVATION_TOP)
+        out = self.ops.linear("second", hidden, w["second.weight"], w["second.bias"], unit=ACTIVATION_UNIT)
+        return (out + hidden).clamp(0, ACTIVATION_TOP)
 
     def program(self, tables: Mapping[str, Int64]) -> Program:
         for channel in range(self.channels):
@@ -189,7 +188,7 @@ class _Definition:
         learned = ops.linear(
             f"linear.{channel}",
             ops.concatenate([self.context, *self.differences]),
-            w[f"linear.{channel}"],
+            w[f"linear.{channel}.weight"],
             unit=Logistics.MEAN_UNIT,
             down=True,
         )

@@ -40,6 +40,8 @@ _RIDGE = 2048.0
 _FIT_PIXELS = 1 << 18
 _CHUNK = 1 << 13
 """Pixels that are gathered at once."""
+_BLOCK = 128
+"""Pixels of one product: so few that no BLAS wakes threads for it, which hold each other up where cores are busy."""
 _BITS_A_COEFFICIENT = 9.0
 _BITS_A_DOUBLING = 0.18
 """What a pixel saves when its residuals' energy halves: less than a Gaussian's half bit."""
@@ -58,8 +60,8 @@ def covariances(planes: Planes, features: Int64) -> Covariances:
     channels, height, width = planes.shape
     board = Board(Neighbourhood.of(FAN), height, width, [(BORDER, 128)] * channels, np.int64)
     board.fill(0, planes)
-    plane, (dy, dx) = np.arange(channels).repeat(len(FAN)), np.array(FAN * channels).T
-    shifts = board.shifts(plane, dy, dx)
+    dy, dx = np.array(FAN * channels).T
+    shifts = board.shifts(np.arange(channels).repeat(len(FAN)), dy, dx)
     near = [c * len(FAN) + FAN.index(offset) for c in range(channels) for offset in NEAR]
     taps = [expert_taps(channels, c) for c in range(channels)]
     sums = [np.zeros((EXPERT_SETS, GROUPS, n + 1, n + 1)) for n in (len(t) + c for c, t in enumerate(taps))]
@@ -76,13 +78,23 @@ def covariances(planes: Planes, features: Int64) -> Covariances:
         local = features[np.abs(context[near]).sum(0)]
         members = [[np.flatnonzero(g == k) for k in range(GROUPS)] for g in (2 * (y & 1) + (x & 1), local[:, ACTIVITY])]
         pixels += [[len(m) for m in group] for group in members]
-        weight = local[:, FIT_WEIGHT].astype(np.float64)
+        weight = np.append(local[:, FIT_WEIGHT], 0).astype(np.float64)
         for c in range(channels):
-            data = np.concatenate([context[taps[c]], own[: c + 1]]).T.astype(np.float64)  # [m, n + 1]
+            rows = np.concatenate([context[taps[c]], own[: c + 1]]).T
+            data = np.zeros((len(rows) + 1, rows.shape[1]))  # [m + 1, n + 1], the last row of no weight
+            data[:-1] = rows
             for s, g in np.ndindex(EXPERT_SETS, GROUPS):
-                chosen = data[members[s][g]]
-                sums[c][s, g] += (chosen * weight[members[s][g], None]).T @ chosen
+                sums[c][s, g] += _products(data, weight, members[s][g])
     return Covariances(sums, pixels)
+
+
+def _products(data: Float64, weight: Float64, members: Int64) -> Float64:
+    """Weighted sum of the outer products of some rows of ``data`` with themselves; its last row fills blocks up."""
+    blocks = np.full((-(-len(members) // _BLOCK), _BLOCK), len(data) - 1)
+    blocks.reshape(-1)[: len(members)] = members
+    chosen = data[blocks]  # [blocks, rows, n + 1]
+    found: Float64 = ((chosen * weight[blocks][:, :, None]).swapaxes(1, 2) @ chosen).sum(0)
+    return found
 
 
 def fit(data: Covariances, default: Coefficients, levels: list[list[int]] | None = None) -> Coefficients:

@@ -29,6 +29,11 @@ _FIT_FROM = 4096
 """Pixels of a tile from which on a fit of its own can pay for itself."""
 
 
+def parameters(coefficients: Coefficients) -> Parameters:
+    """Coefficients as the program takes them."""
+    return [each.reshape(-1).astype(np.int32) for each in coefficients]
+
+
 class ImageExperts(Side):
     """Coefficients fitted to the tile, or the default ones."""
 
@@ -53,4 +58,4 @@ class ImageExperts(Side):
         return pack(fit(covariances(planes, self.features), self.default), self.default)
 
     def read(self, data: bytes) -> Parameters:
-        return [each.reshape(-1).astype(np.int32) for each in unpack(data, self.default)]
+        return parameters(unpack(data, self.default))

@@ -1,0 +1,252 @@
+"""Programs in torch, on the CPU or on CUDA: many tiles at once, so that every step has much to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ridecodec.coding.entropy import Decoder
+from ridecodec.coding.exact import check_products, exact_arithmetic
+from ridecodec.coding.tables import SYMBOLS, Distribution, high_table, intervals, low_table
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
+from ridecodec.engines.reference import entropy_code
+from ridecodec.engines.schedule import ancestors, levels
+from ridecodec.engines.torch.board import TorchBoard
+from ridecodec.engines.torch.families import FAMILIES
+from ridecodec.engines.torch.steps import Pixels, arrays, result_type, step, supported, working_type
+from ridecodec.exact.program import Program
+
+Values = dict[int, Tensor]
+_FRONT_ROWS = 4096
+"""Rows of all tiles in a batch."""
+_CHUNK = {"cpu": 1 << 13, "cuda": 1 << 17}
+"""Pixels of a known tile that are evaluated at once: on the CPU few enough for its cache."""
+
+
+class Torch(Engine):
+    """Runs programs of the operations and families that `steps` and `families` have."""
+
+    name = "torch"
+
+    def __init__(self, device: torch.device) -> None:
+        """Raises ModelRefusedError where the device's products are not exact."""
+        check_products(device)
+        self.device = device
+
+    @property
+    def words(self) -> str:
+        return f"{self.name} ({self.device.type})"
+
+    def supports(self, program: Program) -> str | None:
+        for operation in program.operations:
+            if not supported(operation.kind):
+                return f"the engine in torch has no operation {operation.kind!r}"
+        for output in program.outputs:
+            if output.family not in FAMILIES:
+                return f"the engine in torch has no family {output.family!r} of distributions"
+        return None
+
+    def open(self, program: Program) -> TorchRunner:
+        return TorchRunner(program, self.device)
+
+
+class TorchRunner(Runner):
+    """A program on a device."""
+
+    def __init__(self, program: Program, device: torch.device) -> None:
+        self.program, self.device = program, device
+        self.recurs, self.levels = levels(program)
+        outputs = [value for output in program.outputs for value in output.parts.values()]
+        self.needed = ancestors(program, [*outputs, *(plane.value for plane in program.kept)])
+        self.families = [FAMILIES[output.family](output, device) for output in program.outputs]
+        self.steps = [step(operation, real=False) for operation in program.operations]
+        self.types = [(working_type(program, k), result_type(program, k)) for k in range(len(self.steps))]
+        found = (arrays(o, False, t) for o, (t, _) in zip(program.operations, self.types, strict=True))
+        self.arrays = [{name: value.to(device) for name, value in each.items()} for each in found]
+
+    def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
+        channels, height, width = planes.shape
+        start = np.empty((channels, 2, height * width), np.int64)
+        size = np.empty_like(start)
+        bits = np.zeros(height * width)
+        with exact_arithmetic():
+            for at, values in self._evaluate_all(planes, parameters, self.needed):
+                for c in range(channels):
+                    known = torch.from_numpy(planes[c].reshape(-1)[at]).to(self.device).int()
+                    found = intervals(self._distribution(c, values), known)
+                    start[c][:, at], size[c][:, at] = found.start.cpu().numpy(), found.width.cpu().numpy()
+                    bits[at] += found.bits().cpu().numpy()
+                tick(len(at), float(bits[at].sum()))
+        code = entropy_code(start, size, height, width, self.program.hood.slope)
+        return Coded(code, bits.reshape(height, width).astype(np.float32))
+
+    def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
+        found: Planes = self.decode_batch([code], [parameters], height, width, tick)[0]
+        return found
+
+    def decode_batch(
+        self, codes: Sequence[bytes], parameters: Sequence[Parameters], height: int, width: int, tick: Tick
+    ) -> NDArray[np.uint8]:
+        program, tiles = self.program, len(codes)
+        channels = program.channels
+        coders = [Decoder(code) for code in codes]
+        share = 8 * sum(map(len, codes)) / (tiles * height * width)
+        with exact_arithmetic():
+            board = TorchBoard(program, height, width, tiles, self.device)
+            told = self._told(parameters)
+            for y, x in self._fronts(height, width):
+                samples = torch.zeros(channels, tiles * len(y), device=self.device)
+                pixels = _Front(board, y, x, told, samples)
+                values: Values = {}
+                for c in range(channels):
+                    self._evaluate(c, pixels, values, self.needed)
+                    distribution = self._distribution(c, values)
+                    high = _decode(coders, high_table(distribution, self.device)).to(self.device)
+                    low = _decode(coders, low_table(distribution, high)).to(self.device)
+                    samples[c] = SYMBOLS * high + low
+                self._evaluate(channels, pixels, values, self.needed)
+                board.write(0, y, x, samples)
+                self._keep(board, y, x, values)
+                tick(tiles * len(y), share * tiles * len(y))
+            found = board.values[:channels, :, :-1].byte().view(channels, tiles, height, width)
+            return found.transpose(0, 1).contiguous().cpu().numpy()
+
+    def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
+        at = y * planes.shape[2] + x
+        operations = range(len(self.steps))
+        with exact_arithmetic():
+            for chunk, values in self._evaluate_all(planes, parameters, operations):
+                found = np.flatnonzero(chunk == at)
+                if len(found):
+                    return [values[k][:, int(found[0])].long().cpu().numpy() for k in operations]
+        raise IndexError(f"there is no pixel ({y}, {x})")
+
+    def kept(self, planes: Planes, parameters: Parameters) -> NDArray[np.int64]:
+        """The planes that the program keeps of a known tile, of one in which nothing recurs: [kept, H, W]."""
+        _, height, width = planes.shape
+        with exact_arithmetic():
+            board = self._filled(planes, parameters)
+            found = board.values[self.program.channels :, 0, :-1].long().view(-1, height, width)
+            return found.cpu().numpy()
+
+    def batch(self, height: int, width: int) -> int:
+        return max(1, _FRONT_ROWS // height)
+
+    def _told(self, parameters: Sequence[Parameters]) -> list[Tensor]:
+        """Parameters of the tiles, [tiles, size] each."""
+        count = len(self.program.parameters)
+        return [torch.from_numpy(np.stack([p[k] for p in parameters])).to(self.device) for k in range(count)]
+
+    def _fronts(self, height: int, width: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows and columns of each front's pixels."""
+        hood = self.program.hood
+        rows = torch.arange(height, device=self.device)
+        for t in range(hood.fronts(height, width)):
+            y0, y1 = hood.rows(t, height, width)
+            if y0 < y1:
+                yield rows[y0:y1], t - hood.pace(width) * rows[y0:y1]
+
+    def _evaluate_all(
+        self, planes: Planes, parameters: Parameters, wanted: Collection[int]
+    ) -> Iterator[tuple[NDArray[np.int64], Values]]:
+        """All pixels of a known tile: their raster positions, and the results of the wanted operations."""
+        _, height, width = planes.shape
+        told = self._told([parameters])
+        if self.recurs:
+            board = self._board(planes)
+            for y, x in self._fronts(height, width):
+                values = self._known(board, y, x, told, wanted)
+                self._keep(board, y, x, values)
+                yield (y * width + x).cpu().numpy(), values
+            return
+        board = self._filled(planes, parameters)
+        for at, y, x in self._chunks(height, width):
+            yield at.cpu().numpy(), self._known(board, y, x, told, wanted)
+
+    def _filled(self, planes: Planes, parameters: Parameters) -> TorchBoard:
+        """All planes of a known tile, of a program in which nothing recurs."""
+        _, height, width = planes.shape
+        board, told = self._board(planes), self._told([parameters])
+        first = self.program.channels
+        for level in self.levels:
+            kept = [self.program.kept[k] for k in level]
+            wanted = ancestors(self.program, (plane.value for plane in kept))
+            for at, y, x in self._chunks(height, width):
+                values = self._known(board, y, x, told, wanted)
+                for k, plane in zip(level, kept, strict=True):
+                    board.values[first + k, 0, at] = values[plane.value][plane.row].to(board.values.dtype)
+        return board
+
+    def _board(self, planes: Planes) -> TorchBoard:
+        _, height, width = planes.shape
+        board = TorchBoard(self.program, height, width, 1, self.device)
+        board.fill(0, torch.from_numpy(np.ascontiguousarray(planes)).to(self.device)[:, None])
+        return board
+
+    def _chunks(self, height: int, width: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Raster positions, rows and columns of a tile's pixels, some at a time."""
+        for at in torch.arange(height * width, device=self.device).split(_CHUNK[self.device.type]):
+            yield at, at // width, at % width
+
+    def _known(self, board: TorchBoard, y: Tensor, x: Tensor, told: list[Tensor], wanted: Collection[int]) -> Values:
+        """The results of the wanted operations at some pixels of a known tile."""
+        samples = board.values[: self.program.channels, 0, y * board.width + x].float()
+        pixels = _Front(board, y, x, told, samples)
+        values: Values = {}
+        for stage in range(self.program.channels + 1):
+            self._evaluate(stage, pixels, values, wanted)
+        return values
+
+    def _evaluate(self, stage: int, pixels: Pixels, values: Values, wanted: Collection[int]) -> None:
+        """Run one stage of the program; results go to ``values``."""
+        for k, at in enumerate(self.program.stages):
+            if at == stage and k in wanted:
+                working, result = self.types[k]
+                inputs = [values[number].to(working) for number in self.program.operations[k].inputs]
+                values[k] = self.steps[k](pixels, inputs, self.arrays[k]).to(result)
+
+    def _keep(self, board: TorchBoard, y: Tensor, x: Tensor, values: Values) -> None:
+        if self.program.kept:
+            kept = torch.stack([values[plane.value][plane.row].to(board.values.dtype) for plane in self.program.kept])
+            board.write(self.program.channels, y, x, kept)
+
+    def _distribution(self, channel: int, values: Values) -> Distribution:
+        parts = {part: values[number] for part, number in self.program.outputs[channel].parts.items()}
+        return self.families[channel].distribution(parts)
+
+
+class _Front(Pixels):
+    """The same k pixels of all tiles of a board."""
+
+    def __init__(self, board: TorchBoard, y: Tensor, x: Tensor, told: list[Tensor], samples: Tensor) -> None:
+        """``samples`` [C, tiles * k]: those that are not known yet are not asked for."""
+        self.board, self.told, self.samples = board, told, samples
+        self.own = y, x
+        self.y, self.x = (y, x) if board.tiles == 1 else (y.repeat(board.tiles), x.repeat(board.tiles))
+        self.height, self.width = board.height, board.width
+
+    def tap(self, planes: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+        return self.board.tap(*self.own, planes, dy, dx)
+
+    def sample(self, channel: int) -> Tensor:
+        return self.samples[channel]
+
+    def parameter(self, number: int) -> Tensor:
+        return self.told[number].T.repeat_interleave(len(self.own[0]), 1)
+
+    def fitted(self, number: int, x: Tensor) -> Tensor:
+        tiles = self.board.tiles
+        matrix = self.told[number].view(tiles, -1, len(x)).to(x.dtype)
+        found = matrix @ x.reshape(len(x), tiles, -1).transpose(0, 1)  # [tiles, rows, k]
+        return found.transpose(0, 1).flatten(1)
+
+
+def _decode(coders: list[Decoder], table: Tensor) -> Tensor:
+    """One symbol of every row of ``table`` [tiles * rows, 16], each tile with its own coder. int64, on the CPU."""
+    rows = table.cpu().numpy().reshape(len(coders), -1, SYMBOLS)
+    parts = [coder.decode(part) for coder, part in zip(coders, rows, strict=True)]
+    return torch.from_numpy(np.concatenate(parts).astype(np.int64))

@@ -1,0 +1,81 @@
+"""Families of distributions in torch: as `exact.families` says in numpy, for the coder, and in floats for training."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
+from ridecodec.exact.families import Logistics
+from ridecodec.exact.program import Output
+from ridecodec.models.logistic import LogisticMixture, LogisticTables
+
+Parts = Mapping[str, Tensor]
+"""By name, [size, m] in the units of the program's integers."""
+_FLOOR = 2.0**-22
+_FAR = 1e5
+
+
+class Family(ABC):
+    """The distributions of one channel of a program."""
+
+    @abstractmethod
+    def distribution(self, parts: Parts) -> Distribution:
+        """Of m sub-pixels, exactly; the parts are integers."""
+
+    @abstractmethod
+    def bits(self, parts: Parts, values: Tensor) -> Tensor:
+        """``-log2 P`` of known values [m] from float parts, without rounding; [m]. Gradients flow."""
+
+
+class TorchLogistics(Family):
+    """`Logistics`, its tables on a device."""
+
+    def __init__(self, output: Output, device: torch.device) -> None:
+        tables = {name: torch.from_numpy(table) for name, table in output.tables.items()}
+        self.tables = LogisticTables(**tables).to(device)
+
+    def distribution(self, parts: Parts) -> Distribution:
+        logits, means, scales = (parts[name].contiguous() for name in Logistics.parts)
+        return LogisticMixture(self.tables, self.tables.weights(logits), means.float(), scales)
+
+    def bits(self, parts: Parts, values: Tensor) -> Tensor:
+        unit = Logistics.MEAN_UNIT
+        scales = parts["scales"].clamp(0, Logistics.SCALES - 1)
+        inverse = torch.exp2((Logistics.SCALE_ZERO - scales) / Logistics.SCALE_UNIT)
+        offset = values - parts["means"] / unit  # [K, m]
+        upper = (offset + (0.5 + _FAR * (values == VALUES - 1))) * inverse
+        lower = (offset - (0.5 + _FAR * (values == 0))) * inverse
+        side = torch.copysign(offset.new_ones(()), -offset)  # both ends on the small tail: no cancellation
+        mass = (torch.sigmoid(side * upper) - torch.sigmoid(side * lower)).abs()
+        gate = torch.softmax(parts["logits"] / Logistics.LOGIT_UNIT, 0)
+        return -torch.log2((gate * mass).sum(0) + _FLOOR)
+
+
+class TorchEven(Family):
+    """`Even`."""
+
+    def __init__(self, output: Output, device: torch.device) -> None:
+        pass
+
+    def distribution(self, parts: Parts) -> Distribution:
+        return _EvenValues(parts["top"][0].long() + 1)
+
+    def bits(self, parts: Parts, values: Tensor) -> Tensor:
+        return torch.log2(parts["top"][0] + 1)
+
+
+class _EvenValues(Distribution):
+    def __init__(self, count: Tensor) -> None:
+        self.count = count  # int64 [m]
+
+    def cumulative(self, edges: Tensor) -> Tensor:
+        below = edges.long().clamp(min=0).minimum(self.count) * CDF_TOTAL
+        return torch.div(below, self.count, rounding_mode="floor").int()
+
+
+FAMILIES: dict[str, Callable[[Output, torch.device], Family]] = {"logistics": TorchLogistics, "even": TorchEven}
+"""By the name that a program has."""
