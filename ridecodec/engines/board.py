@@ -12,7 +12,6 @@ from ridecodec.exact.order import Neighbourhood
 from ridecodec.exact.program import BORDER, Program
 from ridecodec.exact.ranges import Int64
 
-
 INITIAL = 128
 """What stands left of the first row of the samples."""
 
