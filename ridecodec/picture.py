@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridecodec.errors import InputError, UsageError
+from ridecodec.errors import InputError, LossWarning, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -198,20 +199,28 @@ class Picture:
         Takes the modes 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, I;16, and I if its values fit 16 bits.  Raises
         `InputError`, naming the type, for every other, and where Pillow has lost bits that the file had.
         """
-        from ridecodec.formats import opening
+        from ridecodec.formats import pilfiles
 
-        return opening.image_picture(image, MAX_PIXELS)
+        return pilfiles.picture_of(image, MAX_PIXELS)
 
     @classmethod
-    def open(cls, source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = None) -> Picture:
+    def open(
+        cls, source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = None, pixels: bool = False
+    ) -> Picture:
         """Read a picture file (all that Pillow reads, and .npy) by path or from a binary stream.
+
+        Without `pixels`, files whose pixels alone can be had (of lossy formats, PSD and others) are refused, and a
+        `LossWarning` names what of a file is not kept. With it, all are taken, without a warning.
 
         Raises `InputError` if it cannot be read, is damaged, has more than `max_pixels` pixels (`MAX_PIXELS` without
         it; checked before memory is taken), or is of no type that `ColourType` has.
         """
         from ridecodec.formats import opening
 
-        return opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels)
+        found = opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels, pixels)
+        if found.lost and not pixels:
+            warnings.warn(f"what is read loses {', '.join(found.lost)}", LossWarning, stacklevel=2)
+        return found.picture
 
     def to_numpy(self) -> Samples:
         """Return the samples, [H, W] or [H, W, C], C-contiguous; they may share memory with the picture.

@@ -25,7 +25,7 @@ class Entry:
     picture: Picture
 
 
-_ANY = Wishes()
+_ANY = Wishes(pixels=True)
 
 
 def entries(
@@ -50,7 +50,7 @@ def readable(paths: Sequence[Path]) -> Iterator[Picture]:
     """The pictures of all types that can be read among files and in folders, in the order of their names."""
     for file in sorted(each for path in paths for each in (path.iterdir() if path.is_dir() else [path])):
         with contextlib.suppress(InputError):
-            yield Picture.open(file)
+            yield Picture.open(file, pixels=True)
 
 
 def _of(path: Path, cut: tuple[int, int] | None, wishes: Wishes) -> Iterator[Entry]:

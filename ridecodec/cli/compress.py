@@ -50,9 +50,8 @@ _wishes = options.together(
     ),
     click.option(
         "--pixels",
-        "lossy",
         is_flag=True,
-        help="Take files of lossy formats too (JPEG, WebP, AVIF), whose pixels take more than they do.",
+        help="Take files, too, of which only the pixels are kept: lossy ones (JPEG, WebP, AVIF), PSD and others.",
     ),
     options.max_pixels,
 )
@@ -134,7 +133,7 @@ def command(
     if cut is not None or count is not None:
         raise UsageError("--cut and --count are for --archive")
     endings = (*PICTURE_ENDINGS, ".npy")
-    left = None if wishes.lossy else cache(gathering.is_lossy)  # asked for what is taken, and for what is not
+    left = None if wishes.pixels else cache(gathering.is_lossy)  # asked for what is taken, and for what is not
     jobs = files.plan(
         paths,
         output=output,

@@ -35,7 +35,7 @@ def told(folder: Path) -> Path:
 
 
 def kinds(path: str) -> list[bytes]:
-    return [chunk.kind for chunk in Picture.open(path).metadata]
+    return [chunk.kind for chunk in Picture.open(path, pixels=True).metadata]
 
 
 def test_metadata_goes_there_and_back(told: Path) -> None:
@@ -50,7 +50,7 @@ def test_metadata_goes_there_and_back(told: Path) -> None:
     found = json.loads(run("info", "--json", "told.rdc").stdout)["metadata"]
     assert found[0] == {"kind": "tEXt", "bytes": 15, "words": "text Title: a picture"}
     assert run("decompress", "told.rdc", "back.png").exit_code == 0
-    assert Picture.open("back.png").metadata == Picture.open("told.png").metadata
+    assert Picture.open("back.png").metadata == Picture.open("told.png", pixels=True).metadata
     assert Path("back.png").read_bytes() != TOLD
 
 
