@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checker import EITHER, MODELS, fit
+from checker import CPU, EITHER, MODELS, fit
 from numpy.typing import NDArray
 from pictures import Array, crop, woven
 
@@ -28,7 +28,8 @@ from ridecodec.errors import (
     VerificationError,
 )
 from ridecodec.models import registry
-from ridecodec.payload import split_payload
+from ridecodec.parallel import Progress
+from ridecodec.payload import join_payload, split_payload
 from ridecodec.picture import Chunk, ColourType, Picture
 from ridecodec.varint import write_varint
 
@@ -146,6 +147,26 @@ def test_payloads_of_garbage(model: str) -> None:
     for side in (b"", b"\0", b"\x80", b"\xff" * 5, write_varint(3), write_varint(1000), write_varint(2**31 - 1)):
         for tail in tails:
             assert not decodes(container.write(header, (), [side + tail]), array)
+
+
+@pytest.mark.parametrize("model", [*MODELS, "graphics"])
+def test_claims_take_no_time(model: str) -> None:
+    """A decoder stops where the code ends, whatever the header claims: counted in pixels."""
+    known = registry.load(registry.current(model), CPU)
+    size, channels = 160, min(registry.current(model).channels)
+    colour = ColourType.GRAY if channels == 1 else ColourType.RGB
+    card = registry.current(model)
+    header = Header(size, size, colour, 8, card.name, bytes.fromhex(card.hash), 0)
+    side = bytes([0] if known.half else [0] * (known.ensemble + (known.classes > 0) + known.code))
+    done = [0]
+
+    def progress(how: Progress) -> None:
+        done[0] = how.pixels_done
+
+    payload = join_payload(b"\xff" if model == "graphics" else side, b"\x12\x34\x56")
+    with pytest.raises(DamagedError, match="ends before the pixels do"):
+        ridecodec.decompress(container.write(header, (), [payload]), threads=1, device="cpu", progress=progress)
+    assert done[0] < 50
 
 
 def with_check(head: bytes) -> bytes:
