@@ -25,8 +25,13 @@ import ridecodec
 from ridecodec.coding.exact import ExactLinear, _products, quantise
 from ridecodec.errors import ModelMissingError, ModelRefusedError
 from ridecodec.models import registry
+from ridecodec.models.base import Backend
+from ridecodec.models.deep.backend import Deep
 from ridecodec.models.gradient import Gradient
+from ridecodec.models.graphics.backend import Graphics
 from ridecodec.models.photo.backend import Photo
+from ridecodec.models.pixelcnn.backend import PixelBackend
+from ridecodec.models.ride.backend import RideBackend
 
 
 def layer(weight: list[list[float]], bias: float = 0, limit: Tensor | float = 1, **options: Any) -> ExactLinear:
@@ -214,13 +219,21 @@ def test_the_shipped_photo_model_is_exact_in_float32() -> None:
     assert Photo(data, CPU, dtype=torch.float64).nets.keys() == {1, 3}
 
 
+BACKENDS: dict[str, Callable[[bytes, torch.device], Backend]] = {
+    "photo": Photo,
+    "gradient": Gradient,
+    "graphics": Graphics,
+    "deep": Deep,
+    "ride": RideBackend,
+    "pixelcnn": PixelBackend,
+}
 LAYERS = ["first", "second", "heads.0", "heads.2", "outputs.1", "linear.2"]
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_photo_model_whose_bound_fails_is_refused(name: str) -> None:
     tensors = photo_tensors()
-    tensors[f"3.{name}.weight"] = tensors[f"3.{name}.weight"].long() << 48
+    tensors[f"3.{name}.weight"] = tensors[f"3.{name}.weight"].long() << 38
     with pytest.raises(ModelRefusedError, match=f"layer .*{name} is not exact"):
         Photo(safetensors.torch.save(tensors), CPU)
     tensors = photo_tensors()
@@ -238,11 +251,30 @@ def test_tables_that_a_layer_adds_count(table: str) -> None:
         Photo(safetensors.torch.save(tensors), CPU)
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_photo_model_with_fractions_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("photo", 1), ("gradient", 1), ("graphics", 1), ("deep", 1), ("ride-cifar", 5), ("mixture-cifar", 25)],
+)
+def test_every_integer_of_a_model_file_is_checked_to_be_one(name: str, step: int) -> None:
+    """Fractions, numbers that are none, and those beyond every range; of large families some tensors."""
+    family = registry.current(name).family or name
+    tensors = safetensors.torch.load(weights(name))
+    names = [each for each in tensors if "float" not in each and not each.startswith("config")]
+    for each in names[::step]:
+        for wrong, dtype in ((0.5, torch.float32), (float("nan"), torch.float64), (1 << 62, torch.int64)):
+            changed = tensors[each].to(dtype)
+            changed.view(-1)[-1] = wrong
+            with pytest.raises(ModelRefusedError, match="not integers" if changed.is_floating_point() else "out of"):
+                BACKENDS[family](safetensors.torch.save(tensors | {each: changed}), CPU)
+
+
+@pytest.mark.parametrize("name", ["first", "second", "heads.1", "outputs.2", "linear.1", "experts.1", "place"])
+@pytest.mark.parametrize("cut", [lambda t: t[..., :-1], lambda t: t[:-1], lambda t: t[:0], lambda t: t[None]])
+def test_tensors_of_a_photo_model_that_do_not_fit_are_refused(name: str, cut: Callable[[Tensor], Tensor]) -> None:
     tensors = photo_tensors()
-    tensors[f"3.{name}.weight"] = tensors[f"3.{name}.weight"].float() + 0.25
-    with pytest.raises(ModelRefusedError, match=f"layer .*{name} has weights that are not integers"):
+    name = f"3.{name}" if name.startswith(("experts", "place")) else f"3.{name}.weight"
+    tensors[name] = cut(tensors[name]).contiguous()
+    with pytest.raises(ModelRefusedError, match="shape"):
         Photo(safetensors.torch.save(tensors), CPU)
 
 

@@ -8,7 +8,7 @@ is divided by a power of two afterwards may be divided before: the digits are th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -40,6 +40,16 @@ def whole(name: str, values: Tensor, shape: Sequence[int | None], least: int, mo
     if values.numel() and (int(values.min()) < least or int(values.max()) > most):
         raise ModelRefusedError(f"{name} is out of range; export the model again")
     return values
+
+
+def whole_layer(
+    tensors: Mapping[str, Tensor], name: str, outputs: int | None, inputs: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weight, bias and exponent of an `ExactLinear` in a model file, int64; raises what `whole` does, and KeyError."""
+    weight = whole(f"layer {name}: weight", tensors[f"{name}.weight"], (outputs, inputs), -LARGEST, LARGEST)
+    bias = whole(f"layer {name}: bias", tensors[f"{name}.bias"], weight.shape[:1], -LARGEST, LARGEST)
+    exponent = whole(f"layer {name}: exponent", tensors[f"{name}.exponent"], weight.shape[:1], 0, LARGEST_EXPONENT)
+    return weight, bias, exponent
 
 
 def powers(exponent: Tensor) -> Tensor:

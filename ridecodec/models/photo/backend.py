@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ridecodec.coding.exact import ExactLinear
+from ridecodec.coding.exact import LARGEST, ExactLinear, whole, whole_layer
 from ridecodec.coding.order import Neighbourhood, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
@@ -21,6 +21,7 @@ from ridecodec.models.photo.features import (
     ERROR_TAPS,
     EXPERT_SETS,
     FAN,
+    GROUPS,
     INPUT_LIMIT,
     LEVELS,
     PLACES,
@@ -63,47 +64,50 @@ class _Net:
 
     def __init__(self, tensors: dict[str, Tensor], channels: int, device: torch.device, dtype: torch.dtype | None):
         self.channels = channels
-        self.features = Features(channels, tensors["features"].float()).to(device)
-        self.default: Coefficients = [tensors[f"experts.{c}"].numpy().astype(np.int64) for c in range(channels)]
-        scale_level, places = tensors["scale_level"].double(), tensors["place"].double()
+        self.features = Features(channels, tensors["features"]).to(device)
+        sizes = [self.features.expert_size(c) for c in range(channels)]
+        self.default: Coefficients = [
+            whole(f"experts.{c}", tensors[f"experts.{c}"], (EXPERT_SETS, GROUPS, size), -LIMIT, LIMIT).numpy()
+            for c, size in enumerate(sizes)
+        ]
+        if any(np.abs(d).sum(-1).max() >= MAX_SUM for d in self.default):
+            raise ModelRefusedError("the coefficients of the experts are out of range; export the model again")
+        bins = SCALE_BINS * LEVELS
+        scale_level = whole("scale_level", tensors["scale_level"], (bins, None), -LARGEST, LARGEST).double()
+        width = scale_level.shape[1]
+        places = whole("place", tensors["place"], (PLACES, width), -LARGEST, LARGEST).double()
         embedded = scale_level.abs().amax(0) + places.abs().amax(0)
 
-        def layer(name: str, limit: Tensor | float, plus: Tensor | float = 0.0) -> ExactLinear:
-            weight, bias, exponent = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent"))
-            return ExactLinear(name, weight, bias, exponent, limit, plus, dtype).to(device)
+        def layer(
+            name: str, outputs: int | None, inputs: int, limit: Tensor | float, plus: Tensor | float = 0.0
+        ) -> ExactLinear:
+            return ExactLinear(name, *whole_layer(tensors, name, outputs, inputs), limit, plus, dtype).to(device)
 
-        self.first = layer("first", INPUT_LIMIT, embedded)
+        around = channels * len(FAN)
+        self.first = layer("first", width, around + channels * EXPERT_SETS * len(ERROR_TAPS), INPUT_LIMIT, embedded)
         scale_level, places = (x.to(device, self.first.dtype) for x in (scale_level, places))
         self.scale_level = scale_level * self.first.scale.T  # [SCALE_BINS * LEVELS, width]
         self.place = places * self.first.scale.T  # [PLACES, width]
-        width = self.first.weight.shape[0]
-        self.second = layer("second", ACTIVATION_TOP)
+        self.second = layer("second", width, width, ACTIVATION_TOP)
         self.heads, self.outputs, self.linear = [], [], []
+        head: int | None = None  # the same for all channels
         for c in range(channels):
-            inputs = tensors[f"heads.{c}.weight"].shape[1]
-            limit = torch.full((inputs,), float(INPUT_LIMIT))
+            limit = torch.full((width + EXPERT_SETS + c * (1 + 2 * EXPERT_SETS),), float(INPUT_LIMIT))
             limit[:width] = ACTIVATION_TOP
-            self.heads.append(layer(f"heads.{c}", limit))
-            self.outputs.append(layer(f"outputs.{c}", ACTIVATION_TOP))
-            self.linear.append(layer(f"linear.{c}", DIFFERENCE_LIMIT))
+            self.heads.append(layer(f"heads.{c}", head, len(limit), limit))
+            head = len(self.heads[0].weight)
+            self.linear.append(layer(f"linear.{c}", None, around + c, DIFFERENCE_LIMIT))
+            components = EXPERT_SETS + len(self.linear[c].weight)
+            if components > MAX_COMPONENTS:
+                raise ModelRefusedError(f"layer linear.{c} has too many experts; the most are {MAX_COMPONENTS}")
+            self.outputs.append(layer(f"outputs.{c}", 3 * components, head, ACTIVATION_TOP))
             for last in (self.outputs[c], self.linear[c]):
                 if last.reach >= 2**23:  # what follows is float32
                     raise ModelRefusedError(f"layer {last.name} has outputs out of range; export the model again")
-            if len(self.outputs[c].weight) != 3 * (EXPERT_SETS + len(self.linear[c].weight)):
-                raise ModelRefusedError(f"layer outputs.{c} does not fit the number of experts; export the model again")
-            if len(self.outputs[c].weight) > 3 * MAX_COMPONENTS:
-                raise ModelRefusedError(f"layer outputs.{c} has more than {MAX_COMPONENTS} components")
         # the heads' sums are split: what they take from the trunk is one product for all channels
         self.from_trunk = torch.cat([h.weight[:, :width] for h in self.heads])
         self.from_coded = [h.weight[:, width:].to(self.from_trunk.dtype) for h in self.heads]
         self.head_bias = torch.cat([h.bias for h in self.heads])
-        if (
-            self.scale_level.shape != (SCALE_BINS * LEVELS, width)
-            or self.place.shape != (PLACES, width)
-            or [d.shape[-1] for d in self.default] != [self.features.expert_size(c) for c in range(channels)]
-            or any(np.abs(d).max() > LIMIT or np.abs(d).sum(-1).max() >= MAX_SUM for d in self.default)
-        ):
-            raise ModelRefusedError("the model's tables do not fit each other; export the model again")
 
     def trunk(self, local: Local, inputs: Tensor, places: Tensor) -> Tensor:
         """The trunk's part of all heads' sums [C * head, m]."""

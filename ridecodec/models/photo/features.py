@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ridecodec.coding.exact import whole
 from ridecodec.coding.order import Neighbourhood, Offset
 from ridecodec.errors import ModelRefusedError
 
@@ -73,11 +74,12 @@ class Features:
         self.channels = channels
         self.hood = Neighbourhood.of(FAN)
         self.near = torch.tensor([FAN.index(o) for o in NEAR])
-        table = feature_table(channels) if table is None else table
-        top = torch.tensor([2.0**15, 2.0**14, 1024, SCALE_BINS - 1, GROUPS - 1, 256])
-        fits = table.shape == (len(NEAR) * channels * 510 + 1, len(top))
-        if not fits or (table.abs() > top).any() or (table[:, [0, 1, 3, 4, 5]] < 0).any():
+        table = feature_table(channels).int() if table is None else table
+        top = torch.tensor([2**15, 2**14, 1024, SCALE_BINS - 1, GROUPS - 1, 256])
+        table = whole("features", table, (len(NEAR) * channels * 510 + 1, len(top)), -(2**15), 2**15)
+        if (table.abs() > top).any() or (table[:, [0, 1, 3, 4, 5]] < 0).any():
             raise ModelRefusedError("the table of features is out of range; export the model again")
+        table = table.float()
         recip = table[:, :1] * 2.0**-_RECIP_BITS
         self.table = torch.cat([recip, recip / 4, table[:, 1:]], 1)
         self.expert_taps = [self._expert_taps(c) for c in range(channels)]
