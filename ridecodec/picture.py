@@ -292,6 +292,12 @@ def check_pixels(width: int, height: int, limit: int) -> None:
         )
 
 
+def check_total(pixels: int, limit: int) -> None:
+    """Raise `InputError` for pictures of more than `limit` pixels in total; `MAX_PIXELS` is of each picture only."""
+    if pixels > limit and limit < MAX_PIXELS:
+        raise InputError(f"the pictures have {pixels} pixels in total, more than the {limit} that are allowed{more(limit)}")
+
+
 def more(limit: int) -> str:
     """What a message on too many pixels adds where more are possible."""
     return "; --max-pixels takes more" if limit < MAX_PIXELS else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zlib
 from pathlib import Path
 
@@ -253,6 +254,13 @@ def test_limits_of_pixels(folder: Path) -> None:
     assert_fails(run(*packed, "--max-pixels", "125"), 3, "in.png: claims 14 x 9 pixels")
     assert run(*packed).exit_code == 0
     assert_fails(run("decompress", "x.rdca", "new", "--max-pixels", "125"), 3, "claims 14 x 9 pixels")
+    shutil.copy("in.png", "too.png")
+    both = (*packed[:4], "y.rdca", "in.png", "too.png")
+    assert_fails(run(*both, "--max-pixels", "251"), 3, "252 pixels in total, more than the 251")
+    assert run(*both).exit_code == 0
+    for command in ("decompress", "y.rdca", "new"), ("verify", "y.rdca"):
+        assert_fails(run(*command, "--max-pixels", "251"), 3, "252 pixels in total, more than the 251")
+    assert run("decompress", "y.rdca", "new", "--only", "too", "--max-pixels", "126").exit_code == 0
 
 
 def test_a_header_that_claims_much_is_refused_by_default(folder: Path) -> None:
