@@ -146,20 +146,27 @@ for _ in range(2):
         assert torch.get_num_threads() == 1
         assert torch.is_inference_mode_enabled()
     assert state() == before
+found = []
 entered, done = threading.Barrier(2), threading.Event()
 def other():
+    torch.set_num_threads(3)
     with exact_arithmetic():
         entered.wait()
-        assert torch.get_num_threads() == 1
+        found.append(torch.get_num_threads())
         done.wait()
-thread = threading.Thread(target=other)
+    found.append(torch.get_num_threads())
+thread = threading.Thread(target=other, daemon=True)
 thread.start()
 with exact_arithmetic():
     entered.wait()
+    new = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    new.start()
+    new.join()
 assert torch.get_num_threads() == 2
 done.set()
 thread.join()
 assert state() == before
+assert sorted(found) == [1, 3, 3], found
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=Path(__file__).parent)
 
