@@ -140,7 +140,7 @@ def test_a_card_names_a_regular_file_in_its_folder_only(folder: Path) -> None:
             registry.load(registry.current("z"), torch.device("cpu"))
     for name in ("/dev/zero", "../a.pt", "..", "", 3):
         Path("own/z.json").write_text(json.dumps(card | {"file": name}))
-        with pytest.raises(ModelRefusedError, match=r"own/z\.json: .*(not in the folder|damaged)"):
+        with pytest.raises(ModelRefusedError, match=r"own/z\.json: .*(not in the card's folder|damaged)"):
             own()
 
 
