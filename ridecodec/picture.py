@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -240,11 +241,12 @@ class Picture:
         return pilimages.to_pil(self)
 
     def checksum(self) -> int:
-        """Return the CRC-32 of the samples in raster order, the channels of a pixel side by side.
+        """Return the CRC-32 of the type, the size and the samples, these in raster order, channels side by side.
 
-        A sample counts as one byte, or as two bytes, the low one first, if it has 16 bits.
+        Before the samples come the colour type and the bits of a sample in a byte each, and width and height in four
+        bytes, the low one first. A sample is one byte, or two bytes, the low one first, if it has 16 bits.
         """
-        checksum = 0
+        checksum = zlib.crc32(struct.pack("<BBII", self.colour, self.bit_depth, self.width, self.height))
         for band in self.bands():
             checksum = zlib.crc32(band.astype(band.dtype.newbyteorder("<"), copy=False).data, checksum)
         return checksum
@@ -295,7 +297,9 @@ def check_pixels(width: int, height: int, limit: int) -> None:
 def check_total(pixels: int, limit: int) -> None:
     """Raise `InputError` for pictures of more than `limit` pixels in total; `MAX_PIXELS` is of each picture only."""
     if pixels > limit and limit < MAX_PIXELS:
-        raise InputError(f"the pictures have {pixels} pixels in total, more than the {limit} that are allowed{more(limit)}")
+        raise InputError(
+            f"the pictures have {pixels} pixels in total, more than the {limit} that are allowed{more(limit)}"
+        )
 
 
 def more(limit: int) -> str:

@@ -109,7 +109,8 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
         planes = decoder(payload, *part.shape)
         part[:, :, order] = planes.transpose(1, 2, 0)
     assert file.at == len(data)
-    assert zlib.crc32(picture.tobytes()) == samples
+    kind = bytes([flags & 7, depth]) + width.to_bytes(4, "little") + height.to_bytes(4, "little")
+    assert zlib.crc32(kind + picture.tobytes()) == samples
     return picture if len(order) > 1 else picture[:, :, 0]
 
 

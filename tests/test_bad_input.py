@@ -191,6 +191,19 @@ def test_headers_that_lie(model: str, tile: int) -> None:
                 assert ridecodec.decompress(wrong).checksum() == claimed.samples_checksum
 
 
+def test_another_type_or_size_of_the_same_samples_is_noticed() -> None:
+    """The samples' checksum covers both, as their order alone tells neither."""
+    picture = Picture(np.zeros((4, 6, 4), np.uint8), ColourType.RGBA)
+    held = container.read(ridecodec.compress(picture, threads=1))
+    payload = bytes(held.payload(0))
+    kinds = [(ColourType.CMYK, 8), (ColourType.RGBX, 8)]
+    headers = [replace(held.header, colour=colour, bit_depth=depth) for colour, depth in kinds]
+    for header in (*headers, replace(held.header, width=6, height=4), replace(held.header, width=8, height=3)):
+        with pytest.raises(DamagedError, match="checksum"):
+            ridecodec.decompress(container.write(header, (), [payload]), threads=1)
+    assert ridecodec.decompress(container.write(held.header, (), [payload]), threads=1).colour is ColourType.RGBA
+
+
 def test_an_index_that_lies() -> None:
     data = compressed("uniform", LARGE, 16)
     held = container.read(data)
