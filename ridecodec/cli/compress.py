@@ -62,8 +62,8 @@ _wishes = options.together(
     help="""Compress pictures to .rdc files, by default beside each and of its name.
 
     INPUTs are pictures, patterns such as "*.png", and with --recursive folders. With two paths the second is the output
-    if it ends in .rdc or is "-"; otherwise both are inputs. "-" is standard input or output. Every result is decoded
-    and compared before it is put in place. Metadata is kept, --strip leaves it out.
+    if it ends in .rdc, is "-" or a device; otherwise both are inputs. "-" is standard input or output. Every result is
+    decoded and compared before it is put in place. Metadata is kept, --strip leaves it out.
 
     With --archive the inputs are folders, picture files and .npy arrays [N, H, W(, 3)] of 8-bit gray and RGB, and all
     their pictures go into one .rdca file, from which each can be had alone, without metadata. Its model is by default
@@ -160,7 +160,7 @@ def _say_left(others: Counter[str]) -> None:
 
 def _names_output(path: str) -> bool:
     """Whether the second of two paths is the output; raises UsageError where it is no input either."""
-    if path == STANDARD or path.lower().endswith(SUFFIX):
+    if path == STANDARD or path.lower().endswith(SUFFIX) or files.is_device(path):
         return True
     if os.path.isdir(path) or not (os.path.exists(path) or gathering.is_pattern(path)):
         raise UsageError(

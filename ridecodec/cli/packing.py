@@ -14,6 +14,7 @@ from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
 from ridecodec.errors import OutputError, UsageError
+from ridecodec.placing import settle
 from ridecodec.preparing import Wishes, prepare
 
 
@@ -102,6 +103,7 @@ def _delete(job: Job, data: bytes, before: os.stat_result | None) -> None:
             raise OutputError("was changed while it was read, so it is kept")
         if Path(job.output).read_bytes() != data:
             raise OutputError(f"{files.label(job.output)} does not hold what was written, so the source is kept")
+        settle(job.output)
         os.unlink(job.input)
     except OSError as error:
         raise OutputError(f"cannot be removed: {error.strerror or error}") from error

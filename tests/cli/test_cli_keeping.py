@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import zlib
 from pathlib import Path
 
@@ -238,6 +239,36 @@ def test_tags_that_would_be_lost_keep_the_source(folder: Path) -> None:
         "ridecodec: in.tif: is kept, as it cannot be had again",
     ]
     assert Path("in.tif").exists()
+
+
+def test_an_output_that_somebody_else_writes_meanwhile_keeps_the_source(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "copymode", lambda *paths: Path("in.rdc").write_bytes(b"theirs"))  # the last moment
+    assert_fails(compress("in.png", "--delete-source"), 5, "in.png: ", "in.rdc exists already")
+    assert Path("in.png").exists()
+    assert Path("in.rdc").read_bytes() == b"theirs"
+
+
+def test_a_source_goes_when_the_output_is_on_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file and the folder are synchronised before."""
+    done: list[str] = []
+    fsync, unlink = os.fsync, os.unlink
+
+    def wait(handle: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    def remove(path: str) -> None:
+        done.append("removed")
+        unlink(path)
+
+    monkeypatch.setattr(os, "fsync", wait)
+    monkeypatch.setattr(os, "unlink", remove)
+    assert compress("in.png", "--delete-source").exit_code == 0
+    assert [step for step in done if step != "removed"] == ["file", "folder"]
+    assert done[-1] == "removed"
+    assert not Path("in.png").exists()
 
 
 def test_limits_of_pixels(folder: Path) -> None:
