@@ -247,6 +247,10 @@ def test_an_output_that_somebody_else_writes_meanwhile_keeps_the_source(
     monkeypatch.setattr(shutil, "copymode", lambda *paths: Path("in.rdc").write_bytes(b"theirs"))  # the last moment
     assert_fails(compress("in.png", "--delete-source"), 5, "in.png: ", "in.rdc exists already")
     assert Path("in.png").exists()
+    Path("in.rdc").unlink()
+    result = compress("in.png", "--delete-source", "--skip-existing")
+    assert (result.exit_code, result.stderr) == (0, "in.png -> in.rdc: skipped, as it exists\n")
+    assert Path("in.png").exists()
     assert Path("in.rdc").read_bytes() == b"theirs"
 
 
