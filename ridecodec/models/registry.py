@@ -130,9 +130,7 @@ def _card(path: Path, remedy: str) -> ModelCard:
         if card.file is None:
             return card
         if not files.is_name(card.file):
-            raise ModelRefusedError(
-                f"{path}: the model's file {card.file!r} is not in the folder of its card; {remedy}"
-            )
+            raise ModelRefusedError(f"{path}: the model's file {card.file!r} is not in the card's folder; {remedy}")
         return replace(card, file=str(path.parent / card.file))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelRefusedError(f"{path}: the model's card is damaged; {remedy}") from error
