@@ -19,7 +19,6 @@ what made them is written to the folder --keep, and the exit code is 1.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import resource
 import sys
@@ -27,6 +26,7 @@ import tempfile
 import time
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +56,8 @@ FAMILIES = ("photo", "gradient", "graphics", "deep", "ride-cifar", "gated-cifar"
 PIXELS, ENTRIES = 1 << 14, 4
 RESULTS = Path(__file__).parent / "results"
 _CHANGES = 4
+decoded: Counter[str] = Counter()
+"""The pixels of the file at hand that were decoded, though they may be refused then."""
 Change = Callable[[bytearray, np.random.Generator], None]
 
 
@@ -158,22 +160,18 @@ def forged(files: list[bytes], rng: np.random.Generator) -> bytes:
     return container.write(header, held.metadata, [first + code] * len(header.boxes))
 
 
-def believe(data: bytes) -> int:
-    """Decode a container with the usual limit; returns how many pixels were decoded, though they may be refused."""
-    done = 0
+def believe(data: bytes) -> None:
+    """Decode a container with the usual limit."""
 
     def progress(how: Progress) -> None:
-        nonlocal done
-        done = how.pixels_done
+        decoded["pixels"] = how.pixels_done
 
     limits: dict[str, Any] = {"device": "cpu", "threads": 1, "max_pixels": USUAL_PIXELS, "progress": progress}
-    with contextlib.suppress(RidecodecError):
-        if is_archive(data):
-            held = archive.read(data)
-            list(setcodec.decode(held, range(len(held.names)), **limits))
-        else:
-            ridecodec.decompress(data, **limits)
-    return done
+    if is_archive(data):
+        held = archive.read(data)
+        list(setcodec.decode(held, range(len(held.names)), **limits))
+    else:
+        ridecodec.decompress(data, **limits)
 
 
 def load(data: bytes) -> None:
@@ -233,7 +231,7 @@ def run(
     name: str,
     make: Make,
     count: int,
-    work: Callable[[bytes], int | None],
+    work: Callable[[bytes], None],
     seed: int,
     keep: Path,
     most: float = MEGABYTES,
@@ -244,9 +242,10 @@ def run(
     for number in range(count):
         data = make(rng)
         begun = time.process_time()
-        problem, pixels = "", 0
+        problem = ""
+        decoded.clear()
         try:
-            pixels = work(data) or 0
+            work(data)
             read += 1
         except RidecodecError:
             pass
@@ -256,7 +255,7 @@ def run(
             problem = repr(error)
         spent = time.process_time() - begun
         slowest = max(slowest, spent)
-        if problem or spent > SECONDS + pixels * A_PIXEL or peak() - before > most:
+        if problem or spent > SECONDS + decoded["pixels"] * A_PIXEL or peak() - before > most:
             failures += 1
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"{name}-{number}").write_bytes(data)
