@@ -1,14 +1,19 @@
-"""Damaged files, a great many: every one must be read or refused in an orderly way, soon, and in little memory.
+"""Damaged and forged files, a great many: every one must be read or refused in an orderly way, soon, in little memory.
 
-    python benchmarks/fuzz.py [--containers 1000000] [--decodes 20000] [--pictures 100000] [--seed 1]
+    python benchmarks/fuzz.py [--containers 1000000] [--decodes 20000] [--claims 20000] [--models 5000]
+                              [--pictures 100000] [--seed 1]
 
 Sound .rdc and .rdca files and pictures of all types and formats, with tiles and without, some with texts and profiles
 that are small only while they are packed, are changed at random: bytes flipped, set, inserted, left out, copied, cut
 off; in half of the containers the checksums are then made right again, so that what lies behind them is reached.
 `containers` are taken apart and described, `decodes` decoded too, half of them in a part only and all with a limit of
-16,384 pixels (a network takes its time for each pixel, however few bytes claim it), `pictures` opened. An exception
-that is no error of ridecodec's, 2 seconds of processor time for one file, and a peak of 200 MB above what the start
-took are failures; what made them is written to the folder --keep, and the exit code is 1.
+16,384 pixels, `pictures` opened. `claims` are files of every model, and archives, whose checksums are right and whose
+headers claim up to 2048 pixels a side, or 178 million in all, for payloads of a few bytes: they are decoded with the
+command line's limit. `models` are damaged model files with the hashes that they should have; one that is taken codes
+a picture. An exception that is no error of ridecodec's, 2 seconds of processor time for one file (for `claims` 40 us
+more for each pixel that was decoded: some bytes are the code of many black pixels), and a peak of 200 MB
+above what the start took are failures (for `claims` 700 MB, as the nets for small pictures take kilobytes a pixel);
+what made them is written to the folder --keep, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -17,13 +22,19 @@ import argparse
 import io
 import resource
 import sys
+import tempfile
 import time
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import safetensors.torch
+import torch
 from mending import mended
 
 import ridecodec
@@ -32,13 +43,21 @@ from ridecodec.archive import is_archive
 from ridecodec.errors import RidecodecError
 from ridecodec.formats import metadata
 from ridecodec.formats.carriers import info
-from ridecodec.picture import Chunk, ColourType, Picture
+from ridecodec.models import registry
+from ridecodec.parallel import Progress
+from ridecodec.picture import USUAL_PIXELS, Chunk, ColourType, Picture
 from ridecodec.sets import Entry
+from ridecodec.tilecoder import decode_tiles, encode_tile
 
-SECONDS, MEGABYTES = 2.0, 200.0
+SECONDS, A_PIXEL = 2.0, 40e-6
+MEGABYTES, CLAIM_MEGABYTES = 200.0, 700.0
+FAMILIES = ("photo", "gradient", "graphics", "deep", "ride-cifar", "gated-cifar", "pixelrnn-cifar", "mixture-cifar")
+"""A model of each family."""
 PIXELS, ENTRIES = 1 << 14, 4
 RESULTS = Path(__file__).parent / "results"
 _CHANGES = 4
+decoded: Counter[str] = Counter()
+"""The pixels of the file at hand that were decoded, though they may be refused then."""
 Change = Callable[[bytearray, np.random.Generator], None]
 
 
@@ -70,6 +89,7 @@ def cut(data: bytearray, rng: np.random.Generator) -> None:
     del data[int(rng.integers(len(data) + 1)) :]
 
 
+Make = Callable[[np.random.Generator], bytes]
 CHANGES: tuple[Change, ...] = (flip, flip, flip, put, put, insert, leave_out, copy, cut)
 
 
@@ -80,6 +100,19 @@ def changed(data: bytes, rng: np.random.Generator) -> bytes:
         if found:
             CHANGES[int(rng.integers(len(CHANGES)))](found, rng)
     return bytes(found)
+
+
+def with_number(data: bytes, rng: np.random.Generator) -> bytes:
+    """A model file with one number changed, perhaps its type."""
+    tensors = safetensors.torch.load(data)
+    name = list(tensors)[int(rng.integers(len(tensors)))]
+    kind = (torch.int64, torch.int32, torch.float32, torch.float64)[int(rng.integers(4))]
+    values = tensors[name].to(kind)
+    wrong: tuple[float, ...] = (-1, 1, 1 << 20, -(1 << 31))
+    if kind.is_floating_point:
+        wrong += (0.5, float("nan"), float("inf"))
+    values.view(-1)[int(rng.integers(values.numel()))] = wrong[int(rng.integers(len(wrong)))]
+    return safetensors.torch.save(tensors | {name: values})
 
 
 def describe(data: bytes) -> None:
@@ -107,6 +140,55 @@ def decode(data: bytes) -> None:
     info(ridecodec.decompress(data, device="cpu", threads=1, region=middle, max_pixels=PIXELS))
 
 
+def forged(files: list[bytes], rng: np.random.Generator) -> bytes:
+    """A file whose header claims much, and whose payload is little."""
+    data = files[int(rng.integers(len(files)))]
+    code = bytes(int(rng.integers(40))) if rng.random() < 0.2 else rng.bytes(int(rng.integers(40)))
+    size = rng.uniform(4, 11)
+    width, height = (int(2 ** min(size + rng.uniform(-1.5, 1.5), 11)) for _ in range(2))
+    if is_archive(data):
+        held = archive.read(data)
+        count = int(rng.integers(1, 40))
+        shapes = [archive.Shape(width, height, held.shapes[0].colour, 8)] * count
+        payloads = [held.payload(0)[: int(rng.integers(8))] + code for _ in range(count)]
+        names = [str(number) for number in range(count)]
+        return archive.write(held.model, held.model_hash, names, shapes, [0] * count, payloads)
+    held = container.read(data)
+    first = bytes(held.payload(0))[: int(rng.integers(8))]
+    tile = int(rng.choice([0, 64, 256]))
+    header = replace(held.header, width=width, height=height, tile=tile if tile < max(width, height) else 0)
+    return container.write(header, held.metadata, [first + code] * len(header.boxes))
+
+
+def believe(data: bytes) -> None:
+    """Decode a container with the usual limit."""
+
+    def progress(how: Progress) -> None:
+        decoded["pixels"] = how.pixels_done
+
+    limits: dict[str, Any] = {"device": "cpu", "threads": 1, "max_pixels": USUAL_PIXELS, "progress": progress}
+    if is_archive(data):
+        held = archive.read(data)
+        list(setcodec.decode(held, range(len(held.names)), **limits))
+    else:
+        ridecodec.decompress(data, **limits)
+
+
+def load(data: bytes) -> None:
+    """Load a model file, the first byte of ``data`` says which, and code a picture with it."""
+    card = registry.current(FAMILIES[data[0]])
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        file.write(data[1:])
+        file.flush()
+        card = replace(card, file=file.name, hash=registry.short_hash(data[1:]))
+        backend = registry.load.__wrapped__(card, torch.device("cpu"))
+    pixels = np.random.default_rng(1).integers(0, 256, (card.channels[-1], 3, 4), np.uint8)
+    payload = encode_tile(backend, pixels, lambda pixels, bits: None).payload
+    found = decode_tiles(backend, [payload], *pixels.shape, lambda pixels, bits: None)[0]
+    if not np.array_equal(found, pixels):
+        raise AssertionError("other pixels")
+
+
 def open_picture(data: bytes) -> None:
     """Read a picture file."""
     Picture.open(io.BytesIO(data), max_pixels=1 << 20)
@@ -128,8 +210,8 @@ def sound() -> tuple[list[bytes], list[bytes]]:
     made.append(Picture(np.zeros((3, 90, 90), np.uint8), ColourType.RGB, metadata=bombs))
     files = [ridecodec.compress(picture, model="auto", threads=1, tile=tile) for picture in made for tile in (0, 4)]
     plain = Picture.from_numpy(rng.integers(0, 256, (9, 8, 3), np.uint8))
-    for model in ("photo", "gradient", "graphics", "ride-rgb", "uniform"):
-        files += [ridecodec.compress(plain, model=model, tile=tile) for tile in (0, 5)]
+    for model in ("photo", "gradient", "graphics", "ride-rgb", "uniform", "gated-cifar", "multiscale-cifar"):
+        files += [ridecodec.compress(plain, model=model, tile=tile) for tile in (0, 6)]
     for count, other in ((4, plain), (300, Picture.from_numpy(plain.to_numpy()[:1]))):
         entries = [Entry(f"{k}", other if k % 2 else plain) for k in range(count)]
         files.append(setcodec.encode(entries, model="gradient", device="cpu", threads=1))
@@ -146,27 +228,34 @@ def sound() -> tuple[list[bytes], list[bytes]]:
 
 
 def run(
-    name: str, inputs: list[bytes], count: int, work: Callable[[bytes], None], seed: int, keep: Path
+    name: str,
+    make: Make,
+    count: int,
+    work: Callable[[bytes], None],
+    seed: int,
+    keep: Path,
+    most: float = MEGABYTES,
 ) -> tuple[str, int]:
-    """Change and try ``count`` times; a line for the record, and the number of failures."""
+    """Make and try ``count`` files; a line for the record, and the number of failures."""
     rng = np.random.default_rng((seed, count))
     before, read, slowest, failures = forgotten_peak(), 0, 0.0, 0
     for number in range(count):
-        data = changed(inputs[int(rng.integers(len(inputs)))], rng)
-        if work is not open_picture and rng.random() < 0.5:
-            data = mended(data)
+        data = make(rng)
         begun = time.process_time()
         problem = ""
+        decoded.clear()
         try:
             work(data)
             read += 1
         except RidecodecError:
             pass
-        except Exception as error:
+        except BaseException as error:  # constriction's panics are no Exceptions
+            if isinstance(error, KeyboardInterrupt):
+                raise
             problem = repr(error)
         spent = time.process_time() - begun
         slowest = max(slowest, spent)
-        if problem or spent > SECONDS or peak() - before > MEGABYTES:
+        if problem or spent > SECONDS + decoded["pixels"] * A_PIXEL or peak() - before > most:
             failures += 1
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"{name}-{number}").write_bytes(data)
@@ -197,6 +286,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--containers", type=int, default=1_000_000)
     parser.add_argument("--decodes", type=int, default=20_000)
+    parser.add_argument("--claims", type=int, default=20_000)
+    parser.add_argument("--models", type=int, default=5_000)
     parser.add_argument("--pictures", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, default=Path("runs/fuzz"))
@@ -210,13 +301,28 @@ def main() -> None:
         "| what | files | read all the same | failures | slowest, s | memory, MB |",
         "|---|---:|---:|---:|---:|---:|",
     ]
+    models = [bytes([k]) + Path(str(registry.current(name).file)).read_bytes() for k, name in enumerate(FAMILIES)]
+
+    def one(inputs: list[bytes]) -> Make:
+        return lambda rng: changed(inputs[int(rng.integers(len(inputs)))], rng)
+
+    def mended_or_not(rng: np.random.Generator) -> bytes:
+        data = one(files)(rng)
+        return mended(data) if rng.random() < 0.5 else data
+
+    def model(rng: np.random.Generator) -> bytes:
+        data = models[int(rng.integers(len(models)))]
+        return data[:1] + (with_number(data[1:], rng) if rng.random() < 0.5 else changed(data[1:], rng))
+
     failures = 0
-    for name, inputs, count, work in (
-        ("containers", files, options.containers, describe),
-        ("decodes", files, options.decodes, decode),
-        ("pictures", pictures, options.pictures, open_picture),
+    for name, make, count, work, most in (
+        ("containers", mended_or_not, options.containers, describe, MEGABYTES),
+        ("decodes", mended_or_not, options.decodes, decode, MEGABYTES),
+        ("claims", lambda rng: forged(files, rng), options.claims, believe, CLAIM_MEGABYTES),
+        ("models", model, options.models, load, MEGABYTES),
+        ("pictures", one(pictures), options.pictures, open_picture, MEGABYTES),
     ):
-        line, failed = run(name, inputs, count, work, options.seed, options.keep)
+        line, failed = run(name, make, count, work, options.seed, options.keep, most)
         lines.append(line)
         failures += failed
     text = f"# Damaged files\n\n{(__doc__ or '').strip()}\n\nSeed {options.seed}.\n\n" + "\n".join(lines) + "\n"

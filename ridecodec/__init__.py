@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ridecodec.errors import (
     DamagedError,
     InputError,
+    LossWarning,
     ModelMissingError,
     ModelRefusedError,
     OutputError,
@@ -49,6 +50,7 @@ def compress(
     tile: int = 0,
     label: int | None = None,
     verify: bool = True,
+    pixels: bool = False,
     max_pixels: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> bytes:
@@ -64,8 +66,11 @@ def compress(
         tile: side of the square tiles, 0 for the default.
         label: the picture's class, for models that know some; None: the one that costs least.
         verify: decode the data and compare before it is returned.
+        pixels: take files, too, of which only the pixels are kept: lossy ones, PSD and others.
         max_pixels: refuse larger pictures, files before memory is taken; None for the format's limit.
         progress: called now and then with a `Progress`.
+
+    A `LossWarning` names what of a file is not kept.
 
     Raises:
         InputError: the picture cannot be read, or is of a type that is not supported.
@@ -74,7 +79,7 @@ def compress(
     """
     from ridecodec import codec
 
-    picture = as_picture(image, max_pixels)
+    picture = as_picture(image, max_pixels, pixels)
     data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, label=label, progress=progress)
     if verify:
         codec.verify(picture, data, device=device, threads=threads, progress=progress)
@@ -125,14 +130,14 @@ def evaluate(image: ImageLike, *, model: str = "photo", device: str = "auto", th
     """
     from ridecodec.evaluation import rates
 
-    return rates.evaluate(as_picture(image), model=model, device=device, threads=threads, tile=tile)
+    return rates.evaluate(as_picture(image, pixels=True), model=model, device=device, threads=threads, tile=tile)
 
 
-def as_picture(image: Any, max_pixels: int | None = None) -> Picture:
-    """A `Picture` of anything that `compress` takes."""
+def as_picture(image: Any, max_pixels: int | None = None, pixels: bool = False) -> Picture:
+    """A `Picture` of anything that `compress` takes; ``pixels`` is as there."""
     limit = _limit(max_pixels)
     if isinstance(image, (str, os.PathLike)):
-        return Picture.open(image, max_pixels=limit)
+        return Picture.open(image, max_pixels=limit, pixels=pixels)
     from PIL import Image
 
     if isinstance(image, Image.Image):
@@ -154,6 +159,7 @@ __all__ = [
     "DamagedError",
     "Info",
     "InputError",
+    "LossWarning",
     "ModelMissingError",
     "ModelRefusedError",
     "OutputError",

@@ -131,6 +131,11 @@ class Container:
         """Bytes of the whole file."""
         return len(self._data)
 
+    def check(self) -> None:
+        """Raise `DamagedError`, naming the first tile whose checksum is wrong, as in a file that is cut short."""
+        for tile in range(len(self.lengths)):
+            self.payload(tile)
+
     def payload(self, tile: int) -> memoryview:
         """Return the coded bytes of a tile; raise `DamagedError`, naming the tile, if its checksum is wrong."""
         start = int(self._offsets[tile])

@@ -36,6 +36,10 @@ class OutputError(RidecodecError):
     exit_code: ClassVar[int] = 3
 
 
+class LossWarning(UserWarning):
+    """A picture file holds something that is not kept; the text says what."""
+
+
 class DamagedError(RidecodecError):
     """The .rdc data is damaged, cut short, or no .rdc data at all."""
 

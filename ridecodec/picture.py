@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ridecodec.errors import InputError, UsageError
+from ridecodec.errors import InputError, LossWarning, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -198,20 +200,28 @@ class Picture:
         Takes the modes 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, I;16, and I if its values fit 16 bits.  Raises
         `InputError`, naming the type, for every other, and where Pillow has lost bits that the file had.
         """
-        from ridecodec.formats import opening
+        from ridecodec.formats import pilfiles
 
-        return opening.image_picture(image, MAX_PIXELS)
+        return pilfiles.picture_of(image, MAX_PIXELS)
 
     @classmethod
-    def open(cls, source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = None) -> Picture:
+    def open(
+        cls, source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = None, pixels: bool = False
+    ) -> Picture:
         """Read a picture file (all that Pillow reads, and .npy) by path or from a binary stream.
+
+        Without `pixels`, files whose pixels alone can be had (of lossy formats, PSD and others) are refused, and a
+        `LossWarning` names what of a file is not kept. With it, all are taken, without a warning.
 
         Raises `InputError` if it cannot be read, is damaged, has more than `max_pixels` pixels (`MAX_PIXELS` without
         it; checked before memory is taken), or is of no type that `ColourType` has.
         """
         from ridecodec.formats import opening
 
-        return opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels)
+        found = opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels, pixels)
+        if found.lost and not pixels:
+            warnings.warn(f"what is read loses {', '.join(found.lost)}", LossWarning, stacklevel=2)
+        return found.picture
 
     def to_numpy(self) -> Samples:
         """Return the samples, [H, W] or [H, W, C], C-contiguous; they may share memory with the picture.
@@ -231,11 +241,12 @@ class Picture:
         return pilimages.to_pil(self)
 
     def checksum(self) -> int:
-        """Return the CRC-32 of the samples in raster order, the channels of a pixel side by side.
+        """Return the CRC-32 of the type, the size and the samples, these in raster order, channels side by side.
 
-        A sample counts as one byte, or as two bytes, the low one first, if it has 16 bits.
+        Before the samples come the colour type and the bits of a sample in a byte each, and width and height in four
+        bytes, the low one first. A sample is one byte, or two bytes, the low one first, if it has 16 bits.
         """
-        checksum = 0
+        checksum = zlib.crc32(struct.pack("<BBII", self.colour, self.bit_depth, self.width, self.height))
         for band in self.bands():
             checksum = zlib.crc32(band.astype(band.dtype.newbyteorder("<"), copy=False).data, checksum)
         return checksum
@@ -280,6 +291,14 @@ def check_pixels(width: int, height: int, limit: int) -> None:
     if width * height > limit:
         raise InputError(
             f"claims {width} x {height} pixels, more than the {limit} pixels that are allowed{more(limit)}"
+        )
+
+
+def check_total(pixels: int, limit: int) -> None:
+    """Raise `InputError` for pictures of more than `limit` pixels in total; `MAX_PIXELS` is of each picture only."""
+    if pixels > limit and limit < MAX_PIXELS:
+        raise InputError(
+            f"the pictures have {pixels} pixels in total, more than the {limit} that are allowed{more(limit)}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -27,7 +28,11 @@ def file_name(text: str) -> str:
 def refuse_existing(target: str, force: bool) -> None:
     """Raise OutputExistsError where something would be overwritten, unless ``force``."""
     if not force and os.path.lexists(target):
-        raise OutputExistsError(f"the output {target} exists already: --force overwrites it")
+        raise _exists(target)
+
+
+def _exists(target: str) -> OutputExistsError:
+    return OutputExistsError(f"the output {target} exists already: --force overwrites it")
 
 
 @contextlib.contextmanager
@@ -35,13 +40,14 @@ def placed(output: str, force: bool, like: str | None = None) -> Iterator[Path]:
     """A path to write to, beside ``output``; moved there when the block ends well, removed when it does not.
 
     The folder is made if need be, and a file that is replaced passes its permissions on.  It gets the times of access
-    and modification of the file ``like``.
+    and modification of the file ``like``.  Without ``force`` nothing is replaced, whatever comes into being meanwhile:
+    OutputExistsError.
     """
     target = Path(os.path.realpath(output))  # a link stays, and what it points to is replaced
     part = _part(target)
     unfinished.add(part)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make(target.parent)
         yield part
         with part.open("r+b") as file:
             os.fsync(file.fileno())  # a full disk or quota may show only here
@@ -51,7 +57,10 @@ def placed(output: str, force: bool, like: str | None = None) -> Iterator[Path]:
         if like is not None:
             times = os.stat(like)
             os.utime(part, ns=(times.st_atime_ns, times.st_mtime_ns))
-        part.replace(target)
+        if force:
+            part.replace(target)
+        elif not _moved(part, target):
+            raise _exists(output)
     except OSError as error:
         raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
     except OutputError as error:
@@ -60,6 +69,63 @@ def placed(output: str, force: bool, like: str | None = None) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         unfinished.discard(part)
+
+
+def _moved(part: Path, target: Path) -> bool:
+    """Give a file its name; False where somebody else was faster."""
+    try:
+        if os.name == "nt":
+            part.rename(target)  # replaces nothing there
+        else:
+            _link(part, target)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _link(part: Path, target: Path) -> None:
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        _take(part, target)
+
+
+def _take(part: Path, target: Path) -> None:
+    """Take the name first, and put the file there then; FileExistsError."""
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    unfinished.add(target)
+    try:
+        part.replace(target)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+    finally:
+        unfinished.discard(target)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing; their names are on the disk then."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(PermissionError):
+            settle(folder)
+
+
+def settle(path: str | Path) -> None:
+    """Return when the name of a file that was placed, or of a folder, is on the disk, too; raises OSError."""
+    if os.name == "nt":  # opens no folders
+        return
+    handle = os.open(Path(os.path.realpath(path)).parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # of file systems that have nothing to wait for
+            raise
+    finally:
+        os.close(handle)
 
 
 def probe(output: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from ridecodec.errors import InputError, OutputError, UsageError
+from ridecodec.errors import OutputError, UsageError
 from ridecodec.formats import metadata
 from ridecodec.picture import MAX_PIXELS, ColourType, Picture
 
@@ -20,14 +20,14 @@ _WITH_ALPHA = (ColourType.GRAY_ALPHA, ColourType.RGBA, ColourType.PALETTE_ALPHA)
 class Wishes:
     """What is asked of a picture file: `strip` names metadata (see `metadata.strip`), `alpha` is one of `ALPHAS`.
 
-    `exact_file` asks for a recipe of the very file, `lossy` takes files of lossy formats too, and `max_pixels` is the
-    limit.
+    `exact_file` asks for a recipe of the very file, `pixels` takes files too of which only the pixels are kept, and
+    `max_pixels` is the limit.
     """
 
     strip: tuple[str, ...] = ()
     alpha: str = "exact"
     exact_file: bool = False
-    lossy: bool = True
+    pixels: bool = False
     max_pixels: int = MAX_PIXELS
 
     def check(self) -> None:
@@ -41,10 +41,13 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture that is ready; `shortfall` says in words what of the file or of the wishes could not be had."""
+    """A picture that is ready."""
 
     picture: Picture
-    shortfall: str = ""
+    notes: tuple[str, ...] = ()
+    """What is worth saying, each as a clause: what of the file or of the wishes could not be had, and more."""
+    whole: bool = True
+    """Whether all of the file is kept that was not to be left out; otherwise `notes` says what is not."""
     lossy: bool = False
     """Whether it was a file of a lossy format, which is smaller than its pixels."""
 
@@ -52,32 +55,30 @@ class Prepared:
 def prepare(stream: BinaryIO, wishes: Wishes) -> Prepared:
     """Read a picture file from the start of a binary stream that can seek, and do what is wished.
 
-    Raises what `Picture.open` does, and `InputError` for a file of a lossy format where those are not taken.
+    Raises what `Picture.open` does.
     """
     from ridecodec.formats import opening
-
-    found = check_lossy(stream, wishes)
-    picture = Picture.open(stream, max_pixels=wishes.max_pixels)
-    if wishes.exact_file:
-        stream.seek(0)
-        return _exactly(picture, stream.read())
-    lost = [] if "all" in wishes.strip else opening.unkept(stream, wishes.max_pixels)
-    if wishes.strip:
-        picture = stripped(picture, wishes.strip)
-    shortfall = f"loses {', '.join(lost)}" if lost else ""
-    return Prepared(cleaned(picture) if wishes.alpha == "clean" else picture, shortfall, bool(found))
-
-
-def check_lossy(stream: BinaryIO, wishes: Wishes) -> str:
-    """What lossy format a file is of, "" where of none; `InputError` where those are not taken."""
     from ridecodec.formats.lossy import lossy
 
-    found = lossy(stream)
-    if found and not wishes.lossy:
-        raise InputError(
-            f"is a {found} file, already smaller than its pixels would be; --pixels compresses them all the same"
-        )
-    return found
+    source = opening.read(stream, wishes.max_pixels, wishes.pixels)
+    picture, notes = source.picture, source.notes
+    if source.lost:
+        notes = (f"loses {', '.join(source.lost)}", *notes)
+    stream.seek(0)
+    if wishes.exact_file:
+        return _exactly(picture, stream.read(), notes)
+    if wishes.strip:
+        picture = stripped(picture, wishes.strip)
+    ready = cleaned(picture) if wishes.alpha == "clean" else picture
+    return Prepared(ready, notes, not source.lost, bool(wishes.pixels and lossy(stream)))
+
+
+def check(stream: BinaryIO, wishes: Wishes) -> None:
+    """Raise `InputError` for a file that `prepare` refuses, where its first bytes tell."""
+    from ridecodec.formats.opening import check_lossy
+
+    if not wishes.pixels:
+        check_lossy(stream)
 
 
 def stripped(picture: Picture, kinds: Iterable[str]) -> Picture:
@@ -92,7 +93,7 @@ def cleaned(picture: Picture) -> Picture:
     return replace(picture, planes=picture.planes * (picture.planes[-1] > 0))
 
 
-def _exactly(picture: Picture, file: bytes) -> Prepared:
+def _exactly(picture: Picture, file: bytes, notes: tuple[str, ...]) -> Prepared:
     from ridecodec.formats import exactfile
     from ridecodec.formats.pngchunks import SIGNATURE
 
@@ -101,4 +102,5 @@ def _exactly(picture: Picture, file: bytes) -> Prepared:
             raise OutputError("it is no PNG file")
         return Prepared(exactfile.with_recipe(picture, file))
     except OutputError as error:
-        return Prepared(picture, f"only its pixels and metadata are kept, and not the exact file: {error}")
+        short = f"only its pixels and metadata are kept, and not the exact file: {error}"
+        return Prepared(picture, (*notes, short), whole=False)

@@ -13,7 +13,7 @@ from ridecodec.container import Box
 from ridecodec.errors import DamagedError, InputError, VerificationError
 from ridecodec.models import registry
 from ridecodec.parallel import Meter, Progress, batches, encoders, spread
-from ridecodec.picture import MAX_PIXELS, Picture, check_pixels
+from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, check_total
 from ridecodec.sets import Entry
 from ridecodec.tilecoder import TileCodec, decode_tiles, encode_tile
 
@@ -79,7 +79,7 @@ def decode(
     """(number, picture) of the pictures asked for, alike ones together; in the place of a damaged one, what is wrong.
 
     Raises, at once, DamagedError where the archive claims pictures that its model cannot have coded, and InputError
-    for one of more than ``max_pixels``.
+    for one of more than ``max_pixels``, or as many in total.
     """
     card = registry.find(held.model, held.model_hash)
     backend = registry.load(card, registry.pick_device(device))
@@ -90,6 +90,7 @@ def decode(
         if max(shape.width, shape.height) > backend.largest_tile:
             raise DamagedError("the header is damaged: its pictures are larger than the model's tiles")
         check_pixels(shape.width, shape.height, max_pixels)
+    check_total(sum(shape.width * shape.height for shape in shapes.values()), max_pixels)
     return _decoded(held, shapes, backend, threads, progress)
 
 

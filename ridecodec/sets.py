@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ridecodec.errors import InputError, UsageError
 from ridecodec.gathering import PICTURE_ENDINGS
-from ridecodec.picture import CODING_ORDER, Picture, check_pixels
+from ridecodec.picture import CODING_ORDER, Picture, check_pixels, check_total
 from ridecodec.preparing import Wishes, prepare
 
 
@@ -25,7 +25,7 @@ class Entry:
     picture: Picture
 
 
-_ANY = Wishes()
+_ANY = Wishes(pixels=True)
 
 
 def entries(
@@ -35,12 +35,14 @@ def entries(
 
     A file's picture has its name without the extension. ``cut`` (width, height): every picture is a mosaic of parts of
     this size, in rows from the top. An array is uint8 [N, H, W] or [N, H, W, 3]. Parts and an array's pictures have the
-    file's name and a number. Only the first ``count`` are given. ``wishes`` says which files are taken. Raises
-    InputError, naming the file.
+    file's name and a number. Only the first ``count`` are given. ``wishes`` says which files are taken, and how many
+    pixels all may have. Raises InputError, naming the file.
     """
-    found = 0
+    found = pixels = 0
     for entry in itertools.islice(itertools.chain.from_iterable(_of(path, cut, wishes) for path in paths), count):
         found += 1
+        pixels += entry.picture.width * entry.picture.height
+        check_total(pixels, wishes.max_pixels)
         yield entry
     if count is not None and found < count:
         raise InputError(f"there are {found} pictures, and {count} were asked for")
@@ -50,7 +52,7 @@ def readable(paths: Sequence[Path]) -> Iterator[Picture]:
     """The pictures of all types that can be read among files and in folders, in the order of their names."""
     for file in sorted(each for path in paths for each in (path.iterdir() if path.is_dir() else [path])):
         with contextlib.suppress(InputError):
-            yield Picture.open(file)
+            yield Picture.open(file, pixels=True)
 
 
 def _of(path: Path, cut: tuple[int, int] | None, wishes: Wishes) -> Iterator[Entry]:

@@ -29,7 +29,8 @@ def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
 
 
 def opened(data: bytes) -> Picture:
-    return Picture.open(io.BytesIO(data))
+    """The picture of a file, whatever else is in it."""
+    return Picture.open(io.BytesIO(data), pixels=True)
 
 
 def refused(data: bytes, message: str) -> None:

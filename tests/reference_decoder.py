@@ -110,7 +110,8 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
         planes = decoder(payload, *part.shape)
         part[:, :, order] = planes.transpose(1, 2, 0)
     assert file.at == len(data)
-    assert zlib.crc32(picture.tobytes()) == samples
+    kind = bytes([flags & 7, depth]) + width.to_bytes(4, "little") + height.to_bytes(4, "little")
+    assert zlib.crc32(kind + picture.tobytes()) == samples
     return picture if len(order) > 1 else picture[:, :, 0]
 
 
@@ -151,12 +152,12 @@ class RangeDecoder:
     """Range coder with a state of 64 bits, words of 32 and probabilities of 24."""
 
     def __init__(self, code: bytes) -> None:
-        self.words = iter(np.frombuffer(code + bytes(-len(code) % 4), ">u4").tolist())
+        self.words = Bytes(code + bytes(8))
         self.low, self.range = 0, 2**64 - 1
         self.point = self.word() << 32 | self.word()
 
     def word(self) -> int:
-        return next(self.words, 0)
+        return int.from_bytes(self.words.take(4), "big")
 
     def symbol(self, edges: list[int]) -> int:
         """The next symbol; symbol s is as likely as ``(edges[s + 1] - edges[s]) / 2^24``."""

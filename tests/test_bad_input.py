@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checker import EITHER, MODELS, fit
+from checker import CPU, EITHER, MODELS, fit
 from numpy.typing import NDArray
 from pictures import Array, crop, woven
 
@@ -28,7 +28,8 @@ from ridecodec.errors import (
     VerificationError,
 )
 from ridecodec.models import registry
-from ridecodec.payload import split_payload
+from ridecodec.parallel import Progress
+from ridecodec.payload import join_payload, split_payload
 from ridecodec.picture import Chunk, ColourType, Picture
 from ridecodec.varint import write_varint
 
@@ -148,6 +149,26 @@ def test_payloads_of_garbage(model: str) -> None:
             assert not decodes(container.write(header, (), [side + tail]), array)
 
 
+@pytest.mark.parametrize("model", [*MODELS, "graphics"])
+def test_claims_take_no_time(model: str) -> None:
+    """A decoder stops where the code ends, whatever the header claims: counted in pixels."""
+    known = registry.load(registry.current(model), CPU)
+    size, channels = 160, min(registry.current(model).channels)
+    colour = ColourType.GRAY if channels == 1 else ColourType.RGB
+    card = registry.current(model)
+    header = Header(size, size, colour, 8, card.name, bytes.fromhex(card.hash), 0)
+    side = bytes([0] if known.half else [0] * (known.ensemble + (known.classes > 0) + known.code))
+    done = [0]
+
+    def progress(how: Progress) -> None:
+        done[0] = how.pixels_done
+
+    payload = join_payload(b"\xff" if model == "graphics" else side, b"\x12\x34\x56")
+    with pytest.raises(DamagedError, match="ends before the pixels do"):
+        ridecodec.decompress(container.write(header, (), [payload]), threads=1, device="cpu", progress=progress)
+    assert done[0] < 50
+
+
 def with_check(head: bytes) -> bytes:
     """A header with the check that it should have."""
     return head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little")
@@ -168,6 +189,19 @@ def test_headers_that_lie(model: str, tile: int) -> None:
             claimed = container.read(wrong).header
             if claimed.sub_pixels < 8 * array.size:
                 assert ridecodec.decompress(wrong).checksum() == claimed.samples_checksum
+
+
+def test_another_type_or_size_of_the_same_samples_is_noticed() -> None:
+    """The samples' checksum covers both, as their order alone tells neither."""
+    picture = Picture(np.zeros((4, 6, 4), np.uint8), ColourType.RGBA)
+    held = container.read(ridecodec.compress(picture, threads=1))
+    payload = bytes(held.payload(0))
+    kinds = [(ColourType.CMYK, 8), (ColourType.RGBX, 8)]
+    headers = [replace(held.header, colour=colour, bit_depth=depth) for colour, depth in kinds]
+    for header in (*headers, replace(held.header, width=6, height=4), replace(held.header, width=8, height=3)):
+        with pytest.raises(DamagedError, match="checksum"):
+            ridecodec.decompress(container.write(header, (), [payload]), threads=1)
+    assert ridecodec.decompress(container.write(held.header, (), [payload]), threads=1).colour is ColourType.RGBA
 
 
 def test_an_index_that_lies() -> None:

@@ -97,3 +97,13 @@ def test_zeros_count_too() -> None:
 def test_what_is_no_code() -> None:
     with pytest.raises(DamagedError, match="pixel data"):
         Decoder(b"\xff" * 8).decode(np.array([table([TABLE_TOTAL // 2] * 15)], np.float32))
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 7, 50])
+def test_a_decoder_stops_where_its_code_has_ended(length: int) -> None:
+    """A code of 4 bits a symbol; the zeros after it are no symbols."""
+    even = np.full((2 * length, SYMBOLS), TABLE_TOTAL // SYMBOLS, np.float32)
+    decoder = Decoder(np.random.default_rng(length).bytes(length))
+    decoder.decode(even)
+    with pytest.raises(DamagedError, match="ends before the pixels do"):
+        decoder.decode(np.full((9, SYMBOLS), TABLE_TOTAL // SYMBOLS, np.float32))

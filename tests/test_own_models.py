@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -113,6 +114,42 @@ def test_other_files_beside_own_models_do_not_matter(folder: Path) -> None:
     assert own() == {"z"}
     Path("own/some.safetensors").touch()
     with pytest.raises(ModelRefusedError, match=r"some\.json: .*export the model again, or take the file out of \$"):
+        own()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_card_names_a_regular_file_in_its_folder_only(folder: Path) -> None:
+    """Nothing else is opened: a pipe would wait for ever, and a device might never end."""
+    assert export("--out", "own/z.safetensors").exit_code == 0
+    card = json.loads(Path("own/z.json").read_text())
+    os.mkfifo("own/pipe.safetensors")
+    os.mkfifo("own/pipe.json")
+    Path("own/link.safetensors").symlink_to(Path("own/z.safetensors").absolute())
+    Path("own/large.safetensors").touch()
+    os.truncate("own/large.safetensors", (1 << 30) + 1)
+    Path("own/z.json").write_text(json.dumps(card | {"name": "y"}))
+    with pytest.raises(ModelRefusedError, match=r"own/pipe\.json is no regular file"):
+        own()
+    Path("own/pipe.json").unlink()
+    assert own() == {"y"}
+    names = ("pipe", "no regular file"), ("link", "is a link"), ("large", "more than the 1,073,741,824")
+    for name, said in names:
+        Path("own/z.json").write_text(json.dumps(card | {"file": f"{name}.safetensors"}))
+        registry._cards.cache_clear()
+        with pytest.raises(ModelRefusedError, match=f"own/{name}.safetensors .*{said}"):
+            registry.load(registry.current("z"), torch.device("cpu"))
+    for name in ("/dev/zero", "../a.pt", "..", "", 3):
+        Path("own/z.json").write_text(json.dumps(card | {"file": name}))
+        with pytest.raises(ModelRefusedError, match=r"own/z\.json: .*(not in the card's folder|damaged)"):
+            own()
+
+
+@pytest.mark.parametrize("field", ["name", "purpose", "hash", "bytes", "channels", "kodak_bpsp", "current", "family"])
+def test_a_card_with_a_field_of_another_type_is_refused(folder: Path, field: str) -> None:
+    assert export("--out", "own/z.safetensors").exit_code == 0
+    card = json.loads(Path("own/z.json").read_text())
+    Path("own/z.json").write_text(json.dumps(card | {field: [["1"]]}))
+    with pytest.raises(ModelRefusedError, match=r"z\.json: the model's card is damaged"):
         own()
 
 

@@ -43,18 +43,24 @@ def test_the_byte_order_of_an_array_does_not_matter(samples: Samples) -> None:
     assert same(Picture.from_numpy(swapped), Picture.from_numpy(samples))
 
 
+def checksum(picture: Picture, samples: bytes) -> int:
+    """As docs/format.md has it."""
+    size = picture.width.to_bytes(4, "little") + picture.height.to_bytes(4, "little")
+    return zlib.crc32(bytes([picture.colour, picture.bit_depth]) + size + samples)
+
+
 @given(typed())
 def test_checksum(picture: Picture) -> None:
     size = 2 if picture.bit_depth == 16 else 1
     pixels = picture.planes.reshape(picture.channels, -1).T.reshape(-1).tolist()
-    assert picture.checksum() == zlib.crc32(b"".join(sample.to_bytes(size, "little") for sample in pixels))
+    assert picture.checksum() == checksum(picture, b"".join(sample.to_bytes(size, "little") for sample in pixels))
 
 
 @pytest.mark.parametrize("shape", [(1, BAND_PIXELS + 5), (5, BAND_PIXELS // 2 - 1), (BAND_PIXELS + 5, 1, 3)])
 def test_bands_are_put_together_in_order(shape: tuple[int, ...]) -> None:
     samples = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
     picture = Picture.from_numpy(samples)
-    assert picture.checksum() == zlib.crc32(samples.tobytes())
+    assert picture.checksum() == checksum(picture, samples.tobytes())
     assert np.array_equal(Picture.from_pil(picture.to_pil()).to_numpy(), samples)
 
 
@@ -64,7 +70,7 @@ def test_planes_of_any_layout_give_the_same_picture() -> None:
     for picture in (separate, turned):
         assert np.array_equal(picture.to_numpy(), RGB)
         assert picture.to_numpy().flags.c_contiguous
-        assert picture.checksum() == zlib.crc32(RGB.tobytes())
+        assert picture.checksum() == checksum(picture, RGB.tobytes())
 
 
 @pytest.mark.parametrize(

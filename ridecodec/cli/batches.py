@@ -15,7 +15,7 @@ from ridecodec.cli import failures, signals
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
 from ridecodec.cli.summary import Summary, Totals
-from ridecodec.errors import UsageError
+from ridecodec.errors import OutputExistsError, UsageError
 
 
 class Work(Protocol):
@@ -55,6 +55,11 @@ class Batch:
         """Whether it was done before."""
         return self.skip_existing and job.output != STANDARD and os.path.isfile(job.output)
 
+    def came_to_exist(self, outcome: Outcome) -> bool:
+        """Whether another process, at work on the same files, was faster, and that is as it should be."""
+        taken = isinstance(outcome, Failed) and outcome.code == OutputExistsError.exit_code
+        return self.skip_existing and taken
+
 
 def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None:
     """Do ``work`` on every job and say what became of it; exits with the first failure's code.
@@ -68,7 +73,8 @@ def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None
         return
     totals, code = Totals(), 0
     with contextlib.closing(_outcomes(jobs, work, batch, summary.progress)) as outcomes:
-        for job, outcome in outcomes:
+        for job, found in outcomes:
+            outcome = Skipped() if batch.came_to_exist(found) else found
             totals.add(outcome)
             summary.report(job, outcome)
             if isinstance(outcome, Failed):

@@ -50,9 +50,8 @@ _wishes = options.together(
     ),
     click.option(
         "--pixels",
-        "lossy",
         is_flag=True,
-        help="Take files of lossy formats too (JPEG, WebP, AVIF), whose pixels take more than they do.",
+        help="Take files, too, of which only the pixels are kept: lossy ones (JPEG, WebP, AVIF), PSD and others.",
     ),
     options.max_pixels,
 )
@@ -63,8 +62,8 @@ _wishes = options.together(
     help="""Compress pictures to .rdc files, by default beside each and of its name.
 
     INPUTs are pictures, patterns such as "*.png", and with --recursive folders. With two paths the second is the output
-    if it ends in .rdc or is "-"; otherwise both are inputs. "-" is standard input or output. Every result is decoded
-    and compared before it is put in place. Metadata is kept, --strip leaves it out.
+    if it ends in .rdc, is "-" or a device; otherwise both are inputs. "-" is standard input or output. Every result is
+    decoded and compared before it is put in place. Metadata is kept, --strip leaves it out.
 
     With --archive the inputs are folders, picture files and .npy arrays [N, H, W(, 3)] of 8-bit gray and RGB, and all
     their pictures go into one .rdca file, from which each can be had alone, without metadata. Its model is by default
@@ -134,7 +133,7 @@ def command(
     if cut is not None or count is not None:
         raise UsageError("--cut and --count are for --archive")
     endings = (*PICTURE_ENDINGS, ".npy")
-    left = None if wishes.lossy else cache(gathering.is_lossy)  # asked for what is taken, and for what is not
+    left = None if wishes.pixels else cache(gathering.is_lossy)  # asked for what is taken, and for what is not
     jobs = files.plan(
         paths,
         output=output,
@@ -161,7 +160,7 @@ def _say_left(others: Counter[str]) -> None:
 
 def _names_output(path: str) -> bool:
     """Whether the second of two paths is the output; raises UsageError where it is no input either."""
-    if path == STANDARD or path.lower().endswith(SUFFIX):
+    if path == STANDARD or path.lower().endswith(SUFFIX) or files.is_device(path):
         return True
     if os.path.isdir(path) or not (os.path.exists(path) or gathering.is_pattern(path)):
         raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -165,6 +166,16 @@ def _same(first: str, second: str) -> bool:
 def is_stream(output: str) -> bool:
     """Whether this is standard output, a device or a pipe, which is written to and never replaced or removed."""
     return output == STANDARD or (os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output))
+
+
+def is_device(path: str) -> bool:
+    """Whether this is a device such as /dev/null, which no picture is read from."""
+    if path in ("/dev/stdout", "/dev/stderr"):
+        return True
+    try:
+        return path != "/dev/stdin" and stat.S_ISCHR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def check_input(name: str) -> None:

@@ -31,7 +31,7 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
       ridecodec info photo.rdc
       ridecodec info --json *.rdc
     """
-    from ridecodec import read_info
+    from ridecodec import container, read_info
     from ridecodec.archive import is_archive
     from ridecodec.archive import read as read_archive
 
@@ -51,6 +51,7 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
         else:
             for line in _lines(files.label(job.input), info):
                 click.echo(line)
+        container.read(data).check()
 
     files.check_standard(paths)
     failures.for_each([Job(path) for path in gathering.expanded(paths)], work, keep_going=True, as_json=as_json)

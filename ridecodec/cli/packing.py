@@ -8,12 +8,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ridecodec import preparing
 from ridecodec.cli import files, progress
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
 from ridecodec.errors import OutputError, UsageError
-from ridecodec.preparing import Wishes, check_lossy, prepare
+from ridecodec.placing import settle
+from ridecodec.preparing import Wishes, prepare
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,12 @@ class Packing:
                 progress=advance,
             )
         files.write(job.output, data, self.force, job.input if self.preserve else None)
-        notes = [prepared.shortfall] if prepared.shortfall else []
+        notes = list(prepared.notes)
         larger = len(data) > size
         if larger and not prepared.lossy:
             notes.append(f"takes {len(data):,} bytes, more than the {size:,} of the file")
-        if self.delete_source and (prepared.shortfall or larger):
-            notes.append("is kept, as it " + ("cannot be had again" if prepared.shortfall else "is the smaller file"))
+        if self.delete_source and (larger or not prepared.whole):
+            notes.append("is kept, as it " + ("is the smaller file" if prepared.whole else "cannot be had again"))
         elif self.delete_source:
             _delete(job, data, before)
         info = ridecodec.read_info(data)
@@ -77,7 +79,7 @@ class Packing:
         self._check(job)
         if not files.is_stream(job.input):
             with files.opened(job.input) as stream:
-                check_lossy(stream, self.wishes)
+                preparing.check(stream, self.wishes)
 
     def _check(self, job: Job) -> None:
         files.check_input(job.input)
@@ -101,6 +103,7 @@ def _delete(job: Job, data: bytes, before: os.stat_result | None) -> None:
             raise OutputError("was changed while it was read, so it is kept")
         if Path(job.output).read_bytes() != data:
             raise OutputError(f"{files.label(job.output)} does not hold what was written, so the source is kept")
+        settle(job.output)
         os.unlink(job.input)
     except OSError as error:
         raise OutputError(f"cannot be removed: {error.strerror or error}") from error

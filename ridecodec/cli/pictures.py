@@ -44,7 +44,7 @@ def read(name: str) -> NDArray[np.uint8]:
     from ridecodec.picture import Picture
 
     try:
-        return Picture.open(name).plain()
+        return Picture.open(name, pixels=True).plain()
     except InputError as error:
         raise InputError(f"{files.label(name)}: {error}") from error
 

@@ -16,6 +16,8 @@ from ridecodec.errors import DamagedError
 _FAMILY = constriction.stream.model.Categorical(perfect=False)
 _ONE = 1 << 24
 _STATE = 1 << 64
+_AHEAD = 8
+"""Bytes beyond its code that a decoder reads at most, as `Encoder.finish` leaves out no more; they count as zeros."""
 
 
 class Encoder:
@@ -60,11 +62,17 @@ class Decoder:
     def __init__(self, code: bytes) -> None:
         words = np.frombuffer(code + bytes(-len(code) % 4), dtype=">u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
+        self._echo = constriction.stream.queue.RangeEncoder()  # knows how far the decoder has read, which does not say
+        self._most = len(code) + _AHEAD
 
     def decode(self, table: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Symbols [n] of tables [n, 16] (C-contiguous); DamagedError where the code cannot have come from any."""
+        """Symbols [n] of tables [n, 16] (C-contiguous); DamagedError where the code cannot have come from any, and
+        where it ends before them."""
         try:
             symbols: NDArray[np.int32] = self._coder.decode(_FAMILY, table)
         except AssertionError as error:  # constriction's, for data that no encoder gives
             raise DamagedError("the pixel data is damaged: it is not a code") from error
+        self._echo.encode(symbols, _FAMILY, table)
+        if 4 * (self._echo.pos()[0] + 2) > self._most:
+            raise DamagedError("the pixel data is damaged: its code ends before the pixels do")
         return symbols

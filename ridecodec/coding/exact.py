@@ -8,13 +8,14 @@ is divided by a power of two afterwards may be divided before: the digits are th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ridecodec.coding.one_thread import one_thread
 from ridecodec.errors import ModelRefusedError
 
 _CAPACITY = {torch.float32: 2.0**24, torch.float64: 2.0**53}
@@ -40,6 +41,16 @@ def whole(name: str, values: Tensor, shape: Sequence[int | None], least: int, mo
     if values.numel() and (int(values.min()) < least or int(values.max()) > most):
         raise ModelRefusedError(f"{name} is out of range; export the model again")
     return values
+
+
+def whole_layer(
+    tensors: Mapping[str, Tensor], name: str, outputs: int | None, inputs: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weight, bias and exponent of an `ExactLinear` in a model file, int64; raises what `whole` does, and KeyError."""
+    weight = whole(f"layer {name}: weight", tensors[f"{name}.weight"], (outputs, inputs), -LARGEST, LARGEST)
+    bias = whole(f"layer {name}: bias", tensors[f"{name}.bias"], weight.shape[:1], -LARGEST, LARGEST)
+    exponent = whole(f"layer {name}: exponent", tensors[f"{name}.exponent"], weight.shape[:1], 0, LARGEST_EXPONENT)
+    return weight, bias, exponent
 
 
 def powers(exponent: Tensor) -> Tensor:
@@ -165,34 +176,29 @@ def check_products(device: torch.device) -> None:
 
 
 class _Settings:
-    """Torch's settings of float32 products while somebody needs them exact, and what they were before."""
+    """Torch's settings of float32 products while somebody needs them exact, and what they were before.
+
+    They are the process's own, so that a host sees them meanwhile: its products are then exact, too.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.users = 0
-        self.threads = 1
-        self.before: list[tuple[Any, str, Any]] = []
-        self.own = threading.local()
+        self.before: list[tuple[Any, str, Any, Any]] = []
 
     def enter(self) -> None:
         with self.lock:
             if self.users == 0:
-                self.threads = torch.get_num_threads()
-                self.before = [(owner, name, getattr(owner, name)) for owner, name, _ in _products()]
-                for owner, name, exact in _products():
+                self.before = [(owner, name, exact, getattr(owner, name)) for owner, name, exact in _products()]
+                for owner, name, exact, _ in self.before:
                     setattr(owner, name, exact)
             self.users += 1
-            self.own.depth = getattr(self.own, "depth", 0) + 1
-            torch.set_num_threads(1)  # OpenMP keeps a number for each thread
 
     def leave(self) -> None:
         with self.lock:
             self.users -= 1
-            self.own.depth -= 1
-            if self.own.depth == 0:
-                torch.set_num_threads(self.threads)
-            if self.users == 0:
-                for owner, name, value in self.before:
+            for owner, name, exact, value in self.before if self.users == 0 else ():
+                if getattr(owner, name) == exact:  # else the host has set it since
                     setattr(owner, name, value)
 
 
@@ -223,12 +229,13 @@ _settings = _Settings()
 def exact_arithmetic() -> Iterator[None]:
     """Torch as the coded path wants it: no gradients, no reduced precision, no autocast, one intra-op thread.
 
-    New tensors are made on the CPU unless a device is named, whatever the caller's default device. The settings are
-    put back when the last user leaves, the number of threads when each thread does.
+    New tensors are made on the CPU unless a device is named, whatever the caller's default device. All is of the
+    calling thread alone but the precision, which is put back when the last user leaves.
     """
     _settings.enter()
     try:
         with ExitStack() as stack:
+            stack.enter_context(one_thread())
             stack.enter_context(torch.inference_mode())
             for device in ("cpu", "cuda"):
                 stack.enter_context(torch.autocast(device, enabled=False))

@@ -105,7 +105,7 @@ def pictures(paths: Sequence[str | Path], corpus: str | None, limit: int | None)
 
 
 def _pixels(path: Path, gray: bool) -> Pixels:
-    picture = Picture.open(path)
+    picture = Picture.open(path, pixels=True)
     planes = picture.plain()
     if gray:
         return np.asarray(picture.to_pil().convert("L"))

@@ -9,26 +9,29 @@ import numpy as np
 
 from ridecodec.errors import InputError
 from ridecodec.formats.pilimages import one_line
+from ridecodec.formats.source import Source
 from ridecodec.picture import Picture, check_pixels
 
 SIGNATURE = b"\x93NUMPY"
 _PIECE = 1 << 20
 
 
-def header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type; `stream` is at its start. Raises whatever damage leads to."""
+def is_npy(start: bytes) -> bool:
+    """Whether a file begins like one that `read` takes."""
+    return start.startswith(SIGNATURE)
+
+
+def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type; raises whatever damage leads to."""
     version = np.lib.format.read_magic(stream)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     return read_header(stream)
 
 
-def read(stream: BinaryIO, max_pixels: int) -> Picture:
-    """Read an array of uint8 or uint16, [H, W] or [H, W, C]; `stream` is at its start.
-
-    Raises `InputError` where it is another, damaged, or has more pixels than `max_pixels`.
-    """
+def read(stream: BinaryIO, max_pixels: int) -> Source:
+    """Read an array of uint8 or uint16, [H, W] or [H, W, C] (see `Source`)."""
     try:
-        shape, fortran_order, dtype = header(stream)
+        shape, fortran_order, dtype = _header(stream)
     except Exception as error:  # the header is Python source, so nearly anything can be wrong with it
         raise InputError(f"the .npy header is damaged: {one_line(error)}") from error
     if dtype.kind != "u" or dtype.itemsize > 2 or len(shape) not in (2, 3):
@@ -53,4 +56,6 @@ def read(stream: BinaryIO, max_pixels: int) -> Picture:
             raise InputError("the .npy data is cut short")
         held[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
         filled += len(piece)
-    return Picture.from_numpy(held.view(dtype).reshape(shape, order="F" if fortran_order else "C"))
+    lost = ("its axis of one channel",) if len(shape) == 3 and shape[2] == 1 else ()
+    picture = Picture.from_numpy(held.view(dtype).reshape(shape, order="F" if fortran_order else "C"))
+    return Source(picture, lost)

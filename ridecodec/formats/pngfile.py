@@ -10,6 +10,7 @@ import numpy as np
 
 from ridecodec.formats.pngchunks import MARK, SIGNATURE, Header, Scan, damaged, framed, parts, scan
 from ridecodec.formats.pngrows import Bytes, filtered_rows, packed, unfiltered, unpacked
+from ridecodec.formats.source import Source, behind
 from ridecodec.picture import MAX_PIXELS, Chunk, ColourType, Picture
 
 __all__ = [
@@ -31,8 +32,13 @@ _PIECE = 1 << 20
 _LEVEL = 6
 
 
-def read(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a PNG file; `stream` is at its signature and can seek.  Raises `InputError` where it is damaged."""
+def is_png(start: bytes) -> bool:
+    """Whether a file begins like one that `read` takes, or like one whose signature a transfer has damaged."""
+    return start.startswith(SIGNATURE) or b"IHDR" in start[8:20]
+
+
+def read(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Source:
+    """Read a PNG file (see `Source`)."""
     found = scan(stream, max_pixels)
     header = found.header
     inflated = _Inflated(stream, found.pixels)
@@ -52,9 +58,10 @@ def read(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Picture:
             above = raw[-1]
     inflated.finish()
     try:
-        return Picture(samples.transpose(2, 0, 1), header.colour, header.bit_depth, found.metadata)
+        picture = Picture(samples.transpose(2, 0, 1), header.colour, header.bit_depth, found.metadata)
     except ValueError as error:
         raise damaged(str(error)) from error
+    return Source(picture, behind(stream, found.end))
 
 
 def write(stream: BinaryIO, picture: Picture) -> None:

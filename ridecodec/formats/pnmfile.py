@@ -1,4 +1,4 @@
-"""Binary PBM, PGM and PPM files, of 1, 2, 4, 8 and 16 bits: Pillow reads those of 16 bits as 8."""
+"""PBM, PGM and PPM files, the binary ones of 1, 2, 4, 8 and 16 bits: Pillow reads those of 16 bits as 8."""
 
 from __future__ import annotations
 
@@ -7,24 +7,40 @@ from typing import BinaryIO
 import numpy as np
 
 from ridecodec.errors import InputError
+from ridecodec.formats import pilfiles
 from ridecodec.formats.pngrows import bands, packed, unpacked
+from ridecodec.formats.source import Source, behind
 from ridecodec.picture import ColourType, Picture, check_pixels
 
 _KINDS = {b"P4": (ColourType.GRAY, "PBM"), b"P5": (ColourType.GRAY, "PGM"), b"P6": (ColourType.RGB, "PPM")}
+_PLAIN = (b"P1", b"P2", b"P3")
 _LONGEST_NUMBER = 10
+_PIECE = 1 << 20
 
 
 def is_pnm(start: bytes) -> bool:
     """Whether a file begins like one that `read` takes."""
-    return start[:2] in _KINDS and start[2:3].isspace()
+    return start[:2] in (*_KINDS, *_PLAIN) and start[2:3].isspace()
 
 
-def read(stream: BinaryIO, max_pixels: int) -> Picture:
-    """Read a file; `stream` is at its start.
+def read(stream: BinaryIO, max_pixels: int) -> Source:
+    """Read a file (see `Source`)."""
+    magic = stream.read(2)
+    stream.seek(0)
+    return _read_plain(stream, max_pixels) if magic in _PLAIN else _read_binary(stream, max_pixels)
 
-    Raises `InputError` where it is damaged, has more pixels than `max_pixels`, or levels that are no power of two.
-    """
+
+def _read_plain(stream: BinaryIO, max_pixels: int) -> Source:
+    with pilfiles.opened(stream, max_pixels) as image:
+        picture = pilfiles.picture_of(image, max_pixels)
+    stream.seek(0)
+    comments = any(b"#" in piece for piece in iter(lambda: stream.read(_PIECE), b""))
+    return Source(picture, ("its comments",) if comments else ())
+
+
+def _read_binary(stream: BinaryIO, max_pixels: int) -> Source:
     magic, width, height, levels = _header(stream)
+    begin = stream.tell()
     colour, name = _KINDS[magic]
     depth = levels.bit_length() - 1
     if levels != 1 << depth or depth not in colour.depths:
@@ -47,18 +63,12 @@ def read(stream: BinaryIO, max_pixels: int) -> Picture:
     if magic == b"P4":
         samples = 1 - samples
     try:
-        return Picture(samples.transpose(2, 0, 1), colour, depth)
+        picture = Picture(samples.transpose(2, 0, 1), colour, depth)
     except ValueError as error:
         raise InputError(f"the {name} data is damaged: {error}") from error
-
-
-def header(stream: BinaryIO) -> tuple[bytes, int]:
-    """The header of a file that `read` can read, and where its pixels end; ``stream`` is at its start."""
-    magic, width, height, levels = _header(stream)
-    row_bytes = _row_bytes(width, _KINDS[magic][0], _stored(magic, levels.bit_length() - 1))
-    length = stream.tell()
     stream.seek(0)
-    return stream.read(length), length + height * row_bytes
+    comments = ("its comments",) if b"#" in stream.read(begin) else ()
+    return Source(picture, comments + behind(stream, begin + height * row_bytes))
 
 
 def write(stream: BinaryIO, picture: Picture, bitmap: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ridecodec.coding.exact import whole
 from ridecodec.coding.tables import CDF_TOTAL, Distribution
 from ridecodec.errors import ModelRefusedError
 
@@ -34,11 +35,12 @@ class LogisticTables:
     def __init__(self, logistic: Tensor, inverse: Tensor, exponential: Tensor) -> None:
         """Raises ModelRefusedError for tables that this version's arithmetic cannot use."""
         top = CDF_TOTAL // WEIGHT_TOTAL
-        ends = len(logistic) == _STEPS + 1 and logistic[0] == 0 and logistic[-1] == top
-        rises = ends and (logistic.diff() >= 0).all()
-        scales = len(inverse) == SCALES and (inverse > 1).all() and (inverse <= 1 << _ARGUMENT_BITS).all()
-        falls = len(exponential) > 1 and exponential[0] == 1 << 15 and (exponential.diff() <= 0).all()
-        if not (rises and scales and falls and exponential[-1] >= 0):
+        logistic = whole("tables.logistic", logistic, (_STEPS + 1,), 0, top)
+        inverse = whole("tables.inverse", inverse, (SCALES,), 2, 1 << _ARGUMENT_BITS)
+        exponential = whole("tables.exponential", exponential, (None,), 0, 1 << 15)
+        rises = logistic[0] == 0 and logistic[-1] == top and (logistic.diff() >= 0).all()
+        falls = exponential[0] == 1 << 15 and (exponential.diff() <= 0).all()
+        if not (rises and falls):
             raise ModelRefusedError("the tables of the logistic mixtures are out of range; export the model again")
         self.logistic, self.exponential = logistic.int(), exponential.int()
         self.middle = torch.tensor(_STEPS // 2, dtype=torch.float32)

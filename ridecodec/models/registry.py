@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridecodec.errors import ModelMissingError, ModelRefusedError, UsageError
+from ridecodec.models import files
 from ridecodec.placing import placed
 
 if TYPE_CHECKING:
@@ -127,15 +128,34 @@ def _reserved() -> set[str]:
 
 def _card(path: Path, remedy: str) -> ModelCard:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(files.read(path, files.MOST_CARD, links=_is_shipped(path)))
         kept = {name: data[name] for name in ModelCard.__dataclass_fields__ if name not in _OPTIONAL or name in data}
-        if not all(isinstance(kept[name], str) for name in ("name", "purpose", "hash")):
-            raise TypeError("name, purpose and hash are text")
-        file = None if kept["file"] is None else str(path.parent / kept["file"])
         lists = {"channels": tuple(kept["channels"]), "members": tuple(map(tuple, kept.get("members", ())))}
-        return ModelCard(**{**kept, **lists, "file": file})
+        card = ModelCard(**{**kept, **lists})
+        _check_types(card)
+        if card.file is None:
+            return card
+        if not files.is_name(card.file):
+            raise ModelRefusedError(f"{path}: the model's file {card.file!r} is not in the card's folder; {remedy}")
+        return replace(card, file=str(path.parent / card.file))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelRefusedError(f"{path}: the model's card is damaged; {remedy}") from error
+
+
+def _check_types(card: ModelCard) -> None:
+    """TypeError where a field of a card does not hold what it should."""
+    texts = [card.name, card.purpose, card.hash, card.family, *(part for member in card.members for part in member)]
+    flags, counts = [card.current, card.ensemble], [card.bytes, *card.channels]
+    pairs = all(len(member) == 2 for member in card.members)
+    rate = card.kodak_bpsp is None or isinstance(card.kodak_bpsp, (int, float))
+    for values, kind in ((texts, str), (flags, bool), (counts, int)):
+        if not pairs or not rate or not all(isinstance(value, kind) for value in values):
+            raise TypeError("a field has the wrong type")
+
+
+def _is_shipped(path: Path) -> bool:
+    """Whether a file came with the package, whose files an installer may have made links."""
+    return path.parent == WEIGHTS
 
 
 def current(name: str) -> ModelCard:
@@ -278,7 +298,7 @@ def backend(card: ModelCard, device: str = "auto") -> Backend:
 def _weights(card: ModelCard) -> bytes:
     path = Path(str(card.file))
     try:
-        data = path.read_bytes()
+        data = files.read(path, files.MOST_WEIGHTS, links=_is_shipped(path))
     except OSError as error:
         raise ModelMissingError(f"{path}: the model's weights cannot be read ({error.strerror})") from error
     if short_hash(data) != card.hash:

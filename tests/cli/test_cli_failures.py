@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,26 @@ def test_damaged(folder: Path, command: str, cut: int) -> None:
     Path("bad.rdc").write_bytes(Path("done.rdc").read_bytes()[:cut])
     assert_fails(run(command, "bad.rdc"), 4, "bad.rdc: ")
     assert not Path("bad.png").exists()
+
+
+@pytest.mark.parametrize("tile", ["0", "8"])
+def test_info_says_that_a_file_is_cut_short(folder: Path, tile: str) -> None:
+    """Also where the header and all before the pixels are whole."""
+    assert compress("in.png", "cut.rdc", "--tile", tile).exit_code == 0
+    data = Path("cut.rdc").read_bytes()
+    Path("cut.rdc").write_bytes(data[:-1])
+    for more in (), ("--json",):
+        result = run("info", "cut.rdc", "done.rdc", *more)
+        assert result.exit_code == 4
+        assert re.fullmatch(r"ridecodec: cut\.rdc: .*cut short.*\n", result.stderr)
+        assert "done.rdc" in result.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_device_is_an_output(folder: Path) -> None:
+    assert_fails(compress("in.png", "/dev/full"), 3, "cannot write /dev/full: No space left on device")
+    assert compress("in.png", "/dev/null").exit_code == 0
+    assert not Path("in.rdc").exists()
 
 
 def test_no_rdc_file(folder: Path) -> None:

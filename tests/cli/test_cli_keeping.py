@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import stat
 import zlib
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def told(folder: Path) -> Path:
 
 
 def kinds(path: str) -> list[bytes]:
-    return [chunk.kind for chunk in Picture.open(path).metadata]
+    return [chunk.kind for chunk in Picture.open(path, pixels=True).metadata]
 
 
 def test_metadata_goes_there_and_back(told: Path) -> None:
@@ -50,7 +52,7 @@ def test_metadata_goes_there_and_back(told: Path) -> None:
     found = json.loads(run("info", "--json", "told.rdc").stdout)["metadata"]
     assert found[0] == {"kind": "tEXt", "bytes": 15, "words": "text Title: a picture"}
     assert run("decompress", "told.rdc", "back.png").exit_code == 0
-    assert Picture.open("back.png").metadata == Picture.open("told.png").metadata
+    assert Picture.open("back.png").metadata == Picture.open("told.png", pixels=True).metadata
     assert Path("back.png").read_bytes() != TOLD
 
 
@@ -239,6 +241,40 @@ def test_tags_that_would_be_lost_keep_the_source(folder: Path) -> None:
     assert Path("in.tif").exists()
 
 
+def test_an_output_that_somebody_else_writes_meanwhile_keeps_the_source(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "copymode", lambda *paths: Path("in.rdc").write_bytes(b"theirs"))  # the last moment
+    assert_fails(compress("in.png", "--delete-source"), 5, "in.png: ", "in.rdc exists already")
+    assert Path("in.png").exists()
+    Path("in.rdc").unlink()
+    result = compress("in.png", "--delete-source", "--skip-existing")
+    assert (result.exit_code, result.stderr) == (0, "in.png -> in.rdc: skipped, as it exists\n")
+    assert Path("in.png").exists()
+    assert Path("in.rdc").read_bytes() == b"theirs"
+
+
+def test_a_source_goes_when_the_output_is_on_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file and the folder are synchronised before."""
+    done: list[str] = []
+    fsync, unlink = os.fsync, os.unlink
+
+    def wait(handle: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    def remove(path: str) -> None:
+        done.append("removed")
+        unlink(path)
+
+    monkeypatch.setattr(os, "fsync", wait)
+    monkeypatch.setattr(os, "unlink", remove)
+    assert compress("in.png", "--delete-source").exit_code == 0
+    assert [step for step in done if step != "removed"] == ["file", "folder"]
+    assert done[-1] == "removed"
+    assert not Path("in.png").exists()
+
+
 def test_limits_of_pixels(folder: Path) -> None:
     assert_fails(compress("in.png", "--max-pixels", "125"), 3, "in.png: claims 14 x 9 pixels, more than the 125")
     assert_fails(run("decompress", "done.rdc", "--max-pixels", "125"), 3, "done.rdc: claims 14 x 9 pixels")
@@ -253,6 +289,13 @@ def test_limits_of_pixels(folder: Path) -> None:
     assert_fails(run(*packed, "--max-pixels", "125"), 3, "in.png: claims 14 x 9 pixels")
     assert run(*packed).exit_code == 0
     assert_fails(run("decompress", "x.rdca", "new", "--max-pixels", "125"), 3, "claims 14 x 9 pixels")
+    shutil.copy("in.png", "too.png")
+    both = (*packed[:4], "y.rdca", "in.png", "too.png")
+    assert_fails(run(*both, "--max-pixels", "251"), 3, "252 pixels in total, more than the 251")
+    assert run(*both).exit_code == 0
+    for command in ("decompress", "y.rdca", "new"), ("verify", "y.rdca"):
+        assert_fails(run(*command, "--max-pixels", "251"), 3, "252 pixels in total, more than the 251")
+    assert run("decompress", "y.rdca", "new", "--only", "too", "--max-pixels", "126").exit_code == 0
 
 
 def test_a_header_that_claims_much_is_refused_by_default(folder: Path) -> None:

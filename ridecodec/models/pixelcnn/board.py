@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,8 +30,11 @@ class Board:
         self._shifts: dict[Taps, Tensor] = {}
 
     def blank(self, maps: int) -> Tensor:
-        """Zeros, float32 [positions, maps]."""
-        return torch.zeros(self.tiles * self.plane, maps, device=self.device)
+        """Zeros, float32 [positions, maps]; on the CPU memory is taken when it is used, so that claims take none."""
+        size = (self.tiles * self.plane, maps)
+        if self.device.type == "cpu":
+            return torch.from_numpy(np.zeros(size, np.float32))
+        return torch.zeros(size, device=self.device)
 
     def shifts(self, taps: Taps) -> Tensor:
         """From a pixel's position to those of its taps (dy, dx), int64 [taps]."""

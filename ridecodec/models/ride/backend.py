@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ridecodec.coding.exact import LARGEST, LARGEST_EXPONENT, ExactLinear, powers, whole
+from ridecodec.coding.exact import ExactLinear, powers, whole_layer
 from ridecodec.coding.order import FrontLayout, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError, UsageError
@@ -57,13 +57,9 @@ class _Net:
             dtype: torch.dtype | None = None,
             start: Tensor | None = None,
         ) -> ExactLinear:
-            weight, bias, exponent = (tensors[f"{name}.{part}"] for part in _PARTS)
-            weight = whole(f"layer {name}: weight", weight, (outputs, len(limit)), -LARGEST, LARGEST)
-            shape = weight.shape[:1]
-            bias = whole(f"layer {name}: bias", bias, shape, -LARGEST, LARGEST).double()
-            exponent = whole(f"layer {name}: exponent", exponent, shape, 0, LARGEST_EXPONENT)
+            weight, bias, exponent = whole_layer(tensors, name, outputs, len(limit))
             if start is not None:
-                bias += start * powers(exponent)  # exact, or too large for float64's bound
+                bias = bias + start * powers(exponent)  # exact, or too large for float64's bound
             return ExactLinear(name, weight, bias, exponent, limit, dtype=dtype).to(device)
 
         pixels = input_limits(config)

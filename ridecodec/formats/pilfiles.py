@@ -1,0 +1,56 @@
+"""Picture files that Pillow reads: whatever goes wrong there is one line of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from ridecodec.errors import InputError
+from ridecodec.formats import pilimages
+from ridecodec.formats.source import Source
+from ridecodec.picture import Picture, check_pixels, more
+
+_ACCOUNTED = frozenset({"BMP", "DIB", "GIF", "WEBP", "ICO", "JPEG2000", "TGA", "QOI"})
+_VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
+
+
+def read(stream: BinaryIO, max_pixels: int) -> Source:
+    """Read a file of any format of Pillow's, which accounts for nothing but the pixels (see `Source`)."""
+    with opened(stream, max_pixels) as image:
+        known = image.format in _ACCOUNTED
+        partial = "" if known else f"{image.format} files may hold more than ridecodec can keep"
+        return Source(picture_of(image, max_pixels), partial=partial)
+
+
+def picture_of(image: Image.Image, max_pixels: int) -> Picture:
+    """Take the current frame of a Pillow image (see `Picture.from_pil`)."""
+    check_pixels(*image.size, max_pixels)
+    with pilimages.quiet(max_pixels):
+        return pilimages.picture_of(image)
+
+
+@contextmanager
+def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
+    """Open `stream` with Pillow: one frame of pixels (not loaded yet), or `InputError`."""
+    with pilimages.quiet(max_pixels):
+        try:
+            image = Image.open(stream)
+            frames = getattr(image, "n_frames", 1)
+        except UnidentifiedImageError as error:
+            raise InputError("is damaged, or no picture in a format that can be read") from error
+        except Image.DecompressionBombError as error:
+            raise InputError(f"claims more than the {max_pixels} pixels that are allowed{more(max_pixels)}") from error
+        except Exception as error:  # a plugin raises whatever the damage makes it run into
+            raise InputError(f"the picture is damaged: {pilimages.one_line(error)}") from error
+    with image:
+        if image.format in _VECTOR_FORMATS:
+            raise InputError(f"vector graphics ({image.format}) are not supported, only pixels")
+        sizes = image.info.get("sizes") or ()  # of icons
+        if len(sizes) > 1:
+            raise InputError(f"a picture in several sizes ({image.format}, {len(sizes)} of them) is not supported")
+        if frames > 1:
+            raise InputError(f"a picture of several frames ({image.format}, {frames} frames) is not supported")
+        yield image
