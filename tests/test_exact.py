@@ -232,7 +232,7 @@ def test_every_integer_of_a_model_file_is_checked_to_be_one(name: str, step: int
     names = [each for each in tensors if "float" not in each and not each.startswith("config")]
     for each in names[::step]:
         for wrong, dtype in ((0.5, torch.float32), (float("nan"), torch.float64), (1 << 62, torch.int64)):
-            changed = tensors[each].to(dtype)
+            changed = tensors[each].to(dtype, copy=True)
             changed.view(-1)[-1] = wrong
             with pytest.raises(ModelRefusedError, match="not integers" if changed.is_floating_point() else "out of"):
                 BACKENDS[family](safetensors.torch.save(tensors | {each: changed}), CPU)

@@ -56,16 +56,8 @@ def load(data: bytes) -> tuple[dict[str, Program], dict[str, Any], dict[str, Arr
         start = "extra."
         arrays = {name[len(start) :]: array for name, array in tensors.items() if name.startswith(start)}
         return programs, dict(head["extra"]), arrays
-    except (
-        safetensors.SafetensorError,
-        KeyError,
-        IndexError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ) as e:
-        raise ModelRefusedError(f"the model file is damaged ({e}); export the model again") from e
+    except _DAMAGE as error:
+        raise ModelRefusedError(f"the model file is damaged ({error}); export the model again") from error
 
 
 def integers(array: Array, name: str) -> Int64:

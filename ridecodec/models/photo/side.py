@@ -42,6 +42,8 @@ class ImageExperts(Side):
         self.features = integers(arrays["features"], "features")
         if self.features.shape != (len(NEAR) * program.channels * 510 + 1, feature_table(1).shape[1]):
             raise ModelRefusedError("the table of features has the wrong shape; export the model again")
+        if np.abs(self.features).max() >= 1 << 16:  # the sums of the fit are exact then
+            raise ModelRefusedError("the table of features is out of range; export the model again")
         self.default: Coefficients = []
         for c in range(program.channels):
             found = integers(arrays[f"experts.{c}"], f"experts.{c}")
