@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
-from checker import CPU
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -242,9 +240,9 @@ def test_a_model_file_must_have_its_hash() -> None:
     for name in ("photo", "gradient"):
         card = replace(registry.current(name), hash="00000000")
         with pytest.raises(ModelRefusedError, match="damaged"):
-            registry.load(card, CPU)
+            registry.load(card)
 
 
 def test_a_model_file_that_is_gone() -> None:
     with pytest.raises(ModelMissingError, match=r"gone\.safetensors"):
-        registry.load(replace(registry.current("photo"), file="gone.safetensors"), CPU)
+        registry.load(replace(registry.current("photo"), file="gone.safetensors"))
