@@ -90,19 +90,25 @@ def other_chunks(image: Image.Image) -> list[Chunk]:
 
 def info(picture: Picture) -> dict[Any, Any]:
     """What an image's `info` says of the metadata; the transparency is not in it."""
+    budget = metadata.Budget()
     found: dict[Any, Any] = {}
-    for chunk, keyword, content in metadata.texts(picture.metadata):
+    told = options(picture.metadata, budget)
+    for chunk, keyword, content in metadata.texts(picture.metadata, budget):
         if metadata.category(chunk) != "xmp" and keyword not in _OWN_KEYS:
             found[keyword] = content
     gamma = _first(picture.metadata, b"gAMA")
     if gamma is not None and len(gamma) == 4:
         found["gamma"] = int.from_bytes(gamma, "big") / 100000
-    return found | options(picture.metadata)
+    return found | told
 
 
-def options(chunks: Sequence[Chunk]) -> dict[str, Any]:
+def options(chunks: Sequence[Chunk], budget: metadata.Budget | None = None) -> dict[str, Any]:
     """Profile, EXIF, XMP and resolution under the names that Pillow's writers take."""
-    found: dict[str, Any] = {"icc_profile": metadata.profile(chunks), "xmp": _xmp(chunks), "dpi": _dpi(chunks)}
+    found: dict[str, Any] = {
+        "icc_profile": metadata.profile(chunks, budget),
+        "xmp": metadata.xmp(chunks, budget),
+        "dpi": _dpi(chunks),
+    }
     exif = _first(chunks, b"eXIf")
     found["exif"] = _EXIF_PREFIX + exif if exif else None
     return {key: value for key, value in found.items() if value}
@@ -209,13 +215,6 @@ def _dpi(chunks: Iterable[Chunk]) -> tuple[float, float] | None:
 def _inches(dots: int) -> float:
     whole = round(dots * _INCH)
     return whole if round(whole / _INCH) == dots else dots * _INCH
-
-
-def _xmp(chunks: Iterable[Chunk]) -> bytes | None:
-    for chunk in chunks:
-        if found := metadata.xmp(chunk):
-            return found
-    return None
 
 
 def _first(chunks: Iterable[Chunk], kind: bytes) -> bytes | None:
