@@ -42,7 +42,7 @@ def held(picture: Picture, name: str) -> bool:
         "tiff": depth == 8 or (gray and depth in (1, 16)),
         "bmp": (gray and depth in (1, 8)) or (depth == 8 and colour in (ColourType.RGB, ColourType.PALETTE)),
         "webp": depth == 8 and colour in PNG_TYPES - {ColourType.PALETTE},
-        "npy": depth >= 8 and colour in PNG_TYPES - {ColourType.PALETTE},
+        "npy": (depth >= 8 and colour in PNG_TYPES - {ColourType.PALETTE}) or (gray and depth == 1),
     }[name]
 
 

@@ -28,7 +28,7 @@ _HELD = {
     "tiff": _BYTES | {(ColourType.GRAY, 1), (ColourType.GRAY, 16)},
     "bmp": frozenset([(ColourType.GRAY, 1), (ColourType.GRAY, 8), (ColourType.RGB, 8), (ColourType.PALETTE, 8)]),
     "webp": frozenset((colour, 8) for colour in _ARRAYS),
-    "npy": frozenset((colour, depth) for colour in _ARRAYS for depth in (8, 16)),
+    "npy": frozenset((colour, depth) for colour in _ARRAYS for depth in (8, 16)) | {(ColourType.GRAY, 1)},
 }
 _PILLOW: dict[str, tuple[str, dict[str, Any], Callable[[Sequence[Chunk]], dict[str, Any]]]] = {
     "tiff": ("TIFF", {}, carriers.tiff_options),
@@ -91,7 +91,8 @@ def _write(picture: Picture, stream: BinaryIO, name: str) -> None:
         _write(picture, buffer, name)
         stream.write(buffer.getbuffer())
     elif name == "npy":
-        np.save(stream, picture.interleaved(), allow_pickle=False)
+        samples = picture.interleaved()
+        np.save(stream, samples.view(np.bool_) if picture.bit_depth == 1 else samples, allow_pickle=False)
     elif name == "png":
         pngfile.write(stream, picture)
     elif name in _PILLOW:
