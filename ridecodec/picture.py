@@ -198,7 +198,8 @@ class Picture:
         """Take the current frame of a Pillow image, with the metadata in its `info`.
 
         Takes the modes 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, I;16, and I if its values fit 16 bits.  Raises
-        `InputError`, naming the type, for every other, and where Pillow has lost bits that the file had.
+        `InputError`, naming the type, for every other, and where Pillow has lost bits that the file had.  An image of a
+        TIFF file that is not loaded yet is read as `open` does: exactly, and not turned by its orientation.
         """
         from ridecodec.formats import pilfiles
 

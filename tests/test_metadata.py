@@ -5,13 +5,14 @@ from __future__ import annotations
 import string
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ridecodec.errors import UsageError
 from ridecodec.formats import metadata
-from ridecodec.picture import Chunk
+from ridecodec.picture import Chunk, ColourType, Picture
 
 MARK, PALETTE, TRANSPARENT = Chunk(b"IDAT", b""), Chunk(b"PLTE", bytes(6)), Chunk(b"tRNS", b"\0")
 XMP = metadata.xmp_chunk(b"<xmp/>")
@@ -167,11 +168,37 @@ def test_profiles(chunks: list[Chunk], profile: bytes | None) -> None:
     assert metadata.profile(chunks) == profile
 
 
+SWELLING = zlib.compress(bytes(9 << 20))
+
+
 def test_texts_are_few_enough_for_memory() -> None:
-    """Deflated texts swell a thousandfold: what is shown of them all together has an end."""
-    swelling = Chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(9 << 20)))
-    assert len(list(metadata.texts([swelling] * 50))) == 2
-    assert [each[1:] for each in metadata.texts([Chunk(b"tEXt", b"a\0b"), Chunk(b"gAMA", bytes(4))])] == [("a", "b")]
+    """Deflated texts swell a thousandfold: those of a file have an end all together, and the others are still shown."""
+    swelling = Chunk(b"zTXt", b"k\0\0" + SWELLING)
+    plain = [Chunk(b"tEXt", b"a\0b"), Chunk(b"gAMA", bytes(4))]
+    assert [len(each[2]) for each in metadata.texts([swelling] * 50 + plain)] == [9 << 20, 1]
+
+
+@pytest.mark.parametrize("stream", [SWELLING, SWELLING[:-4] + b"good", SWELLING[:-5]], ids=["good", "wrong", "cut"])
+def test_failures_spend_the_budget_too(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    inflated = []
+
+    class Counting:
+        def __init__(self) -> None:
+            self._real = real()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._real, name)
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            inflated.append(most)
+            return self._real.decompress(data, most)
+
+    real = zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    chunks = [Chunk(b"zTXt", b"k\0\0" + stream), Chunk(b"iTXt", XMP.data[:18] + b"\1\0\0\0" + stream)] * 100
+    picture = Picture(np.zeros((1, 1, 1), np.uint8), ColourType.GRAY, 8, (Chunk(b"iCCP", b"n\0\0" + stream), *chunks))
+    picture.to_pil()
+    assert sum(inflated) < (1 << 24) + 300 * (1 << 16)
 
 
 def test_a_palette_that_no_pixel_needs_is_a_suggestion() -> None:
@@ -183,8 +210,9 @@ def test_a_palette_that_no_pixel_needs_is_a_suggestion() -> None:
 
 def test_xmp_is_kept_byte_for_byte() -> None:
     odd = b"<x>\xff\xfe</x>"
-    assert metadata.xmp(metadata.xmp_chunk(odd)) == odd
+    assert metadata.xmp([metadata.xmp_chunk(odd)]) == odd
     packed = Chunk(b"iTXt", metadata.XMP_KEYWORD.encode() + b"\0\1\0\0\0" + zlib.compress(odd))
-    assert metadata.xmp(packed) == odd
-    assert metadata.xmp(Chunk(packed.kind, packed.data[:-8])) is None
-    assert metadata.xmp(Chunk(b"tEXt", b"Title\0" + odd)) is None
+    assert metadata.xmp([XMP, packed]) == b"<xmp/>"
+    broken = Chunk(packed.kind, packed.data[:-8])
+    assert metadata.xmp([broken, packed]) == odd
+    assert metadata.xmp([broken, Chunk(b"tEXt", b"Title\0" + odd)]) is None

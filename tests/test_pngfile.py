@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from PIL import Image
 
 from ridecodec.errors import InputError, OutputError
 from ridecodec.formats import pngfile
+from ridecodec.formats.source import Source
 from ridecodec.picture import Chunk, ColourType, Picture
 
 TYPES = [(c, d) for c in ColourType for d in c.depths if c.name in ("GRAY", "RGB", "PALETTE", "GRAY_ALPHA", "RGBA")]
@@ -45,6 +47,10 @@ def written(picture: Picture) -> bytes:
     file = io.BytesIO()
     pngfile.write(file, picture)
     return file.getvalue()
+
+
+def source(data: bytes) -> Source:
+    return pngfile.read(io.BytesIO(data))
 
 
 def as_pypng_reads(data: bytes) -> tuple[NDArray[np.uint16], dict[str, object]]:
@@ -130,17 +136,31 @@ GOOD = {
 
 @pytest.mark.parametrize("data", GOOD.values(), ids=GOOD)
 def test_a_png_cut_anywhere_is_damaged(data: bytes) -> None:
-    for length in range(1, len(data)):
+    """But for its IEND chunk, which says nothing: libpng takes it without."""
+    for length in range(1, len(data) - 12):
         refused(data[:length], "damaged")
+    for length in range(len(data) - 12, len(data)):
+        found = source(data[:length])
+        assert same(found.picture, opened(data))
+        assert (found.lost, found.notes) == ((), ("has no IEND chunk, which ends a PNG file",))
 
 
 @pytest.mark.parametrize("data", GOOD.values(), ids=GOOD)
 def test_a_png_with_a_wrong_byte_anywhere_is_damaged(data: bytes) -> None:
+    """Or a chunk that readers can do without is, and is named."""
+    without = 0
     for position in range(len(data)):
         for change in (1, 0x80):
             damaged = bytearray(data)
             damaged[position] ^= change
-            refused(bytes(damaged), "damaged|no picture")
+            try:
+                found = source(bytes(damaged))
+            except InputError:
+                continue
+            assert "a chunk (the c" in found.lost[0]
+            assert same(found.picture, opened(data))
+            without += 1
+    assert without == (2 * 17 - 1 if b"pHYs" in data else 0)
 
 
 PLTE, IDAT = png_chunk(b"PLTE", bytes(6)), png_chunk(b"IDAT", b"")
@@ -193,17 +213,89 @@ def test_a_palette_behind_the_pixels_is_none() -> None:
     refused(data[:-12] + PLTE + data[-12:], "no palette")
 
 
+TEXT = png_chunk(b"tEXt", b"Title\0text")
+BROKEN = TEXT[:-4] + b"\0\0\0\1"
+SEVEN = zlib.compress(b"\0\7")
+
+
 @pytest.mark.parametrize(
-    "stream",
+    ("data", "lost", "notes"),
     [
-        zlib.compress(b"\0\7") + b"more",
-        zlib.compress(b"\0\7" + bytes(10**5)),
-        zlib.compress(b"\0\7", 0)[:-4],
-        b"".join((zlib.compress(b"\0\7")[:3], zlib.compress(b"\0\7")[3:])),
+        (of_stream(SEVEN), [], []),
+        (of_stream(SEVEN + b"more"), ["the bytes behind its packed pixels"], []),
+        (of_stream(SEVEN)[:-12] + IDAT[:4] + png_chunk(b"IDAT", b"more")[4:] + ONE[-12:], None, None),
+        (of_stream(SEVEN)[:-12] + png_chunk(b"IDAT", b"more") + ONE[-12:], ["the bytes behind its packed pixels"], []),
+        (of_stream(zlib.compress(b"\0\7" + bytes(10**5))), ["the rows beyond its height"], []),
+        (of_stream(zlib.compress(b"\0\7", 0)[:-4]), [], ["has no checksum of its pixels"]),
+        (of_stream(zlib.compress(b"\0\7", 0)[:-4])[:-12], None, None),
+        (
+            of_stream(SEVEN)[:33] + BROKEN + of_stream(SEVEN)[33:],
+            ["a chunk (the checksum of the chunk tEXt is wrong)"],
+            [],
+        ),
+        (of_stream(SEVEN)[:-12] + BROKEN, ["a chunk (the checksum of the chunk tEXt is wrong)"], ["has no IEND"]),
+        (of_stream(SEVEN)[:-12] + TEXT[:-4], None, None),
+        (
+            of_stream(SEVEN)[:33] + png_chunk(b"v1\xffg", b"?") + of_stream(SEVEN)[33:],
+            ["the chunk v1?g has no valid"],
+            [],
+        ),
+        (of_stream(SEVEN)[:-12] + png_chunk(b"IEND", b"more"), ["the bytes in its IEND chunk"], []),
+        (of_stream(SEVEN) + b"more", ["the bytes behind its end"], []),
+        (png(1, 1, 4, 0, b"\0\x7f"), ["the bits behind the last pixel of its rows"], []),
     ],
 )
-def test_what_stands_behind_the_pixels_does_not_matter(stream: bytes) -> None:
-    assert opened(of_stream(stream)).to_numpy().tolist() == [[7]]
+def test_what_libpng_leaves_out_is_named(data: bytes, lost: list[str] | None, notes: list[str] | None) -> None:
+    if lost is None or notes is None:
+        refused(data, "damaged")
+        return
+    found = source(data)
+    assert found.picture.to_numpy().tolist() == [[7]]
+    assert len(found.lost) == len(lost)
+    assert all(part in whole for part, whole in zip(lost, found.lost, strict=True))
+    assert len(found.notes) == len(notes)
+    assert all(part in whole for part, whole in zip(notes, found.notes, strict=True))
+
+
+CONTROL = struct.pack(">IIIIIHHBB", 0, 1, 1, 0, 0, 1, 10, 0, 0)
+ANIMATED = (png_chunk(b"acTL", bytes((0, 0, 0, 1, 0, 0, 0, 0))), png_chunk(b"fcTL", CONTROL))
+FRAME = png_chunk(b"fdAT", b"\0\0\0\1" + SEVEN)
+
+
+def test_an_animation_of_one_frame_is_a_picture() -> None:
+    for data in (
+        png(1, 1, 8, 0, b"\0\7", *ANIMATED),
+        png(1, 1, 8, 0, b"\0\7", ANIMATED[0])[:-12] + ANIMATED[1] + FRAME + ONE[-12:],
+    ):
+        found = source(data)
+        assert (found.lost, found.notes) == ((), ())
+        assert written(found.picture) == data.replace(SEVEN, zlib.compress(b"\0\7", 6))
+        wider = Picture(np.zeros((1, 1, 2), np.uint8), ColourType.GRAY, 8, found.picture.metadata)
+        assert opened(written(wider)).metadata in ((), (Chunk(b"IDAT", b""),))
+    refused(png(1, 1, 8, 0, b"\0\7", png_chunk(b"acTL", bytes((0, 0, 0, 2, 0, 0, 0, 0)))), "several frames")
+    refused(png(1, 1, 8, 0, b"\0\7", FRAME), "several frames")
+
+
+def test_apples_variant_is_refused_by_its_name() -> None:
+    refused(ONE[:8] + png_chunk(b"CgBI", b"\x50\0\x20\2") + ONE[8:], "Apple's variant of PNG")
+
+
+@pytest.mark.parametrize("colour", [ColourType.GRAY, ColourType.RGB, ColourType.PALETTE, ColourType.RGBA])
+def test_what_the_specification_forbids_is_not_written(colour: ColourType) -> None:
+    """A palette is no longer than indices reach, and its transparency and histogram no longer than it."""
+    depth = 2 if colour is ColourType.PALETTE else 8
+    chunks = (Chunk(b"PLTE", bytes(range(15))), Chunk(b"hIST", bytes(10)), Chunk(b"tRNS", bytes(6)))
+    picture = Picture(np.zeros((colour.channels, 1, 1), np.uint8), colour, depth, chunks)
+    found = {chunk.kind: len(chunk.data) for chunk in opened(written(picture)).metadata}
+    assert (
+        found
+        == {
+            ColourType.GRAY: {b"tRNS": 2},
+            ColourType.RGB: {b"PLTE": 15, b"hIST": 10, b"tRNS": 6},
+            ColourType.PALETTE: {b"PLTE": 12, b"hIST": 8, b"tRNS": 4},
+            ColourType.RGBA: {b"PLTE": 15, b"hIST": 10},
+        }[colour]
+    )
 
 
 def test_pixels_may_be_cut_into_chunks_anyhow() -> None:

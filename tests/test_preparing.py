@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Iterable
 from typing import Any
@@ -86,7 +87,7 @@ LOSSY = {
     "lossy WebP, with a profile": lambda: written("WEBP", quality=50, icc_profile=b"profile"),
     "lossy JPEG 2000": lambda: written("JPEG2000", irreversible=True),
     "lossy JPEG 2000, a codestream": lambda: written("JPEG2000", irreversible=True, no_jp2=True),
-    "lossy TIFF": lambda: written("TIFF", compression="jpeg"),
+    "TIFF (JPEG)": lambda: written("TIFF", compression="jpeg"),
 }
 
 
@@ -96,7 +97,7 @@ def test_lossy_formats_are_taken_or_refused_with_a_hint(name: str) -> None:
         pytest.skip("this Pillow writes no AVIF")
     data = LOSSY[name]()
     assert prepare(io.BytesIO(data), Wishes(pixels=True)).lossy
-    with pytest.raises(InputError, match=rf"is a {name.partition(', ')[0]} file.*--pixels"):
+    with pytest.raises(InputError, match=rf"is a {re.escape(name.partition(', ')[0])} file.*--pixels"):
         prepare(io.BytesIO(data), Wishes())
 
 
@@ -181,7 +182,8 @@ GEO = {33550: (1.0, 1.0, 0.0), 305: "software"}
     [
         (written("TIFF", dpi=(300, 300), compression="tiff_lzw", description="kept"), ""),
         (written("TIFF", dpi=(96.3, 96.3)), ""),
-        (written("TIFF", tiffinfo=GEO), "loses its TIFF tags 33550"),
+        (written("TIFF", tiffinfo=GEO), ""),
+        (written("TIFF") + b"tail, and more than a gap", "loses 25 bytes that nothing in it points to"),
         (FILE + b"tail", "loses the bytes behind its end"),
         (b"P6\n2 1\n# 1\n255\n" + bytes(6), "loses its comments"),
         (b"P6\n2 1\n255\n" + b"######", ""),
@@ -197,8 +199,11 @@ GEO = {33550: (1.0, 1.0, 0.0), 305: "software"}
         (written("JPEG2000"), ""),
         (written("JPEG2000", no_jp2=True), ""),
         (written("TIFF", tiffinfo={274: 1}), ""),
-        (written("TIFF", tiffinfo={274: 6}), "loses its orientation, in which its pixels are taken"),
-        (encoded(Image.fromarray(np.zeros((2, 3), np.int32)), "TIFF"), "loses the type of its samples"),
+        (written("TIFF", tiffinfo={274: 6}), ""),
+        (
+            encoded(Image.fromarray(np.zeros((2, 3), np.int32)), "TIFF"),
+            "loses the type of its samples (signed, 32 bits)",
+        ),
     ],
 )
 def test_what_is_not_kept_is_named(data: bytes, said: str) -> None:

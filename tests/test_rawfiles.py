@@ -10,7 +10,8 @@ import pytest
 from picturefiles import RGB, opened, refused
 
 from ridecodec.errors import InputError
-from ridecodec.picture import Picture
+from ridecodec.formats import pnmfile
+from ridecodec.picture import ColourType, Picture
 
 
 @pytest.mark.parametrize(
@@ -25,10 +26,30 @@ from ridecodec.picture import Picture
         (b"P5 0 2 255\n", "no pixels"),
         (b"P5 1 1 3\n\4", "more than 2 bits"),
         (b"P5 1 1 0\n\4", "1-level gray"),
+        (b"P2 2 1 15\n1 ", "cut short"),
+        (b"P2 2 1 15\n1 16", "a sample of 16, beyond 15"),
+        (b"P2 2 1 15\n1 -6", "other samples than numbers"),
+        (b"P1 2 1\n1 2", "beyond 1"),
+        (b"P2 1 1 15\n" + b"1" * 2_000_000, "a number of a million digits"),
     ],
 )
 def test_damaged_pnm(data: bytes, message: str) -> None:
     refused(data, message)
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, 1 << 20])
+def test_plain_files_are_read_in_pieces(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pnmfile, "_PIECE", piece)
+    values = RGB[..., 0]
+    text = b"\n".join(b" ".join(b"%d" % value for value in row) + b" # a 7" for row in values[:5])
+    found = pnmfile.read(io.BytesIO(b"P2 31 5 255\n" + text), 10**6)
+    assert np.array_equal(found.picture.to_numpy(), values[:5])
+    assert found.lost == ("its comments",)
+    bits = values[:5] % 2
+    found = pnmfile.read(io.BytesIO(b"P1 31 5\n" + (bits.astype(np.uint8) + 48).tobytes() + b"\n7"), 10**6)
+    assert np.array_equal(found.picture.to_numpy(), 1 - bits)
+    assert found.lost == ("the bytes behind its end",)
+    assert pnmfile.read(io.BytesIO(b"P4 3 1\n\xff"), 9).lost == ("the bits behind the last pixel of its rows",)
 
 
 def npy(samples: np.ndarray = RGB) -> bytes:
@@ -68,3 +89,15 @@ def test_npy_data_that_ends_while_it_is_read() -> None:
 @pytest.mark.parametrize("samples", [np.asfortranarray(RGB), RGB.astype(">u2") * 250, RGB[..., :2], RGB[..., :1]])
 def test_npy_of_every_layout(samples: np.ndarray) -> None:
     assert np.array_equal(opened(npy(samples)).to_numpy().reshape(samples.shape), samples)
+
+
+def test_npy_of_bool() -> None:
+    bits = RGB[..., 0] > 99
+    for array in (bits, bits[..., None]):
+        picture = opened(npy(array))
+        assert (picture.colour, picture.bit_depth) == (ColourType.GRAY, 1)
+        assert np.array_equal(picture.to_numpy(), bits)
+    out = io.BytesIO()
+    picture.save(out, "npy")
+    assert out.getvalue() == npy(bits)
+    refused(npy(bits)[:-1] + b"\2", "a bool is more than 1")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from picturefiles import RGB, opened
@@ -39,10 +40,10 @@ def held(picture: Picture, name: str) -> bool:
         "pgm": gray,
         "pnm": gray or rgb,
         "pbm": gray and depth == 1,
-        "tiff": depth == 8 or (gray and depth in (1, 16)),
+        "tiff": True,
         "bmp": (gray and depth in (1, 8)) or (depth == 8 and colour in (ColourType.RGB, ColourType.PALETTE)),
         "webp": depth == 8 and colour in PNG_TYPES - {ColourType.PALETTE},
-        "npy": depth >= 8 and colour in PNG_TYPES - {ColourType.PALETTE},
+        "npy": (depth >= 8 and colour in PNG_TYPES - {ColourType.PALETTE}) or (gray and depth == 1),
     }[name]
 
 
@@ -174,7 +175,8 @@ def test_failed_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Image.Image, "save", full)
     monkeypatch.setattr("ridecodec.formats.pngfile.framed", full)
-    for name in ("a.png", "a.tiff"):
+    monkeypatch.setattr("ridecodec.formats.tiffwriter.serialised", full)
+    for name in ("a.png", "a.tiff", "a.bmp"):
         with pytest.raises(OutputError, match="No space left"):
             picture.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
@@ -201,3 +203,39 @@ def test_a_resolution_that_bmp_cannot_say() -> None:
     most = Chunk(b"pHYs", bytes([255] * 8) + b"\1")
     with pytest.raises(OutputError, match="cannot be written as bmp"):
         Picture(Picture.from_numpy(RGB).planes, ColourType.RGB, metadata=(most,)).save(io.BytesIO(), "bmp")
+
+
+@given(typed(), st.sampled_from(["MM", "II"]))
+def test_others_read_the_tiffs_that_are_written(picture: Picture, order: str) -> None:
+    """tifffile all of them; Pillow where it has a mode for the picture."""
+    if picture.colour not in PNG_TYPES:
+        picture = Picture(picture.planes, picture.colour, 8, picture.metadata)
+    exif = Image.Exif()
+    exif.endian = "<" if order == "II" else ">"
+    exif[0x0110] = "camera"
+    held = tuple(chunk for chunk in picture.metadata if chunk.kind not in (b"tRNS", b"eXIf"))
+    picture = Picture(picture.planes, picture.colour, picture.bit_depth, (*held, Chunk(b"eXIf", exif.tobytes()[6:])))
+    data = saved(picture, "tiff")
+    assert data.startswith(order.encode())
+    samples = tifffile.imread(io.BytesIO(data))
+    assert np.array_equal(samples.reshape(-1), picture.to_numpy().reshape(-1))
+    if (picture.colour, picture.bit_depth) == (ColourType.GRAY_ALPHA, 16):
+        return
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.getexif()[0x0110] == "camera"
+        if picture.colour is ColourType.RGBX or (picture.bit_depth == 16 and picture.channels > 1):
+            return
+        found = np.asarray(image).astype(int)
+        most = 1 if picture.bit_depth in (1, 8, 16) or picture.colour.indexed else 255 // (2**picture.bit_depth - 1)
+        assert np.array_equal(found.reshape(-1), picture.to_numpy().reshape(-1).astype(int) * most)
+
+
+def test_a_tiff_too_large_for_its_offsets_is_a_bigtiff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ridecodec.formats.tiffwriter._CLASSIC", 1000)
+    picture = Picture(RGB.transpose(2, 0, 1), ColourType.RGB, metadata=CARRIED)
+    data = saved(picture, "tiff")
+    assert data.startswith(b"MM\0+")
+    assert np.array_equal(tifffile.imread(io.BytesIO(data)), RGB)
+    back = opened(data)
+    assert same(back, picture)
+    assert {chunk.kind for chunk in back.metadata} == {chunk.kind for chunk in CARRIED}

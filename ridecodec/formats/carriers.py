@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from ridecodec.errors import UsageError
 from ridecodec.formats import metadata
@@ -15,18 +15,12 @@ from ridecodec.picture import Chunk, Picture
 
 _INCH = 0.0254
 _EXIF_PREFIX = b"Exif\0\0"
-_XMP_TAG = 700
 _ORIENTATION = 274
 _RESOLUTION_TAGS = (282, 283, 296)
 # Of a TIFF directory only these say nothing of how its pixels are stored: description, make, model, orientation,
 # software, time, artist, copyright, and the directories of EXIF and GPS.
 _TIFF_TAGS = (270, 271, 272, _ORIENTATION, 305, 306, 315, 33432, 0x8769, 0x8825)
 _DIRECTORIES = (0x8769, 0x8825)
-# These say how pixels are stored, or are kept otherwise: resolution, palette, XMP and profile.
-_STORAGE_TAGS = {
-    *(262, 266, 273, 296, 317, 320, 338, 339, 347, 700, 34675),
-    *(*range(254, 260), *range(277, 285), *range(288, 294), *range(322, 326), *range(512, 522), *range(529, 533)),
-}
 _KEYWORDS = (
     "Title",
     "Author",
@@ -39,21 +33,8 @@ _KEYWORDS = (
     "Source",
     "Comment",
 )
-_UNKEPT = {"photoshop": "its Photoshop data", "id_section": "its TGA description", "hotspot": "its hotspot"}
 _CATEGORIES = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp", "dpi": "resolution"}
 _OWN_KEYS = ("icc_profile", "exif", "xmp", "dpi", "transparency", "gamma")
-
-
-def unkept(image: Image.Image) -> list[str]:
-    """What an opened file says of its picture, and is not kept of it."""
-    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
-    others = sorted(set(tags) - _STORAGE_TAGS - set(_TIFF_TAGS))
-    found = [f"its TIFF tags {', '.join(map(str, others))}"] if others else []
-    if tags and tags.get(_ORIENTATION, 1) != 1:
-        found.append("its orientation, in which its pixels are taken")
-    if image.mode == "I":
-        found.append("the type of its samples")
-    return found + [words for key, words in _UNKEPT.items() if image.info.get(key)]
 
 
 def colour_chunks(image: Image.Image) -> list[Chunk]:
@@ -90,19 +71,25 @@ def other_chunks(image: Image.Image) -> list[Chunk]:
 
 def info(picture: Picture) -> dict[Any, Any]:
     """What an image's `info` says of the metadata; the transparency is not in it."""
+    budget = metadata.Budget()
     found: dict[Any, Any] = {}
-    for chunk, keyword, content in metadata.texts(picture.metadata):
+    told = options(picture.metadata, budget)
+    for chunk, keyword, content in metadata.texts(picture.metadata, budget):
         if metadata.category(chunk) != "xmp" and keyword not in _OWN_KEYS:
             found[keyword] = content
     gamma = _first(picture.metadata, b"gAMA")
     if gamma is not None and len(gamma) == 4:
         found["gamma"] = int.from_bytes(gamma, "big") / 100000
-    return found | options(picture.metadata)
+    return found | told
 
 
-def options(chunks: Sequence[Chunk]) -> dict[str, Any]:
+def options(chunks: Sequence[Chunk], budget: metadata.Budget | None = None) -> dict[str, Any]:
     """Profile, EXIF, XMP and resolution under the names that Pillow's writers take."""
-    found: dict[str, Any] = {"icc_profile": metadata.profile(chunks), "xmp": _xmp(chunks), "dpi": _dpi(chunks)}
+    found: dict[str, Any] = {
+        "icc_profile": metadata.profile(chunks, budget),
+        "xmp": metadata.xmp(chunks, budget),
+        "dpi": _dpi(chunks),
+    }
     exif = _first(chunks, b"eXIf")
     found["exif"] = _EXIF_PREFIX + exif if exif else None
     return {key: value for key, value in found.items() if value}
@@ -136,50 +123,28 @@ def _as_told(key: str, value: Any) -> Any:
     return value
 
 
-def tiff_options(chunks: Sequence[Chunk]) -> dict[str, Any]:
-    """The same for Pillow's TIFF writer, which takes EXIF and XMP as tags of its directory."""
-    found = options(chunks)
-    exif, xmp = found.pop("exif", None), found.pop("xmp", None)
-    tags = _descriptive(exif, everything=True) if exif else {}
-    return found | {"tiffinfo": tags | ({_XMP_TAG: xmp} if xmp else {})}
-
-
 def _exif(image: Image.Image) -> bytes:
-    """The TIFF structure of EXIF; of a TIFF file, whose directory describes the pixels too, what else is in it."""
-    if image.format != "TIFF":
-        exif = image.info.get("exif")
-        return exif.removeprefix(_EXIF_PREFIX) if isinstance(exif, bytes) else b""
-    exif = image.getexif()
-    tags = _descriptive(exif)
-    if not _resolution(image.info.get("dpi")):  # which no chunk of its own can say
-        tags |= {tag: exif[tag] for tag in _RESOLUTION_TAGS if tag in exif}
-    return _as_exif(tags).tobytes().removeprefix(_EXIF_PREFIX) if tags else b""
+    """The TIFF structure of EXIF; of a TIFF file, whose directory describes the pixels too, what surely does not."""
+    exif = image.info.get("exif")
+    if image.format == "TIFF":
+        exif = _descriptive(image)
+    return exif.removeprefix(_EXIF_PREFIX) if isinstance(exif, bytes) else b""
 
 
-def _descriptive(held: Image.Exif | bytes, everything: bool = False) -> dict[int, Any]:
-    """What EXIF says besides how pixels are stored, of a TIFF directory what surely is that; nothing where damaged."""
+def _descriptive(image: Image.Image) -> bytes:
+    """EXIF of a TIFF image that is loaded; nothing where it is damaged."""
     try:
-        exif = Image.Exif() if isinstance(held, bytes) else held
-        if isinstance(held, bytes):
-            exif.load(held)
-        wanted = set(exif) - _STORAGE_TAGS | set(_RESOLUTION_TAGS) if everything else _TIFF_TAGS
-        kept = {tag: exif.get_ifd(tag) if tag in _DIRECTORIES else exif[tag] for tag in wanted if tag in exif}
-        if kept.get(_ORIENTATION) == 1:
-            del kept[_ORIENTATION]
-        _as_exif(kept).tobytes()
+        held, made = image.getexif(), Image.Exif()
+        wanted = _TIFF_TAGS if _resolution(image.info.get("dpi")) else (*_TIFF_TAGS, *_RESOLUTION_TAGS)
+        kept = [tag for tag in wanted if tag in held and (tag != _ORIENTATION or held[tag] != 1)]
+        for tag in kept:
+            if tag in _DIRECTORIES:
+                made.get_ifd(tag).update(held.get_ifd(tag))
+            else:
+                made[tag] = held[tag]
+        return made.tobytes() if kept else b""
     except Exception:  # damage shows as whatever Pillow runs into
-        return {}
-    return kept
-
-
-def _as_exif(tags: dict[int, Any]) -> Image.Exif:
-    exif = Image.Exif()
-    for tag, value in tags.items():
-        if tag in _DIRECTORIES:
-            exif.get_ifd(tag).update(value)
-        else:
-            exif[tag] = value
-    return exif
+        return b""
 
 
 def _resolution(dpi: object) -> Chunk | None:
@@ -209,13 +174,6 @@ def _dpi(chunks: Iterable[Chunk]) -> tuple[float, float] | None:
 def _inches(dots: int) -> float:
     whole = round(dots * _INCH)
     return whole if round(whole / _INCH) == dots else dots * _INCH
-
-
-def _xmp(chunks: Iterable[Chunk]) -> bytes | None:
-    for chunk in chunks:
-        if found := metadata.xmp(chunk):
-            return found
-    return None
 
 
 def _first(chunks: Iterable[Chunk], kind: bytes) -> bytes | None:

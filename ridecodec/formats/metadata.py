@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 from ridecodec.errors import UsageError
 from ridecodec.picture import Chunk
@@ -43,9 +44,12 @@ _KINDS = {kind: category for category, kinds in _OF_KIND.items() for kind in kin
 _NEEDED = (b"PLTE", b"tRNS", b"IDAT")
 _RAW_PROFILES = {"exif": "exif", "app1": "exif", "icc": "icc", "icm": "icc", "xmp": "xmp"}
 _LONGEST = 1 << 24
+_PIECE = 1 << 16
 _SHOWN = 60
 _START = 4 * (_SHOWN + 1)
 """Bytes of a text that are enough to show it."""
+
+Unpack: TypeAlias = Callable[[bytes], bytes]
 
 
 def strip(metadata: Iterable[Chunk], kinds: Iterable[str], indexed: bool = True) -> tuple[Chunk, ...]:
@@ -99,21 +103,43 @@ def describe(chunk: Chunk) -> str:
     return "".join(char if char.isprintable() else " " for char in f"{words} {said}".strip())
 
 
-def text(chunk: Chunk) -> tuple[str, str] | None:
+class Budget:
+    """Bytes that the chunks of a file may be inflated to, all together; failures count, so that they have an end, too.
+
+    Chunks of some kilobytes swell to many megabytes, and a file may have thousands of them.
+    """
+
+    def __init__(self, left: int = _LONGEST) -> None:
+        self._left = left
+
+    def unpack(self, data: bytes) -> bytes:
+        """Inflate a stream; ValueError where it is cut short or too long, `zlib.error` where it is damaged."""
+        unpacker, pieces = zlib.decompressobj(), []
+        while not unpacker.eof:
+            if self._left <= 0:
+                raise ValueError("too long, with those before")
+            pieces.append(unpacker.decompress(data, min(_PIECE, self._left)))
+            data = unpacker.unconsumed_tail
+            self._left -= len(pieces[-1])
+            if not pieces[-1] and not unpacker.eof:
+                raise ValueError("cut short")
+        return b"".join(pieces)
+
+
+def text(chunk: Chunk, budget: Budget | None = None) -> tuple[str, str] | None:
     """Keyword and text of a tEXt, zTXt or iTXt chunk, XMP included; None for other chunks and malformed ones."""
     try:
-        return _TEXTS[chunk.kind](chunk.data, None) if chunk.kind in _TEXTS else None
+        return _TEXTS[chunk.kind](chunk.data, (budget or Budget()).unpack) if chunk.kind in _TEXTS else None
     except (ValueError, IndexError, zlib.error):
         return None
 
 
-def texts(metadata: Iterable[Chunk]) -> Iterator[tuple[Chunk, str, str]]:
-    """(chunk, keyword, text) of the texts, as `text` finds them; no more once they are absurdly long together."""
-    length = 0
+def texts(metadata: Iterable[Chunk], budget: Budget | None = None) -> Iterator[tuple[Chunk, str, str]]:
+    """(chunk, keyword, text) of the texts, as `text` finds them; those that are packed only within the budget."""
+    budget = budget or Budget()
     for chunk in metadata:
-        said = text(chunk) if length < _LONGEST else None
+        said = text(chunk, budget)
         if said is not None:
-            length += len(said[1])
             yield chunk, *said
 
 
@@ -136,60 +162,60 @@ def xmp_chunk(data: bytes) -> Chunk:
     return Chunk(b"iTXt", XMP_KEYWORD.encode("ascii") + bytes(5) + data)
 
 
-def xmp(chunk: Chunk) -> bytes | None:
-    """The XMP in a chunk, raw; None where there is none or it cannot be unpacked."""
-    if chunk.kind != b"iTXt" or category(chunk) != "xmp":
-        return None
-    try:
-        return _international(chunk.data, None)[1]
-    except (ValueError, IndexError, zlib.error):
-        return None
+def xmp(metadata: Iterable[Chunk], budget: Budget | None = None) -> bytes | None:
+    """The XMP, raw; None where there is none or it cannot be unpacked."""
+    budget = budget or Budget()
+    for chunk in metadata:
+        if chunk.kind == b"iTXt" and category(chunk) == "xmp":
+            try:
+                found = _international(chunk.data, budget.unpack)[1]
+            except (ValueError, IndexError, zlib.error):
+                continue
+            if found:
+                return found
+    return None
 
 
-def profile(metadata: Iterable[Chunk]) -> bytes | None:
+def profile(metadata: Iterable[Chunk], budget: Budget | None = None) -> bytes | None:
     """The ICC profile, raw; None where there is none or it cannot be unpacked."""
     for chunk in metadata:
         if chunk.kind == b"ICC ":
             return chunk.data
         if chunk.kind == b"iCCP":
             try:
-                return _unpacked(chunk.data.split(b"\0", 1)[1][1:])
+                return (budget or Budget()).unpack(chunk.data.split(b"\0", 1)[1][1:])
             except (ValueError, IndexError, zlib.error):
                 return None
     return None
 
 
-def _unpacked(data: bytes, start: int | None = None) -> bytes:
-    """Inflate what is not absurdly long, or only its first bytes."""
-    unpacker = zlib.decompressobj()
-    out = unpacker.decompress(data, start or _LONGEST)
-    if start is None and not unpacker.eof:
-        raise ValueError("cut short, or too long")
-    return out
+def _beginning(data: bytes) -> bytes:
+    """The first bytes of a stream, inflated."""
+    return zlib.decompressobj().decompress(data, _START)
 
 
-def _plain_text(data: bytes, start: int | None) -> tuple[str, str]:
+def _plain_text(data: bytes, unpack: Unpack) -> tuple[str, str]:
     keyword, content = data.split(b"\0", 1)
-    return keyword.decode("latin-1"), content[:start].decode("latin-1")
+    return keyword.decode("latin-1"), content.decode("latin-1")
 
 
-def _packed_text(data: bytes, start: int | None) -> tuple[str, str]:
+def _packed_text(data: bytes, unpack: Unpack) -> tuple[str, str]:
     keyword, content = data.split(b"\0", 1)
-    return keyword.decode("latin-1"), _unpacked(content[1:], start).decode("latin-1")
+    return keyword.decode("latin-1"), unpack(content[1:]).decode("latin-1")
 
 
-def _international(data: bytes, start: int | None) -> tuple[bytes, bytes]:
+def _international(data: bytes, unpack: Unpack) -> tuple[bytes, bytes]:
     keyword, rest = data.split(b"\0", 1)
     content = rest[2:].split(b"\0", 2)[2]
-    return keyword, _unpacked(content, start) if rest[0] else content[:start]
+    return keyword, unpack(content) if rest[0] else content
 
 
-def _international_text(data: bytes, start: int | None) -> tuple[str, str]:
-    keyword, raw = _international(data, start)
-    return keyword.decode("latin-1"), raw.decode(errors="ignore" if start else "strict")
+def _international_text(data: bytes, unpack: Unpack) -> tuple[str, str]:
+    keyword, raw = _international(data, unpack)
+    return keyword.decode("latin-1"), raw.decode(errors="ignore" if unpack is _beginning else "strict")
 
 
-_TEXTS: dict[bytes, Callable[[bytes, int | None], tuple[str, str]]] = {
+_TEXTS: dict[bytes, Callable[[bytes, Unpack], tuple[str, str]]] = {
     b"tEXt": _plain_text,
     b"zTXt": _packed_text,
     b"iTXt": _international_text,
@@ -198,7 +224,7 @@ _TEXTS: dict[bytes, Callable[[bytes, int | None], tuple[str, str]]] = {
 
 def _said(kind: bytes) -> Callable[[bytes], str]:
     def detail(data: bytes) -> str:
-        keyword, content = _TEXTS[kind](data, _START)
+        keyword, content = _TEXTS[kind](data, _beginning)
         return f"{keyword}: {content if len(content) <= _SHOWN else content[:_SHOWN] + '...'}"
 
     return detail

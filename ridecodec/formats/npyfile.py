@@ -29,14 +29,14 @@ def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def read(stream: BinaryIO, max_pixels: int) -> Source:
-    """Read an array of uint8 or uint16, [H, W] or [H, W, C] (see `Source`)."""
+    """Read an array of bool, [H, W], or of uint8 or uint16, [H, W] or [H, W, C] (see `Source`)."""
     try:
         shape, fortran_order, dtype = _header(stream)
     except Exception as error:  # the header is Python source, so nearly anything can be wrong with it
         raise InputError(f"the .npy header is damaged: {one_line(error)}") from error
-    if dtype.kind != "u" or dtype.itemsize > 2 or len(shape) not in (2, 3):
+    if dtype.kind not in "bu" or dtype.itemsize > 2 or len(shape) not in (2, 3):
         raise InputError(
-            f".npy arrays of {dtype} and shape {shape} are not supported, only uint8 and uint16 of HxW and HxWxC"
+            f".npy arrays of {dtype} and shape {shape} are not supported, only bool, uint8 and uint16 of HxW and HxWxC"
         )
     if min(shape) < 0:
         raise InputError(f"the .npy header is damaged: the shape {shape} is negative")
@@ -57,5 +57,8 @@ def read(stream: BinaryIO, max_pixels: int) -> Source:
         held[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
         filled += len(piece)
     lost = ("its axis of one channel",) if len(shape) == 3 and shape[2] == 1 else ()
-    picture = Picture.from_numpy(held.view(dtype).reshape(shape, order="F" if fortran_order else "C"))
+    if dtype.kind == "b" and held.size and held.max() > 1:
+        raise InputError("the .npy data is damaged: a bool is more than 1")
+    samples = held.view(dtype).reshape(shape, order="F" if fortran_order else "C")
+    picture = Picture.from_numpy(samples[..., 0] if lost and dtype.kind == "b" else samples)
     return Source(picture, lost)

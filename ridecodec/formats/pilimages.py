@@ -8,14 +8,14 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from ridecodec.errors import InputError, OutputError
-from ridecodec.formats import carriers
+from ridecodec.formats import carriers, tiff
 from ridecodec.picture import BAND_PIXELS, MAX_PIXELS, Chunk, ColourType, Picture, Samples
 
 _COLOURS = {
@@ -83,13 +83,14 @@ def picture_of(image: Image.Image) -> Picture:
     """Take the current frame of a Pillow image; raise `InputError`, naming the type, where that is not exact.
 
     A file's original depth is only known while its image is not loaded: Pillow turns 16-bit RGB into 8 bits silently.
+    A TIFF file whose image is not loaded is read as `tiff` does, exactly.
     """
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tile and image.fp is not None:
+        return tiff.read_frame(cast("BinaryIO", image.fp), image.tell(), MAX_PIXELS)
     try:
         refused = _refused(image)
         bits = _few_bits(image)
         if refused is None:
-            if image.format == "TIFF" and _raw_mode(image) == "RGBX":
-                image._mode = "RGBX"  # Pillow would leave out the fourth channel
             image.load()
             refused = _refused_mode(image)
     except Exception as error:  # a plugin raises whatever the damage makes it run into
@@ -228,8 +229,6 @@ def _refused(image: Image.Image) -> str | None:
 def _file_depth(image: Image.Image) -> str | None:
     """Describe the samples of a file if Pillow would change them, or leave some of them out."""
     decoder, arguments = image.tile[0][0], image.tile[0][3]  # type: ignore[attr-defined]
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _tiff_depth(image)
     if decoder in ("ppm", "ppm_plain") and isinstance(arguments, tuple) and arguments[1] not in (255, 65535):
         return f"{arguments[1] + 1}-level"
     if decoder in ("ppm", "ppm_plain") and arguments[1] == 65535 and image.mode != "I":
@@ -245,24 +244,6 @@ def _file_depth(image: Image.Image) -> str | None:
         configuration = _file_start(image).partition(b"av1C")[2]
         return "10- or 12-bit" if len(configuration) > 2 and configuration[2] & 0x40 else None
     return None
-
-
-def _tiff_depth(image: TiffImagePlugin.TiffImageFile) -> str | None:
-    """The same of a TIFF file, whose planes may be stored apart, where the raw mode says nothing."""
-    tags = image.tag_v2
-    bits = set(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
-    kept = {"1": {1}, "L": {2, 4, 8}, "P": {1, 2, 4, 8}, "I": {16, 32}, "I;16": {16}, "I;16B": {16}}
-    if len(bits) > 1 or not bits <= kept.get(image.mode, {8}):
-        return f"{max(bits)}-bit"
-    if image.mode == "L" and set(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))) != {1}:
-        return "signed"
-    if image.mode.startswith("I;16") and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
-        return "16-bit white-is-zero"
-    extra = tags.get(TiffImagePlugin.EXTRASAMPLES, ())
-    if 1 in extra:
-        return "premultiplied"
-    alpha = image.mode in ("LA", "PA", "RGBA")
-    return "multi-channel" if len(extra) > alpha and _raw_mode(image) != "RGBX" else None
 
 
 def _file_start(image: Image.Image) -> bytes:

@@ -18,6 +18,7 @@ MARK = Chunk(b"IDAT", b"")
 
 _COLOURS = (ColourType.GRAY, ColourType.RGB, ColourType.PALETTE, ColourType.GRAY_ALPHA, ColourType.RGBA)
 _DEFLATE_LIMIT = 1032
+_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PIECE = 1 << 20
 
 
@@ -79,34 +80,48 @@ class Header:
 class Scan:
     """The chunks of a file: all but IHDR, IDAT and IEND are in `metadata`, and `MARK` where more follow the IDATs.
 
-    `pixels` says where the data of each IDAT chunk begins and how long it is; `end` is the byte behind IEND.
+    `pixels` says where the data of each IDAT chunk begins and how long it is; `end` is the byte behind IEND, or of the
+    file where it is not `ended`.  `lost` names the chunks that are left out, as other readers do.
     """
 
     header: Header
     metadata: tuple[Chunk, ...]
     pixels: Sequence[tuple[int, int]]
     end: int
+    ended: bool
+    lost: tuple[str, ...]
 
 
 def scan(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Scan:
     """Check the chunks of a PNG file, with their checksums; `stream` is at its signature and can seek.
 
-    Raises `InputError` where a chunk is damaged, missing or unknown though needed, where there are several frames, or
+    Raises `InputError` where a chunk that is needed is damaged, missing or unknown, where there are several frames, or
     more pixels than `max_pixels` or than the bytes could give.
     """
     if stream.read(8) != SIGNATURE:
         raise damaged("its signature is wrong, as after a transfer as text")
-    kind, data = _read_chunk(stream)
-    if kind != b"IHDR":
-        raise damaged("its header is missing or wrong")
-    header = Header.parse(data)
+    first = _read_chunk(stream)
+    if first.kind == b"CgBI":
+        raise InputError("Apple's variant of PNG (CgBI, made by Xcode) is not supported; convert it back to PNG first")
+    if first.kind != b"IHDR" or first.wrong:
+        raise damaged(first.wrong or "its header is missing or wrong")
+    header = Header.parse(first.data)
     check_pixels(header.width, header.height, max_pixels)
     metadata: list[Chunk] = []
     pixels: list[tuple[int, int]] = []
+    lost: list[str] = []
+    previous = first.kind
     while True:
         start = stream.tell() + 8
-        previous, (kind, data) = kind, _read_chunk(stream)
+        if pixels and _no_more(stream):
+            kind = b""
+            break
+        found = _read_chunk(stream)
+        kind = found.kind
+        if found.wrong and not found.ancillary:
+            raise damaged(found.wrong)
         if kind == b"IEND":
+            lost += ["the bytes in its IEND chunk"] if found.data else []
             break
         if kind == b"IDAT":
             if pixels and previous != b"IDAT":
@@ -115,15 +130,21 @@ def scan(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Scan:
         else:
             if previous == b"IDAT":
                 metadata.append(MARK)
-            _check_chunk(kind, data, metadata)
-            metadata.append(Chunk(kind, data))
-            if len(metadata) > MOST_CHUNKS:
+            if found.wrong:
+                lost.append(f"a chunk ({found.wrong})")
+            else:
+                _check_chunk(kind, found.data, metadata)
+                metadata.append(Chunk(kind, found.data))
+            if len(metadata) + len(lost) > MOST_CHUNKS:
                 raise InputError(f"has more than {MOST_CHUNKS} chunks of metadata")
+        previous = kind
     if not pixels:
         raise damaged("it has no pixels (no IDAT chunk)")
     if header.raster_bytes > _DEFLATE_LIMIT * sum(length for _, length in pixels):
         raise damaged("it claims more pixels than its bytes can hold")
-    return Scan(header, tuple(metadata), pixels, stream.tell())
+    if metadata and metadata[-1] == MARK:
+        metadata.pop()
+    return Scan(header, tuple(metadata), pixels, stream.tell(), kind == b"IEND", tuple(lost))
 
 
 def framed(kind: bytes, data: bytes) -> bytes:
@@ -137,15 +158,37 @@ def parts(metadata: Sequence[Chunk]) -> tuple[Sequence[Chunk], Sequence[Chunk]]:
     return metadata[:middle], metadata[middle + 1 :]
 
 
-def _read_chunk(stream: BinaryIO) -> tuple[bytes, bytes]:
-    """The kind and the data of the next chunk; the data of IDAT chunks is only checked."""
+@dataclass(frozen=True)
+class _Read:
+    """A chunk as it was read; `wrong` says what is wrong with its name or its checksum."""
+
+    kind: bytes
+    data: bytes
+    wrong: str = ""
+
+    @property
+    def ancillary(self) -> bool:
+        """Whether readers can do without it."""
+        return self.kind[:1].isalpha() and self.kind[:1].islower()
+
+
+def _no_more(stream: BinaryIO) -> bool:
+    """Whether a file ends here, or within its last chunk; it goes on where it was, or at its end."""
+    at = stream.tell()
+    tail = stream.read(len(_END))
+    if not stream.read(1) and len(tail) < len(_END) and _END.startswith(tail):
+        return True
+    stream.seek(at)
+    return False
+
+
+def _read_chunk(stream: BinaryIO) -> _Read:
+    """The next chunk; the data of IDAT chunks is only checked."""
     head = stream.read(8)
     length, kind = int.from_bytes(head[:4], "big"), head[4:]
-    name = kind.decode("ascii", "replace")
+    name = "".join(chr(byte) if 0x20 < byte < 0x7F else "?" for byte in kind)
     if len(head) < 8:
         raise damaged("it is cut short")
-    if not kind.isalpha():
-        raise damaged("a chunk has no valid name")
     if length >= 2**31:
         raise damaged(f"the length of the chunk {name} is wrong")
     checksum, left, kept = zlib.crc32(kind), length, []
@@ -157,20 +200,22 @@ def _read_chunk(stream: BinaryIO) -> tuple[bytes, bytes]:
         left -= len(data)
         if kind != b"IDAT":
             kept.append(data)
-    if stream.read(4) != checksum.to_bytes(4, "big"):
-        raise damaged(f"the checksum of the chunk {name} is wrong")
-    return kind, b"".join(kept)
+    found = stream.read(4)
+    if len(found) < 4:
+        raise damaged("it is cut short")
+    wrong = "" if found == checksum.to_bytes(4, "big") else f"the checksum of the chunk {name} is wrong"
+    return _Read(kind, b"".join(kept), wrong if kind.isalpha() else f"the chunk {name} has no valid name")
 
 
 def _check_chunk(kind: bytes, data: bytes, before: Sequence[Chunk]) -> None:
-    """Refuse what a reader must understand and does not, and frames of an animation."""
+    """Refuse what a reader must understand and does not, and animations of several frames."""
     name = kind.decode("ascii")
     if kind[:1].isupper() and kind != b"PLTE":
         raise damaged(f"it has a second header or a chunk {name} that is needed and unknown")
     if kind == b"PLTE" and any(chunk.kind == kind for chunk in before):
         raise damaged("it has two palettes")
     frames = int.from_bytes(data[:4], "big") if kind == b"acTL" else 1
-    if frames > 1 or kind == b"fdAT":
+    if frames > 1 or (kind == b"fdAT" and not any(chunk.kind == b"acTL" for chunk in before)):
         raise InputError("a picture of several frames (an animated PNG) is not supported")
 
 

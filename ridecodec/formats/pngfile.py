@@ -30,6 +30,7 @@ __all__ = [
 
 _PIECE = 1 << 20
 _LEVEL = 6
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 
 
 def is_png(start: bytes) -> bool:
@@ -38,14 +39,16 @@ def is_png(start: bytes) -> bool:
 
 
 def read(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Source:
-    """Read a PNG file (see `Source`)."""
+    """Read a PNG file (see `Source`); what libpng takes with a warning is taken."""
     found = scan(stream, max_pixels)
     header = found.header
     inflated = _Inflated(stream, found.pixels)
     shape = (header.height, header.width, header.colour.channels)
     samples = np.empty(shape, np.uint16 if header.bit_depth == 16 else np.uint8)
+    padded = False
     for part in header.passes:
         above = None
+        spare = 8 * part.row_bytes - part.width * header.bit_depth * header.colour.channels
         for band in part.bands():
             rows = np.frombuffer(inflated.take((band.stop - band.start) * (part.row_bytes + 1)), np.uint8)
             rows = rows.reshape(-1, part.row_bytes + 1)
@@ -55,13 +58,19 @@ def read(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Source:
                 raise damaged(str(error)) from error
             inside = part.of(samples)[band]
             inside[:] = unpacked(raw, inside.shape, header.bit_depth)
+            padded = padded or bool((raw[:, -1] & ((1 << spare) - 1)).any())
             above = raw[-1]
-    inflated.finish()
+    further = inflated.finish()
+    lost = (*found.lost, *(["the bits behind the last pixel of its rows"] if padded else []), *further)
+    if not found.ended and not inflated.checked:
+        raise damaged("it is cut short")
+    notes = [] if inflated.checked or further else ["has no checksum of its pixels"]
+    notes += [] if found.ended else ["has no IEND chunk, which ends a PNG file"]
     try:
         picture = Picture(samples.transpose(2, 0, 1), header.colour, header.bit_depth, found.metadata)
     except ValueError as error:
         raise damaged(str(error)) from error
-    return Source(picture, behind(stream, found.end))
+    return Source(picture, (*lost, *behind(stream, found.end)), tuple(notes))
 
 
 def write(stream: BinaryIO, picture: Picture) -> None:
@@ -71,7 +80,7 @@ def write(stream: BinaryIO, picture: Picture) -> None:
     of picture that PNG does not have.
     """
     header = Header.of(picture)
-    before, after = parts(picture.metadata)
+    before, after = parts(_permitted(picture))
     stream.write(SIGNATURE + framed(b"IHDR", header.data))
     _write_chunks(stream, before)
     packer = zlib.compressobj(_LEVEL)
@@ -108,6 +117,37 @@ def writable(kind: bytes) -> bool:
     return kind == b"PLTE" or (kind.isalpha() and kind[:1].islower())
 
 
+def _permitted(picture: Picture) -> list[Chunk]:
+    """The metadata as a PNG file of the picture can have it: what the specification forbids is cut or left out."""
+    held = list(picture.metadata)
+    colour, animation = picture.colour, _animation(picture)
+    gray = colour in (ColourType.GRAY, ColourType.GRAY_ALPHA)
+    entries = 2**picture.bit_depth if colour is ColourType.PALETTE else 256
+    if (palette := picture.chunk(b"PLTE")) is not None:
+        entries = min(entries, len(palette) // 3)
+    lengths = {
+        b"PLTE": 0 if gray else 3 * entries,
+        b"hIST": 0 if palette is None or gray else 2 * entries,
+        b"tRNS": {ColourType.GRAY: 2, ColourType.RGB: 6, ColourType.PALETTE: entries}.get(colour, 0),
+    }
+    exact = (b"hIST", *([] if colour is ColourType.PALETTE else [b"tRNS"]))
+    out = []
+    for chunk in held:
+        most = lengths.get(chunk.kind, len(chunk.data))
+        fits = chunk.kind not in _ANIMATION or animation
+        if fits and (chunk.kind not in lengths or (most and (chunk.kind not in exact or len(chunk.data) >= most))):
+            out.append(Chunk(chunk.kind, chunk.data[:most]))
+    return out
+
+
+def _animation(picture: Picture) -> bool:
+    """Whether the chunks of an animation are those of one frame of the size that the picture has."""
+    found = {kind: [chunk.data for chunk in picture.metadata if chunk.kind == kind] for kind in _ANIMATION}
+    size = picture.width.to_bytes(4, "big") + picture.height.to_bytes(4, "big")
+    controls = found[b"fcTL"]
+    return len(found[b"acTL"]) == len(controls) == 1 and controls[0][4:20] == size + bytes(8)
+
+
 def _write_chunks(stream: BinaryIO, chunks: Iterable[Chunk]) -> None:
     for chunk in chunks:
         kind, data = chunk.kind, chunk.data
@@ -134,9 +174,17 @@ class _Inflated:
             taken += more
         return bytes(taken)
 
-    def finish(self) -> None:
-        """Read on to the checksum of what was taken; that there is more has never been an error elsewhere."""
-        self._some(1)
+    def finish(self) -> list[str]:
+        """Read on to the checksum of what was taken, and name what stands behind it: libpng leaves it out."""
+        if self._some(1):
+            return ["the rows beyond its height"]
+        behind = self._unpacker.unused_data or any(self._pieces)
+        return ["the bytes behind its packed pixels"] if behind else []
+
+    @property
+    def checked(self) -> bool:
+        """Whether all that was taken has the right checksum: it stands at the end, which was read."""
+        return self._unpacker.eof
 
     def _some(self, most: int) -> bytes:
         """At least one byte, or none at the end."""

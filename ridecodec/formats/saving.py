@@ -5,18 +5,16 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ridecodec.errors import OutputError, UsageError
-from ridecodec.formats import carriers, pilimages, pngfile, pnmfile
-from ridecodec.picture import FORMATS, Chunk, ColourType, Picture, target_format
+from ridecodec.formats import carriers, pilimages, pngfile, pnmfile, tiffwriter
+from ridecodec.picture import FORMATS, ColourType, Picture, target_format
 
 _GRAY = frozenset((ColourType.GRAY, depth) for depth in ColourType.GRAY.depths)
-_BYTES = frozenset((colour, 8) for colour in ColourType)
 _RGB = frozenset(((ColourType.RGB, 8), (ColourType.RGB, 16)))
 _ARRAYS = (ColourType.GRAY, ColourType.GRAY_ALPHA, ColourType.RGB, ColourType.RGBA)
 _HELD = {
@@ -25,15 +23,14 @@ _HELD = {
     "pgm": _GRAY,
     "pnm": _GRAY | _RGB,
     "pbm": frozenset([(ColourType.GRAY, 1)]),
-    "tiff": _BYTES | {(ColourType.GRAY, 1), (ColourType.GRAY, 16)},
+    "tiff": frozenset((colour, depth) for colour in ColourType for depth in colour.depths),
     "bmp": frozenset([(ColourType.GRAY, 1), (ColourType.GRAY, 8), (ColourType.RGB, 8), (ColourType.PALETTE, 8)]),
     "webp": frozenset((colour, 8) for colour in _ARRAYS),
-    "npy": frozenset((colour, depth) for colour in _ARRAYS for depth in (8, 16)),
+    "npy": frozenset((colour, depth) for colour in _ARRAYS for depth in (8, 16)) | {(ColourType.GRAY, 1)},
 }
-_PILLOW: dict[str, tuple[str, dict[str, Any], Callable[[Sequence[Chunk]], dict[str, Any]]]] = {
-    "tiff": ("TIFF", {}, carriers.tiff_options),
-    "bmp": ("BMP", {}, carriers.options),
-    "webp": ("WEBP", {"lossless": True, "exact": True}, carriers.options),
+_PILLOW: dict[str, tuple[str, dict[str, Any]]] = {
+    "bmp": ("BMP", {}),
+    "webp": ("WEBP", {"lossless": True, "exact": True}),
 }
 _WEBP_SIDE = 16383
 
@@ -91,15 +88,18 @@ def _write(picture: Picture, stream: BinaryIO, name: str) -> None:
         _write(picture, buffer, name)
         stream.write(buffer.getbuffer())
     elif name == "npy":
-        np.save(stream, picture.interleaved(), allow_pickle=False)
+        samples = picture.interleaved()
+        np.save(stream, samples.view(np.bool_) if picture.bit_depth == 1 else samples, allow_pickle=False)
     elif name == "png":
         pngfile.write(stream, picture)
+    elif name == "tiff":
+        tiffwriter.write(stream, picture)
     elif name in _PILLOW:
-        pillow_format, fixed, metadata = _PILLOW[name]
+        pillow_format, fixed = _PILLOW[name]
         with pilimages.quiet():
             image = pilimages.to_pil(picture)
             image.info.clear()  # writers take more from it than is meant for them
-            image.save(stream, pillow_format, **fixed, **metadata(picture.metadata))
+            image.save(stream, pillow_format, **fixed, **carriers.options(picture.metadata))
     else:
         bitmap = name == "pbm" or (name == "pnm" and picture.bit_depth == 1)
         pnmfile.write(stream, picture, bitmap)
