@@ -85,8 +85,8 @@ class RandomProgram:
 
     def _makers(self) -> list[Callable[[], Value]]:
         return [
-            self._tap, self._place, self._constant, self._affine, self._affine, self._sparse, self._fitted, self._pair,
-            self._pair, self._scaled, self._clamp, self._shift, self._sum, self._lookup, self._wide_lookup, self._select,
+            self._tap, self._place, self._constant, self._affine, self._affine, self._sparse, self._fitted,
+            self._pair, self._pair, self._scaled, self._clamp, self._shift, self._sum, self._lookup, self._wide_lookup, self._select,
         ]  # fmt: skip
 
     def _tap(self) -> Value:

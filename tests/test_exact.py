@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,8 @@ from ridecodec.models.deep.backend import Deep
 from ridecodec.models.graphics.backend import Graphics
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.ride.backend import RideBackend
+
+CPU = torch.device("cpu")
 
 
 def layer(weight: list[list[float]], bias: float = 0, limit: Tensor | float = 1, **options: Any) -> ExactLinear:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -52,16 +52,9 @@ def test_fronts_of_several_blocks_and_threads() -> None:
     expected = Reference().open(made.program).encode(planes, parameters, quiet).code
     for name in instruction_sets():
         runner = Native(name).open(made.program)
-        found: list[bytes] = []
-        threads = [
-            threading.Thread(target=lambda: found.append(runner.encode(planes, parameters, quiet).code))
-            for _ in range(2)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert found == [expected] * 2
+        with ThreadPoolExecutor(2) as pool:
+            coded = [pool.submit(runner.encode, planes, parameters, quiet) for _ in range(2)]
+            assert [each.result().code for each in coded] == [expected] * 2
         assert (runner.decode(expected, parameters, *SHAPES[-1], quiet) == planes).all()
 
 

@@ -24,6 +24,8 @@ from ridecodec.exact.ranges import LIMIT, Int64, Range
 
 Attribute = int | Int64
 MOST_SHIFT = 40
+MOST_ROWS = 1 << 16
+"""Of a value, and of a tile's parameter."""
 BORDER, CONSTANT = 0, 1
 """What a plane has outside of the tile: the rule of `exact.order`, or its initial value everywhere."""
 
@@ -261,8 +263,19 @@ def _sample(case: _Case) -> Range:
 
 
 def _parameter(case: _Case) -> Range:
-    found = case.sources.parameters[case.scalar("parameter")]
+    found = _declared(case)
     return Range.of(found.size, found.lo, found.hi)
+
+
+def _declared(case: _Case) -> Parameter:
+    """The parameter that an operation names."""
+    number = case.scalar("parameter")
+    if not 0 <= number < len(case.sources.parameters):
+        raise case.refused("has a parameter that is not there")
+    found = case.sources.parameters[number]
+    if not 1 <= found.size <= MOST_ROWS or not -LIMIT < found.lo <= found.hi < LIMIT:
+        raise case.refused("has a parameter that is out of range")
+    return found
 
 
 def _affine(case: _Case) -> Range:
@@ -288,7 +301,7 @@ def _affine(case: _Case) -> Range:
 
 def _fitted(case: _Case) -> Range:
     x, shift = case.inputs[0], case.scalar("shift")
-    found = case.sources.parameters[case.scalar("parameter")]
+    found = _declared(case)
     rows, extra = divmod(found.size, len(x))
     reach = case.scalar("reach") * int(x.top.max())
     if extra or not rows or not 0 <= shift <= MOST_SHIFT or not 0 <= reach < LIMIT:
@@ -368,6 +381,8 @@ def _sum(case: _Case) -> Range:
 def _lookup(case: _Case) -> Range:
     (index,) = case.inputs
     table = case.array("table", None, None)
+    if len(index) * table.shape[1] > MOST_ROWS:
+        raise case.refused("has too many rows")
     if (index.lo < 0).any() or (index.hi >= len(table)).any():
         raise case.refused(f"reaches outside of its table of {len(table)}")
     found = [table[lo : hi + 1] for lo, hi in zip(index.lo.tolist(), index.hi.tolist(), strict=True)]
