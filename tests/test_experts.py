@@ -7,35 +7,51 @@ import math
 
 import numpy as np
 import pytest
-import torch
-from checker import backend
+from checker import codec
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import crop, noise
-from ridecodec.models.photo.backend import Photo
-from ridecodec.models.photo.features import EXPERT_OTHER, EXPERT_OWN, EXPERT_SETS, GROUPS, Features, feature_table
 
-from ridecodec.coding.order import RasterLayout
+from ridecodec.engines.board import INITIAL, Board
+from ridecodec.engines.codec import ProgramCodec
 from ridecodec.errors import DamagedError
+from ridecodec.exact.order import Neighbourhood
+from ridecodec.exact.program import BORDER
 from ridecodec.models.least_squares import solve
 from ridecodec.models.photo import image_experts
 from ridecodec.models.photo.coefficients import pack, unpack
-from ridecodec.models.photo.image_experts import LIMIT, MAX_SUM, Coefficients, covariances, fit
+from ridecodec.models.photo.definition import (
+    ACTIVITY,
+    COEFFICIENT_LIMIT,
+    COEFFICIENT_SUM,
+    EXPERT_OTHER,
+    EXPERT_OWN,
+    EXPERT_SETS,
+    FAN,
+    FIT_WEIGHT,
+    GROUPS,
+    NEAR,
+    feature_table,
+)
+from ridecodec.models.photo.image_experts import Coefficients, covariances, fit
+from ridecodec.models.photo.side import ImageExperts
 
 Float64 = NDArray[np.float64]
 
 
 def defaults(channels: int) -> Coefficients:
     """The shipped model's coefficients, for pictures that send none."""
-    model = backend("photo")
-    assert isinstance(model, Photo)
-    return model.nets[channels].default
+    model = codec("photo")
+    assert isinstance(model, ProgramCodec)
+    side = model.sides[channels]
+    assert isinstance(side, ImageExperts)
+    return side.default
 
 
-def coded(array: NDArray[np.uint8]) -> torch.Tensor:
-    """A picture as float32 planes [C, H, W]."""
-    return torch.from_numpy(np.atleast_3d(array).transpose(2, 0, 1).copy()).float()
+def coded(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture as planes [C, H, W]."""
+    return np.atleast_3d(array).transpose(2, 0, 1).copy()
 
 
 def positive(n: int, seed: int) -> tuple[Float64, Float64]:
@@ -80,28 +96,32 @@ def test_covariances_are_exact_integers(array: NDArray[np.uint8]) -> None:
     """The same sums from Python's integers."""
     planes = coded(array)
     channels, height, width = planes.shape
-    features = Features(channels)
-    found = covariances(features, planes)
-    layout = RasterLayout(features.hood, height, width)
-    flat = [plane.long().tolist() for plane in layout.extend(planes, 128.0)]
-    groups_of, weights = feature_table(channels)[:, 4:].long().T.tolist()
+    features = feature_table(channels)
+    found = covariances(planes, features)
+    board = Board(Neighbourhood.of(FAN), height, width, [(BORDER, INITIAL)] * channels, np.int64)
+    board.fill(0, planes)
+    flat = board.values.tolist()
+    top, left = board.hood.top, board.left
+    groups_of, weights = features[:, ACTIVITY].tolist(), features[:, FIT_WEIGHT].tolist()
     wanted = [np.zeros_like(s, dtype=object) for s in found.sums]
     counts = np.zeros((EXPERT_SETS, GROUPS))
-    places = itertools.product(range(height), range(width))
-    for (y, x), at in zip(places, layout.positions(0, height).tolist(), strict=True):
-        base = [plane[at + layout.shift((0, -1))] + plane[at + layout.shift((-1, 0))] for plane in flat]
-        near = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1)]
-        activity = sum(abs(2 * p[at + layout.shift(o)] - b) for p, b in zip(flat, base, strict=True) for o in near)
+    for y, x in itertools.product(range(height), range(width)):
+
+        def at(plane: int, dy: int, dx: int, y: int = y, x: int = x) -> int:
+            return int(flat[plane][top + y + dy][left + x + dx])
+
+        base = [at(c, 0, -1) + at(c, -1, 0) for c in range(channels)]
+        activity = sum(abs(2 * at(c, *offset) - base[c]) for c in range(channels) for offset in NEAR)
         groups = (2 * (y % 2) + x % 2, groups_of[activity])
         for s, g in enumerate(groups):
             counts[s, g] += 1
         for c in range(channels):
             row = [
-                2 * flat[other][at + layout.shift(offset)] - base[other]
+                2 * at(other, *offset) - base[other]
                 for other in range(channels)
                 for offset in (EXPERT_OWN if other == c else EXPERT_OTHER)
             ]
-            row += [2 * flat[k][at] - base[k] for k in range(c + 1)]
+            row += [2 * at(k, 0, 0) - base[k] for k in range(c + 1)]
             outer = weights[activity] * np.multiply.outer(np.array(row, object), np.array(row, object))
             for s, g in enumerate(groups):
                 wanted[c][s, g] += outer
@@ -111,23 +131,10 @@ def test_covariances_are_exact_integers(array: NDArray[np.uint8]) -> None:
         assert np.array_equal(sums, integers.astype(np.float64))
 
 
-def test_covariances_do_not_depend_on_threads() -> None:
-    planes = coded(crop("astronaut", 120, 90))
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        one = covariances(Features(3), planes)
-        torch.set_num_threads(2)
-        two = covariances(Features(3), planes)
-    finally:
-        torch.set_num_threads(before)
-    assert all(np.array_equal(a, b) for a, b in zip(one.sums, two.sums, strict=True))
-
-
 def test_large_tiles_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every so many pairs of rows, so that all phases have their share."""
     monkeypatch.setattr(image_experts, "_FIT_PIXELS", 500)
-    found = covariances(Features(1), coded(crop("camera", 40, 40)))
+    found = covariances(coded(crop("camera", 40, 40)), feature_table(1))
     assert found.pixels.sum(1).tolist() == [400, 400]
     assert found.pixels[0].tolist() == [100] * 4
 
@@ -136,12 +143,12 @@ def test_fit_learns_a_picture_s_own_rule() -> None:
     """Green is noise, red follows it: red's experts find out, and the file pays for that."""
     green = noise((48, 48), 1)
     array = np.stack([green, green // 2 + 40, noise((48, 48), 2)], 2)
-    found = fit(covariances(Features(3), coded(array)), defaults(3))
+    found = fit(covariances(coded(array), feature_table(3)), defaults(3))
     for c, (own, default) in enumerate(zip(found, defaults(3), strict=True)):
         assert own.shape == default.shape
         assert own.dtype == np.int64
-        assert np.abs(own).max() <= LIMIT
-        assert np.abs(own).sum(-1).max() < MAX_SUM, c
+        assert np.abs(own).max() <= COEFFICIENT_LIMIT
+        assert np.abs(own).sum(-1).max() <= COEFFICIENT_SUM, c
     red = found[1][:, :, -1] / 512  # what it takes from green at its own pixel
     assert np.median(red) == pytest.approx(0.5, abs=0.05)
 
@@ -156,13 +163,13 @@ def coefficients(draw: st.DrawFn) -> tuple[Coefficients, Coefficients]:
     for base in default:
         own = base.copy()
         for s in range(EXPERT_SETS):
-            reach = draw(st.sampled_from([1, 30, 600, LIMIT]))
+            reach = draw(st.sampled_from([1, 30, 600, COEFFICIENT_LIMIT]))
             size = base.shape[1:] if draw(st.booleans()) else base.shape[-1:]  # for each group, or one for all
             if draw(st.booleans()):
                 wild = rng.integers(-reach, reach + 1, size)
-                own[s] = wild if np.abs(wild).sum(-1).max() < MAX_SUM else wild // 8
+                own[s] = wild if np.abs(wild).sum(-1).max() <= COEFFICIENT_SUM else wild // 8
             elif draw(st.booleans()):
-                own[s] = (base[s] + rng.integers(-3, 4, size)).clip(-LIMIT, LIMIT)
+                own[s] = (base[s] + rng.integers(-3, 4, size)).clip(-COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
         chosen.append(own)
     return chosen, default
 
@@ -192,10 +199,10 @@ def test_damaged_coefficients(channels: int, tail: bytes, first: int) -> None:
         found = unpack(bytes([first]) + tail, defaults(channels))
     except DamagedError:
         return
-    assert all(np.abs(own).max() <= LIMIT and np.abs(own).sum(-1).max() < MAX_SUM for own in found)
+    assert all(np.abs(own).max() <= COEFFICIENT_LIMIT and np.abs(own).sum(-1).max() <= COEFFICIENT_SUM for own in found)
 
 
-@pytest.mark.parametrize("value", [LIMIT + 1, -LIMIT - 1])
+@pytest.mark.parametrize("value", [COEFFICIENT_LIMIT + 1, -COEFFICIENT_LIMIT - 1])
 def test_coefficients_out_of_range(value: int) -> None:
     wrong = [own.copy() for own in defaults(1)]
     wrong[0][0, 1, 2] = value
@@ -205,6 +212,6 @@ def test_coefficients_out_of_range(value: int) -> None:
 
 def test_a_vector_s_sum_is_bounded() -> None:
     wrong = [own.copy() for own in defaults(3)]
-    wrong[2][1, 3] = -(-MAX_SUM // wrong[2].shape[-1])
+    wrong[2][1, 3] = COEFFICIENT_SUM // wrong[2].shape[-1] + 1
     with pytest.raises(DamagedError, match="out of range"):
         unpack(pack(wrong, defaults(3)), defaults(3))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,15 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from programs import RandomProgram
 
+from ridecodec.engines.reference import Reference
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact import programfile
 from ridecodec.exact.program import OPERATIONS, Operation, Program
 from ridecodec.exact.recorder import Recorder
 from ridecodec.models import programs, registry
+from ridecodec.models.photo.definition import ACTIVATION_UNIT
 
 NAMES = ("gradient", "photo")
 Tensors = dict[str, NDArray[Any]]
@@ -176,3 +179,54 @@ def test_ranges_are_the_tightest_of_simple_operations() -> None:
     assert (difference.clamp(-3, 999) >> 1).range.lo[0] == -2
     assert ops.lookup(x[0], np.arange(256)[:, None] % 7).range.hi[0] == 6
     assert set(OPERATIONS) >= {each.kind for each in small().operations}
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=15)
+def test_values_are_within_their_ranges(seed: int) -> None:
+    made = RandomProgram(seed)
+    runner = Reference().open(made.program)
+    for _, values in runner.evaluate(made.tile(7, 11), made.parameters()):
+        for number, found in enumerate(made.program.ranges):
+            assert (values[number] >= found.lo[:, None]).all(), made.program.operations[number]
+            assert (values[number] <= found.hi[:, None]).all(), made.program.operations[number]
+
+
+@given(st.integers(0, 2**16), st.floats(1e-3, 10.0))
+def test_layers_are_as_exact_as_their_integers_allow(seed: int, size: float) -> None:
+    """Rounded to the unit, up to what the weights' own rounding does; every sum below float32's integers."""
+    rng = np.random.default_rng(seed)
+    weight, bias = size * rng.normal(size=(4, 20)), 100 * rng.normal(size=4)
+    ops = Recorder(1)
+    x = ops.tap([(0, (0, -1))] * 20)
+    ops.linear("layer", x, weight, bias, unit=ACTIVATION_UNIT)
+    ops.output("even", {"top": x[0]}, {})
+    layer = next(each for each in ops.program().operations if each.name == "layer")
+    integers, shift = (np.asarray(layer.attributes[key]) for key in ("weight", "shift"))
+    inputs = rng.integers(0, 256, (20, 50))
+    sums = integers @ inputs + np.asarray(layer.attributes["bias"])[:, None]
+    assert np.abs(integers).sum(1).max() * 255 < 2**24
+    wanted = ACTIVATION_UNIT * (weight @ inputs + bias[:, None])
+    step = 20 * 255 / 2 / np.exp2(shift)[:, None]
+    assert (np.abs((sums >> shift[:, None]) - wanted) <= 1 + step).all()
+
+
+def test_distributions_come_from_what_is_known() -> None:
+    ops = Recorder(2)
+    own = ops.sample(0)
+    ops.output("even", {"top": own}, {})
+    ops.output("even", {"top": own}, {})
+    with pytest.raises(ModelRefusedError, match="the top of channel 0 are not known when they are needed"):
+        ops.program()
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [("logistic", lambda t: t[::-1]), ("inverse", np.zeros_like), ("exponential", lambda t: t + 1)],
+)
+def test_tables_of_distributions_are_checked(table: str, change: Callable[[Any], Any]) -> None:
+    program = programfile.load(data("gradient"))[0]["1"]
+    (output,) = program.outputs
+    changed = replace(output, tables={**output.tables, table: change(output.tables[table])})
+    with pytest.raises(ModelRefusedError, match="parts or tables that are out of range"):
+        replace(program, outputs=(changed,))

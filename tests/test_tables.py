@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
-from checker import CPU, both_tables, check_intervals, check_tables
+from checker import CPU
 from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ridecodec.coding.tables import CDF_TOTAL, FAR, SYMBOLS, VALUES, Distribution, high_table, intervals, low_table
+from ridecodec.coding import tables as torch_tables
+from ridecodec.engines.torch.families import FAMILIES as TORCH_FAMILIES
+from ridecodec.exact.families import FAMILIES, Logistics
+from ridecodec.exact.program import Output
+from ridecodec.exact.ranges import Int64
+from ridecodec.exact.tables import (
+    CDF_TOTAL,
+    FAR,
+    SYMBOLS,
+    TABLE_TOTAL,
+    VALUES,
+    Distribution,
+    high_table,
+    intervals,
+    low_table,
+)
 from ridecodec.models.gaussian import (
     INVERSE_LEAST,
     INVERSE_TOP,
@@ -21,38 +36,63 @@ from ridecodec.models.gaussian import (
     check_inverses,
     inverse,
 )
-from ridecodec.models.logistic import (
-    LOGIT_UNIT,
-    MEAN_LIMIT,
-    MEAN_UNIT,
-    SCALE_ZERO,
-    SCALES,
-    WEIGHT_TOTAL,
-    LogisticMixture,
-    LogisticTables,
-)
-from ridecodec.models.uniform import Flat
+
+LOGISTICS, EVEN = FAMILIES["logistics"], FAMILIES["even"]
+assert isinstance(LOGISTICS, Logistics)
+TABLES = Logistics.make_tables()
+GAUSSIANS = GaussianTables(**GaussianTables.make())
+ALL = np.arange(VALUES)
+EDGES = np.array([-FAR, *range(1, VALUES), FAR])[:, None]
+TOTAL = Logistics.WEIGHT_TOTAL
 
 
 def scale_index(scale: float) -> int:
     """Index of the nearest shipped scale."""
-    return min(SCALES - 1, max(0, round(SCALE_ZERO + 16 * math.log2(scale))))
-
-
-TABLES = LogisticTables(**LogisticTables.make())
-GAUSSIANS = GaussianTables(**GaussianTables.make())
-ALL = torch.arange(VALUES)
-EDGES = torch.tensor([-FAR, *range(1, VALUES), FAR])[:, None]
+    return min(Logistics.SCALES - 1, max(0, round(Logistics.SCALE_ZERO + 16 * math.log2(scale))))
 
 
 class Steps(Distribution):
     """A cumulative given at the inner edges, the same for every pixel."""
 
     def __init__(self, inner: list[int]) -> None:
-        self.table = torch.tensor([0, *inner, CDF_TOTAL], dtype=torch.int32)
+        self.table = np.array([0, *inner, CDF_TOTAL])
+
+    def cumulative(self, edges: Int64) -> Int64:
+        return self.table[np.broadcast_to(edges.clip(0, VALUES), (len(edges), VALUES))]
+
+
+class Torch(torch_tables.Distribution):
+    """A distribution for torch."""
+
+    def __init__(self, of: Distribution) -> None:
+        self.of = of
 
     def cumulative(self, edges: Tensor) -> Tensor:
-        return self.table[edges.clamp(0, VALUES).long().expand(-1, VALUES)]
+        return torch.from_numpy(self.of.cumulative(edges.long().numpy())).int()
+
+
+class Numpy(Distribution):
+    """A distribution of torch for numpy."""
+
+    def __init__(self, of: torch_tables.Distribution) -> None:
+        self.of = of
+
+    def cumulative(self, edges: Int64) -> Int64:
+        found = self.of.cumulative(torch.from_numpy(edges).float())
+        assert found.dtype == torch.int32
+        return found.long().numpy()
+
+
+class Repeated(Distribution):
+    """One pixel's distribution for every value that it can take."""
+
+    def __init__(self, one: Distribution) -> None:
+        self.one = one
+
+    def cumulative(self, edges: Int64) -> Int64:
+        if edges.shape[1] == 1:
+            return self.one.cumulative(edges).repeat(VALUES, 1)
+        return np.concatenate([self.one.cumulative(column[:, None]) for column in edges.T], 1)
 
 
 masses = st.integers(0, CDF_TOTAL)
@@ -66,47 +106,56 @@ cumulatives = st.one_of(
 
 
 @st.composite
-def mixtures(draw: st.DrawFn) -> LogisticMixture:
+def mixtures(draw: st.DrawFn) -> dict[str, Int64]:
     """A mixture of one pixel, its parameters anywhere within their limits, extremes included."""
     k = draw(st.integers(1, 5))
-    cuts = sorted(draw(st.lists(st.integers(0, WEIGHT_TOTAL), min_size=k - 1, max_size=k - 1)))
-    weights = [b - a for a, b in itertools.pairwise([0, *cuts, WEIGHT_TOTAL])]
-    inside = st.integers(-MEAN_UNIT, VALUES * MEAN_UNIT)
-    means = draw(st.lists(st.one_of(inside, st.integers(-MEAN_LIMIT, MEAN_LIMIT)), min_size=k, max_size=k))
-    scales = draw(st.lists(st.integers(-30, SCALES + 30), min_size=k, max_size=k))
-    return mixture(weights, means, scales)
+
+    def numbers(values: st.SearchStrategy[int]) -> Int64:
+        return np.array(draw(st.lists(values, min_size=k, max_size=k)))[:, None]
+
+    inside = st.integers(-Logistics.MEAN_UNIT, VALUES * Logistics.MEAN_UNIT)
+    return {
+        "logits": numbers(st.integers(-999, 999) | st.integers(-(2**20), 2**20)),
+        "means": numbers(inside | st.integers(-Logistics.MEAN_LIMIT, Logistics.MEAN_LIMIT)),
+        "scales": numbers(st.integers(-30, Logistics.SCALES + 30)),
+    }
 
 
-def mixture(weights: list[int], means: list[int], scales: list[int]) -> LogisticMixture:
-    return LogisticMixture(
-        TABLES,
-        torch.tensor(weights, dtype=torch.int32)[:, None],
-        torch.tensor(means, dtype=torch.float32)[:, None],
-        torch.tensor(scales, dtype=torch.float32)[:, None],
-    )
+def mixture(mean: int, scale: int) -> Distribution:
+    """One logistic."""
+    return LOGISTICS.distribution({"logits": column(0), "means": column(mean), "scales": column(scale)}, TABLES)
 
 
-class Repeated(Distribution):
-    """One pixel's distribution for every value that it can take."""
-
-    def __init__(self, one: Distribution) -> None:
-        self.one = one
-
-    def cumulative(self, edges: Tensor) -> Tensor:
-        if edges.shape[1] == 1:
-            return self.one.cumulative(edges).expand(-1, VALUES)
-        return torch.cat([self.one.cumulative(column[:, None]) for column in edges.T], 1)
+def column(value: int) -> Int64:
+    return np.array([[value]])
 
 
 def check(distribution: Distribution) -> None:
     """All 256 values of one distribution: sound tables, intervals equal to their slices, which fill the whole."""
-    tables = both_tables(distribution, ALL)
-    check_intervals(distribution, ALL, tables)
-    found = intervals(distribution, ALL.int())
+    found = intervals(distribution, ALL)
+    high = high_table(distribution)
+    for step, (table, symbols) in enumerate([(high, ALL >> 4), (low_table(distribution, ALL >> 4), ALL & 15)]):
+        assert table.dtype == np.float32
+        assert table.shape == (VALUES, SYMBOLS)
+        assert table.flags.c_contiguous
+        mass = table.astype(np.int64)
+        assert (mass == table).all()
+        assert (mass >= 0).all()
+        assert (mass.sum(1) == TABLE_TOTAL).all()
+        ends = (mass + 1).cumsum(1)[ALL, symbols]
+        assert (found.width[step] == mass[ALL, symbols] + 1).all()
+        assert (found.start[step] == ends - found.width[step]).all()
     high_widths, low_widths = found.width[0][::SYMBOLS], found.width[1]
     assert high_widths.sum() == 2**24
-    assert (low_widths.view(SYMBOLS, SYMBOLS).sum(1) == 2**24).all()
-    assert torch.exp2(-found.bits()).sum() == pytest.approx(1)
+    assert (low_widths.reshape(SYMBOLS, SYMBOLS).sum(1) == 2**24).all()
+    assert np.exp2(-found.bits()).sum() == pytest.approx(1)
+
+
+def check_cumulative(distribution: Distribution) -> None:
+    """It rises from nothing to all."""
+    below = distribution.cumulative(EDGES)[:, 0]
+    assert (below[0], below[-1]) == (0, CDF_TOTAL)
+    assert (np.diff(below) >= 0).all()
 
 
 @given(cumulatives)
@@ -119,22 +168,51 @@ def test_tables_of_any_distribution(cumulative: list[int]) -> None:
 
 
 @given(cumulatives)
+def test_torch_has_the_same_tables(cumulative: list[int]) -> None:
+    steps, values = Steps(cumulative), torch.from_numpy(ALL)
+    other = Torch(steps)
+    assert (torch_tables.high_table(other, CPU).numpy() == high_table(steps)).all()
+    assert (torch_tables.low_table(other, values >> 4).numpy() == low_table(steps, ALL >> 4)).all()
+    found, wanted = torch_tables.intervals(other, values.int()), intervals(steps, ALL)
+    assert (found.start.numpy() == wanted.start).all()
+    assert (found.width.numpy() == wanted.width).all()
+    np.testing.assert_allclose(found.bits().numpy(), wanted.bits(), atol=1e-9)
+
+
+@given(cumulatives)
 def test_tables_give_a_value_the_mass_that_it_has(cumulative: list[int]) -> None:
     """Up to the floors that all values have, and to rounding."""
-    ends = [0, *cumulative, CDF_TOTAL]
-    mass = torch.tensor([b - a for a, b in itertools.pairwise(ends)]).double() / CDF_TOTAL
-    found = torch.exp2(-intervals(Steps(cumulative), ALL.int()).bits())
+    mass = np.diff([0, *cumulative, CDF_TOTAL]) / CDF_TOTAL
+    found = np.exp2(-intervals(Steps(cumulative), ALL).bits())
     assert (found >= 2.0**-48).all()
-    assert torch.allclose(found, mass, atol=2 * VALUES / 2**24)
+    np.testing.assert_allclose(found, mass, atol=2 * VALUES / 2**24)
 
 
 @given(mixtures())
-def test_tables_of_mixtures(distribution: LogisticMixture) -> None:
-    below = distribution.cumulative(EDGES)[:, 0]
-    assert below.dtype == torch.int32
-    assert (below[0], below[-1]) == (0, CDF_TOTAL)
-    assert (below[1:] >= below[:-1]).all()
+def test_tables_of_mixtures(parts: dict[str, Int64]) -> None:
+    distribution = LOGISTICS.distribution(parts, TABLES)
+    check_cumulative(distribution)
     check(Repeated(distribution))
+    family = TORCH_FAMILIES["logistics"](Output("logistics", {}, TABLES), CPU)
+    other = family.distribution({name: torch.from_numpy(value).double() for name, value in parts.items()})
+    assert (Numpy(other).cumulative(EDGES) == distribution.cumulative(EDGES)).all()
+
+
+@given(mixtures(), st.integers(0, 255))
+def test_code_lengths_in_floats(parts: dict[str, Int64], value: int) -> None:
+    """The likelihood of the reference and of training, and what the integers give, near where all are exact."""
+    known = np.array([value])
+    (bits,) = LOGISTICS.bits({name: part.astype(np.float64) for name, part in parts.items()}, known)
+    family = TORCH_FAMILIES["logistics"](Output("logistics", {}, TABLES), CPU)
+    tensors = {name: torch.from_numpy(part).double().requires_grad_() for name, part in parts.items()}
+    found = family.bits(tensors, torch.from_numpy(known))
+    found.sum().backward()
+    assert all(bool(tensor.grad is not None and tensor.grad.isfinite().all()) for tensor in tensors.values())
+    assert found.item() == pytest.approx(bits, rel=1e-6, abs=1e-6)
+    if bits < 6:
+        assert intervals(LOGISTICS.distribution(parts, TABLES), known).bits()[0] == pytest.approx(
+            bits, rel=0.1, abs=0.2
+        )
 
 
 @st.composite
@@ -153,70 +231,58 @@ def gaussians(draw: st.DrawFn) -> GaussianMixture:
 
 @given(gaussians())
 def test_tables_of_gaussians(distribution: GaussianMixture) -> None:
-    below = distribution.cumulative(EDGES)[:, 0]
-    assert below.dtype == torch.int32
-    assert (below[0], below[-1]) == (0, CDF_TOTAL)
-    assert (below[1:] >= below[:-1]).all()
-    check(Repeated(distribution))
+    check_cumulative(Numpy(distribution))
+    check(Repeated(Numpy(distribution)))
 
 
 def test_a_gaussian_has_the_mass_that_it_should() -> None:
     weights = GAUSSIANS.weights(torch.zeros(1, 1, dtype=torch.float64))
     steps = inverse(torch.tensor([[7.0]]))
-    found = GaussianMixture(GAUSSIANS, weights, torch.tensor([[3210]]), check_inverses(steps)).cumulative(EDGES)
+    found = Numpy(GaussianMixture(GAUSSIANS, weights, torch.tensor([[3210]]), check_inverses(steps))).cumulative(EDGES)
     wanted = torch.special.ndtr((torch.arange(1, 256) - 3210 / 32) / 7.0)
-    assert torch.allclose(found[1:-1, 0] / CDF_TOTAL, wanted, atol=3e-4)
+    np.testing.assert_allclose(found[1:-1, 0] / CDF_TOTAL, wanted.numpy(), atol=3e-4)
 
 
-def test_tables_of_the_flat_distribution() -> None:
-    check(Flat(VALUES))
-    assert torch.allclose(intervals(Flat(VALUES), ALL.int()).bits(), torch.tensor(8.0).double(), atol=1e-4)
-
-
-def test_a_mixture_does_not_depend_on_its_neighbours() -> None:
-    """A front's pixels and a whole tile's have the same tables."""
-    generator = torch.Generator().manual_seed(1)
-    weights = torch.full((2, 500), WEIGHT_TOTAL // 2, dtype=torch.int32)
-    means = torch.randint(-MEAN_LIMIT, MEAN_LIMIT, (2, 500), generator=generator).float()
-    scales = torch.randint(0, SCALES, (2, 500), generator=generator).float()
-    whole = high_table(LogisticMixture(TABLES, weights, means, scales), CPU)
-    check_tables(whole)
-    for part in (slice(0, 1), slice(3, 40), slice(41, 500)):
-        one = LogisticMixture(TABLES, *(x[:, part].contiguous() for x in (weights, means, scales)))
-        assert torch.equal(high_table(one, CPU), whole[part])
+@pytest.mark.parametrize("top", [255, 200, 0])
+def test_tables_of_even_values(top: int) -> None:
+    distribution = EVEN.distribution({"top": column(top)}, {})
+    check_cumulative(distribution)
+    check(Repeated(distribution))
+    bits = intervals(Repeated(distribution), ALL).bits()
+    np.testing.assert_allclose(bits[: top + 1], math.log2(top + 1), atol=1e-3)
+    assert bits[top + 1 :].min(initial=20) >= 20
+    other = TORCH_FAMILIES["even"](Output("even", {}, {}), CPU).distribution({"top": torch.tensor([[float(top)]])})
+    assert (Numpy(other).cumulative(EDGES) == distribution.cumulative(EDGES)).all()
 
 
 def test_a_mixture_is_the_logistic_that_it_says() -> None:
     mean, scale = 100.25, 3.0
-    one = mixture([WEIGHT_TOTAL], [round(mean * MEAN_UNIT)], [scale_index(scale)])
-    nearest = 2 ** ((scale_index(scale) - SCALE_ZERO) / 16)
-    below = one.cumulative(EDGES)[:, 0].double() / CDF_TOTAL
-    wanted = torch.sigmoid((EDGES[:, 0].double() - 0.5 - mean) / nearest)
-    assert torch.allclose(below, wanted, atol=1e-3)
+    one = mixture(round(mean * Logistics.MEAN_UNIT), scale_index(scale))
+    nearest = 2 ** ((scale_index(scale) - Logistics.SCALE_ZERO) / 16)
+    below = one.cumulative(EDGES)[:, 0] / CDF_TOTAL
+    wanted = 1 / (1 + np.exp(-((EDGES[:, 0] - 0.5 - mean) / nearest).clip(-700, 700)))
+    np.testing.assert_allclose(below, wanted, atol=1e-3)
 
 
 def test_the_narrowest_scale_is_certain() -> None:
-    one = mixture([WEIGHT_TOTAL], [77 * MEAN_UNIT], [0])
-    assert intervals(one, torch.tensor([77], dtype=torch.int32)).bits() < 1e-4
+    assert intervals(mixture(77 * Logistics.MEAN_UNIT, 0), np.array([77])).bits() < 1e-4
 
 
 @given(st.lists(st.lists(st.integers(-(2**20), 2**20), min_size=3, max_size=3), min_size=1, max_size=8))
 @example([[0, 0, 0]])
 @example([[2**20, -(2**20), 0], [-(2**20), 2**20, 0]])
 def test_gate_weights(logits: list[list[int]]) -> None:
-    values = torch.tensor(logits).float()
-    weights = TABLES.weights(values.clone())
-    assert weights.dtype == torch.int32
+    values = np.array(logits)
+    weights = LOGISTICS.weights(values, TABLES["exponential"])
     assert (weights >= 0).all()
-    assert (weights.sum(0) == WEIGHT_TOTAL).all()
-    wanted = torch.softmax(values.double() / LOGIT_UNIT, 0)
-    assert torch.allclose(weights.double() / WEIGHT_TOTAL, wanted, atol=2 / WEIGHT_TOTAL)
+    assert (weights.sum(0) == TOTAL).all()
+    wanted = torch.softmax(torch.from_numpy(values / Logistics.LOGIT_UNIT), 0).numpy()
+    np.testing.assert_allclose(weights / TOTAL, wanted, atol=2 / TOTAL)
 
 
 def test_low_tables_follow_the_high_nibble() -> None:
     """The low table of one nibble is not that of another: it is the distribution within the nibble."""
-    one = Repeated(mixture([WEIGHT_TOTAL], [40 * MEAN_UNIT], [SCALE_ZERO + 16]))
-    low = low_table(one, ALL >> 4)
+    low = low_table(Repeated(mixture(40 * Logistics.MEAN_UNIT, Logistics.SCALE_ZERO + 16)), ALL >> 4)
     assert low[40].argmax() == 40 & 15
     assert low[16].argmax() == 15
     assert low[63].argmax() == 0
