@@ -5,17 +5,18 @@ Where nothing recurs the pixels of a known tile are evaluated many at once; else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder, Encoder
+from ridecodec.engines import steps
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
 from ridecodec.engines.board import Board
+from ridecodec.engines.steps import Array, Pixels, Values, step
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import front_order
-from ridecodec.engines.steps import Pixels, Values, step
 from ridecodec.exact.program import BORDER, Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.tables import SYMBOLS, Distribution, high_table, intervals, low_table
@@ -25,6 +26,10 @@ INITIAL = 128
 """What stands left of the first row of the samples."""
 _CHUNK = 1 << 13
 """Pixels that are evaluated at once."""
+
+
+def _silent(pixels: int, bits: float) -> None:
+    pass
 
 
 class Reference(Engine):
@@ -45,15 +50,18 @@ class ReferenceRunner(Runner):
     def __init__(self, program: Program) -> None:
         self.program = program
         self.recurs, self.levels = _levels(program)
+        self.memories = [k for k, operation in enumerate(program.operations) if operation.kind == "memory"]
         self.stages = [[k for k, s in enumerate(program.stages) if s == stage] for stage in range(program.channels + 1)]
-        self.steps = {real: [step(operation, real) for operation in program.operations] for real in (False, True)}
+        self.steps = {
+            real: [step(k, each, real) for k, each in enumerate(program.operations)] for real in (False, True)
+        }
 
     def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
         channels, height, width = planes.shape
         start = np.empty((channels, 2, height * width), np.int64)
         size = np.empty_like(start)
         bits = np.zeros(height * width)
-        for at, values in self._all(planes, parameters, tick):
+        for at, values in self.evaluate(planes, parameters, tick):
             for c in range(channels):
                 found = intervals(self._distribution(c, values), planes[c].reshape(-1)[at].astype(np.int64))
                 start[c][:, at], size[c][:, at] = found.start, found.width
@@ -85,9 +93,10 @@ class ReferenceRunner(Runner):
         program = self.program
         out = np.zeros((program.channels, height, width), np.uint8)
         board = self._board(height, width)
+        memories = steps.memories(program.operations, height * width)
         for y, x in self._fronts(height, width):
             values: Values = {}
-            pixels = Pixels(board, y, x, parameters, np.zeros((program.channels, len(y)), np.uint8))
+            pixels = Pixels(board, y, x, parameters, np.zeros((program.channels, len(y)), np.uint8), memories)
             for c in range(program.channels):
                 self._evaluate(c, pixels, values)
                 distribution = self._distribution(c, values)
@@ -102,7 +111,7 @@ class ReferenceRunner(Runner):
 
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[Int64]:
         at = y * planes.shape[2] + x
-        for chunk, values in self._all(planes, parameters, lambda pixels, bits: None):
+        for chunk, values in self.evaluate(planes, parameters):
             found = np.flatnonzero(chunk == at)
             if len(found):
                 return [values[k][:, found[0]].astype(np.int64) for k in range(len(self.program.operations))]
@@ -112,7 +121,7 @@ class ReferenceRunner(Runner):
         """Code length of every pixel under the float model behind the program, bits [H, W]."""
         channels, height, width = planes.shape
         bits = np.zeros(height * width)
-        for at, values in self._all(planes, parameters, lambda pixels, bits: None, real=True):
+        for at, values in self.evaluate(planes, parameters, real=True):
             for c in range(channels):
                 output = self.program.outputs[c]
                 parts = {part: values[number].astype(np.float64) for part, number in output.parts.items()}
@@ -144,8 +153,8 @@ class ReferenceRunner(Runner):
             if len(y):
                 yield y, t - hood.pace(width) * y
 
-    def _all(
-        self, planes: Planes, parameters: Parameters, tick: Tick, real: bool = False
+    def evaluate(
+        self, planes: Planes, parameters: Parameters, tick: Tick = _silent, real: bool = False
     ) -> Iterator[tuple[Int64, Values]]:
         """All pixels of a known tile: their raster positions, and the results of all operations."""
         _, height, width = planes.shape
@@ -153,8 +162,9 @@ class ReferenceRunner(Runner):
         board.fill(0, planes)
         first = self.program.channels
         if self.recurs:
+            memories = steps.memories(self.program.operations, height * width)
             for y, x in self._fronts(height, width):
-                values = self._known(board, y, x, parameters, planes, real)
+                values = self._known(Pixels(board, y, x, parameters, planes[:, y, x], memories), real)
                 board.write(first, y, x, self._kept(values))
                 tick(len(y), 0.0)
                 yield y * width + x, values
@@ -163,31 +173,41 @@ class ReferenceRunner(Runner):
             wanted = _ancestors(self.program, [self.program.kept[k].value for k in level])
             for at in _chunks(height * width):
                 y, x = np.divmod(at, width)
-                values = self._known(board, y, x, parameters, planes, real, wanted)
+                values = self._known(Pixels(board, y, x, parameters, planes[:, y, x]), real, wanted)
                 for k in level:
                     plane = self.program.kept[k]
                     board.values[first + k, y + board.hood.top, x + board.left] = values[plane.value][plane.row]
             inside = board.values[first:, board.hood.top :, board.left : board.left + width].copy()
             for k in level:
                 board.fill(first + k, inside[k : k + 1])
+        remembered = self._remember(board, parameters, planes, real)
         for at in _chunks(height * width):
             y, x = np.divmod(at, width)
-            yield at, self._known(board, y, x, parameters, planes, real)
+            known = {k: found[:, at] for k, found in remembered.items()}
+            yield at, self._known(Pixels(board, y, x, parameters, planes[:, y, x]), real, known=known)
             tick(len(at), 0.0)
 
+    def _remember(self, board: Board, parameters: Parameters, planes: Planes, real: bool) -> dict[int, Array]:
+        """What the memories say of all pixels of a known tile, which only fronts in their order can tell."""
+        taught = [k for k, operation in enumerate(self.program.operations) if operation.kind == "learn"]
+        if not self.memories:
+            return {}
+        height, width = planes.shape[1:]
+        wanted = _ancestors(self.program, [*self.memories, *taught])
+        memories = steps.memories(self.program.operations, height * width)
+        narrow = {k: np.int32 if self.program.ranges[k].top.max() < 1 << 31 else np.int64 for k in self.memories}
+        said = {k: np.empty((len(self.program.ranges[k]), height * width), kind) for k, kind in narrow.items()}
+        for y, x in self._fronts(height, width):
+            values = self._known(Pixels(board, y, x, parameters, planes[:, y, x], memories), real, wanted)
+            for k in self.memories:
+                said[k][:, y * width + x] = values[k]
+        return said
+
     def _known(
-        self,
-        board: Board,
-        y: Int64,
-        x: Int64,
-        parameters: Parameters,
-        planes: Planes,
-        real: bool,
-        wanted: set[int] | None = None,
+        self, pixels: Pixels, real: bool, wanted: set[int] | None = None, known: Mapping[int, Array] | None = None
     ) -> Values:
         """The results of all operations, or of the wanted ones, at some pixels of a known tile."""
-        values: Values = {}
-        pixels = Pixels(board, y, x, parameters, planes[:, y, x])
+        values: Values = {k: found.astype(np.int64) for k, found in (known or {}).items()}
         for stage in range(self.program.channels + 1):
             self._evaluate(stage, pixels, values, wanted, real)
         return values
@@ -197,7 +217,7 @@ class ReferenceRunner(Runner):
     ) -> None:
         """Run one stage of the program; results go to ``values``."""
         for number in self.stages[stage]:
-            if wanted is None or number in wanted:
+            if number not in values and (wanted is None or number in wanted):
                 inputs = [values[k] for k in self.program.operations[number].inputs]
                 values[number] = self.steps[real][number](pixels, inputs)
 
@@ -219,12 +239,13 @@ def _ancestors(program: Program, wanted: Sequence[int]) -> set[int]:
 
 
 def _levels(program: Program) -> tuple[bool, list[list[int]]]:
-    """Whether a kept plane depends on itself, and if not, the planes that can be filled one after the other."""
+    """Whether a kept plane depends on itself or a memory; if not, the planes that can be filled one after another."""
+    kinds = [operation.kind for operation in program.operations]
     needs: dict[int, set[int]] = {}
     for k, plane in enumerate(program.kept):
-        taps = [program.operations[n] for n in _ancestors(program, [plane.value])]
-        reached = {int(p) for tap in taps if tap.kind == "tap" for p in np.asarray(tap.attributes["planes"])}
-        needs[k] = {p - program.channels for p in reached if p >= program.channels}
+        needs[k] = _reached(program, plane.value)
+        if any(kinds[n] == "memory" for n in _ancestors(program, [plane.value])):
+            return True, []
     levels: list[list[int]] = []
     done: set[int] = set()
     while len(done) < len(needs):
@@ -234,3 +255,10 @@ def _levels(program: Program) -> tuple[bool, list[list[int]]]:
         levels.append(ready)
         done.update(ready)
     return False, levels
+
+
+def _reached(program: Program, value: int) -> set[int]:
+    """The kept planes that a value is computed from, by number."""
+    taps = [program.operations[n] for n in _ancestors(program, [value])]
+    reached = {int(p) for tap in taps if tap.kind == "tap" for p in np.asarray(tap.attributes["planes"])}
+    return {p - program.channels for p in reached if p >= program.channels}

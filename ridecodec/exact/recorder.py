@@ -216,6 +216,17 @@ class Recorder:
         """1 where x is the smaller one, else 0."""
         return self.record("less", [x, y])
 
+    def memory(self, x: Value, ends: Sequence[int], top: int) -> Value:
+        """What stood where the first ``ends`` rows of ``x`` were the same: see `exact.memory`; [ROWS * len(ends)].
+
+        `learn` says what it is that is remembered, no value of which is above ``top``.
+        """
+        return self.record("memory", [x], {"ends": np.array(ends, np.int64), "top": top})
+
+    def learn(self, found: Value, value: Value) -> Value:
+        """Teach a memory, whose result is ``found``, what the pixel's value [1] is; gives the value."""
+        return self.record("learn", [found, value])
+
     def keep(self, value: Value, rule: int = BORDER, initial: int = 0) -> None:
         """Fill the next planes that taps reach with the rows of ``value``, clamped to the limits that they were given."""
         first = len(self._planes)
