@@ -122,17 +122,17 @@ def test_memory_does_what_it_says() -> None:
 def test_a_memory_learns_what_it_says() -> None:
     """Programs that teach a memory what it cannot hold, twice, or that teach something else, are refused."""
 
-    def program(top: int, times: int, rows: int = 1, odd: bool = False) -> None:
+    def program(top: int, times: int, rows: int = 1, odd: bool = False, early: bool = False) -> None:
         ops = Recorder(1)
         near = ops.tap([(0, (0, -1))])
         found = ops.memory(near, [rows], top)
         for _ in range(times):
-            ops.learn(near if odd else found, ops.sample(0))
+            ops.learn(near if odd else found, near if early else ops.sample(0))
         ops.output("even", {"top": near}, {})
         ops.program()
 
     program(255, 1)
-    for wrong in ((254, 1), (255, 2), (255, 1, 2), (255, 1, 0), (1 << 32, 1), (255, 1, 1, True)):
+    for wrong in ((254, 1), (255, 2), (255, 1, 2), (255, 1, 0), (1 << 32, 1), (255, 1, 1, True), (255, 1, 1, False, True)):
         with pytest.raises(ModelRefusedError):
             program(*wrong)
 

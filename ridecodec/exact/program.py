@@ -140,6 +140,8 @@ class Program:
             teaches, learnt = self.operations[found], self.ranges[value]
             if teaches.kind != "memory" or found in taught:
                 raise _refused(operation, number, "teaches what is no memory, or what learns already")
+            if self.stages[number] <= self.stages[found]:
+                raise _refused(operation, number, "teaches before all pixels of a front have looked")
             if len(learnt) != 1 or learnt.lo[0] < 0 or learnt.hi[0] > _number(teaches, "top"):
                 raise _refused(operation, number, "teaches what its memory cannot hold")
             taught.add(found)

@@ -47,6 +47,8 @@ SPATIAL = 4
 """Neighbours that are candidates themselves."""
 CANDIDATES = SPATIAL + 2 * len(ENDS)
 HIDDEN, HIDDEN_UNIT, HIDDEN_TOP = 32, 256, 1 << 12
+_CAPACITY = 1 << 18
+"""Of the hidden units' sums: inputs of 0 and 1 leave room for weights that engines multiply slowly."""
 LOGITS = CANDIDATES + 2
 """Of the candidates, the gradient's distribution, and an even one."""
 CHANNELS = 4
@@ -131,7 +133,8 @@ class _Definition:
         network = "later" if channel else "first"
         weight, bias = self._layer(f"{network}.hidden")
         bias = bias + weight[:, len(inputs) :] @ constants(self.channels, channel)
-        hidden = ops.linear(f"hidden.{channel}", inputs, weight[:, : len(inputs)], bias, unit=HIDDEN_UNIT)
+        own = weight[:, : len(inputs)]
+        hidden = ops.linear(f"hidden.{channel}", inputs, own, bias, unit=HIDDEN_UNIT, capacity=_CAPACITY)
         out = self._layer(f"{network}.out")
         odds = ops.linear(f"odds.{channel}", hidden.clamp(0, HIDDEN_TOP), *out, unit=Spikes.ODDS_UNIT)
         return {"values": values, "alive": alive, "odds": odds, "top": self.top}
