@@ -89,6 +89,9 @@ INLINE T limit(int64_t x) {
 #include "affine.hpp"
 #include "tables.hpp"
 #include "logistics.hpp"
+#include "spikes.hpp"
+#include "wide.hpp"
+#include "memory.hpp"
 #include "moments.hpp"
 
 }  // namespace
@@ -96,8 +99,8 @@ INLINE T limit(int64_t x) {
 extern const Kernels kernels;
 const Kernels kernels = {
     RIDE_NAME, find_pairwise, find_absolute, find_clamp, find_shift, find_convert,
-    find_lookup, find_lookup_many, find_select, find_affine, place, pack,
-    {family<Logistics>()}, collect, add_square, symbols,
+    find_lookup, find_lookup_many, find_select, find_affine, find_look, find_learn, place, pack,
+    {family<Logistics>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>()}, collect, add_square, symbols,
 };
 
 }  // namespace RIDE_SET
