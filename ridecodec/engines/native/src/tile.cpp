@@ -508,6 +508,7 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
 
 Moments moments(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width, int groups,
                 int every) {
+    if (!plan.memories.empty()) throw std::invalid_argument("memories learn only where tiles are coded");
     Tile tile(plan, parameters, height, width);
     const Kernels& kernels = *plan.kernels;
     const size_t vectors = plan.wanted.size() - 2;
