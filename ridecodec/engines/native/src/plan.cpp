@@ -611,6 +611,7 @@ class Planner {
     void mixture(int channel) {
         static const std::map<std::string, std::pair<FamilyKind, std::array<std::vector<const char*>, 2>>> families = {
             {"logistics", {LOGISTICS, {{{"logits", "means", "scales"}, {"logistic", "inverse", "exponential"}}}}},
+            {"even", {EVEN, {{{"top"}, {}}}}},
             {"spikes",
              {SPIKES,
               {{{"logits", "means", "scales", "values", "alive", "odds", "top"},

@@ -62,7 +62,7 @@ struct Spikes {
     // All products and their sum are below 2^48.
     INLINE static int32_t whole(int32_t spiked, int32_t smooth, int32_t smooth_weight, int32_t edge, int32_t count,
                                 int32_t even_weight) {
-        const int32_t even = int32_t(double(least(edge, count)) * CDF_TOTAL / double(count));
+        const int32_t even = Even::share(edge, count);
         const double sum = double(spiked) * CDF_TOTAL + double(smooth) * double(smooth_weight) +
                            double(even) * double(even_weight);
         return int32_t(sum * (1.0 / (1 << WEIGHT_BITS)));
