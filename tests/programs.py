@@ -183,7 +183,10 @@ class RandomProgram:
         return self.ops.select(self._rows(1).clamp(0, count - 1), self._rows(count * 2), count)
 
     def _output(self) -> None:
-        family = self._choice(["logistics", "spikes", "wide.high", "wide.low"])
+        family = self._choice(["logistics", "spikes", "wide.high", "wide.low", "even"])
+        if family == "even":
+            self.ops.output(family, {"top": self._rows(1).clamp(200, 255)}, {})
+            return
         count = int(self.random.integers(1, 7))
         most = WideHigh.MEAN_UNIT * TOP if family.startswith("wide") else Logistics.MEAN_LIMIT
         parts = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.engines import steps
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick
 from ridecodec.engines.board import Board
 from ridecodec.engines.steps import Array, Pixels, Values, step
 from ridecodec.exact.families import FAMILIES
@@ -116,6 +116,23 @@ class ReferenceRunner(Runner):
             if len(found):
                 return [values[k][:, found[0]].astype(np.int64) for k in range(len(self.program.operations))]
         raise IndexError(f"there is no pixel ({y}, {x})")
+
+    def squares(
+        self, planes: Planes, parameters: Parameters, wanted: Squares
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+        sizes = [len(self.program.ranges[v]) for v in wanted.vectors]
+        sums = [np.zeros((wanted.groups, n, n)) for n in sizes]
+        pixels = np.zeros(wanted.groups)
+        for at, values in self.evaluate(planes, parameters):
+            used = at // planes.shape[2] // 2 % wanted.every == 0
+            for g in range(wanted.groups):
+                own = np.flatnonzero(used & (values[wanted.group][0] == g))
+                pixels[g] += len(own)
+                weight = values[wanted.weight][0, own].astype(np.float64)
+                for total, v in zip(sums, wanted.vectors, strict=True):
+                    chosen = values[v][:, own].astype(np.float64)
+                    total[g] += chosen * weight @ chosen.T
+        return sums, pixels
 
     def likelihood(self, planes: Planes, parameters: Parameters) -> NDArray[np.float64]:
         """Code length of every pixel under the float model behind the program, bits [H, W]."""

@@ -93,7 +93,7 @@ INLINE T limit(int64_t x) {
 #include "spikes.hpp"
 #include "wide.hpp"
 #include "memory.hpp"
-#include "moments.hpp"
+#include "squares.hpp"
 
 }  // namespace
 

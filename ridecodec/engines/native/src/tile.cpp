@@ -506,7 +506,7 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
     return found;
 }
 
-Moments moments(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width, int groups,
+Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width, int groups,
                 int every) {
     if (!plan.memories.empty()) throw std::invalid_argument("memories learn only where tiles are coded");
     Tile tile(plan, parameters, height, width);
@@ -516,7 +516,7 @@ Moments moments(const Plan& plan, const uint8_t* planes, const Parameters& param
     std::vector<std::vector<int32_t>> ids;
     for (const auto& wanted : plan.wanted) ids.emplace_back(wanted.begin(), wanted.end());
     for (const auto& each : ids) rows.push_back({each.data(), int32_t(each.size()), I32});
-    Moments found;
+    Squares found;
     found.pixels.resize(size_t(groups));
     std::vector<int32_t> strides;
     std::vector<std::vector<double>> sums;
