@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ridecodec.engines.base import Planes
 from ridecodec.errors import ModelRefusedError
-from ridecodec.exact.families import Logistics
+from ridecodec.exact.families import Logistics, Spikes, WideHigh
+from ridecodec.exact.families.wide import TOP
 from ridecodec.exact.program import BORDER, CONSTANT, Program
 from ridecodec.exact.recorder import Recorder, Value
 
@@ -18,7 +19,7 @@ Item = TypeVar("Item")
 OFFSETS = [(0, -1), (0, -3), (-1, 0), (-1, -2), (-1, 1), (-2, 0), (-2, 3), (-3, -1)]
 LIMITS = [(-7, 900), (-40000, 511), (-(2**30), 2**31 - 1), (-(2**40), 2**41)]
 """Of kept planes: such that engines take integers of 16, 32 and 64 bits for them."""
-TABLES = Logistics.make_tables()
+TABLES = {"logistics": Logistics.make_tables(), "spikes": Spikes.make_tables(), "wide": WideHigh.make_tables()}
 
 
 class RandomProgram:
@@ -30,19 +31,24 @@ class RandomProgram:
         limits = [LIMITS[k] for k in self.random.integers(0, len(LIMITS), self.random.integers(0, 4))]
         self.ops = Recorder(self.channels, top=255, kept=limits)
         self.values: list[Value] = []
+        self.memories: list[tuple[Value, int]] = []  # that have learnt nothing yet, and their largest values
         self.sizes: list[tuple[int, int]] = []  # of the parameters: integers of a row, largest sum of a row
         self.planes = self.channels + len(limits)
         self._add(self._tap)
         for channel in range(self.channels):
             for _ in range(int(self.random.integers(3, 12))):
-                self._add(self._choice(self._makers()))
+                self._add(self._choice([*self._makers(), self._memory]))
             self._output()
             self.values.append(self.ops.sample(channel))
         for _ in range(int(self.random.integers(0, 4))):
             self._add(self._choice(self._makers()))
+        for memory, top in self.memories:
+            known = self.ops.sample(self.channels - 1) + self._rows(1).clamp(0, 2)
+            self.ops.learn(memory, (known >> 3).clamp(0, top))
         if limits:
             rule, initial = self._choice([(BORDER, 0), (CONSTANT, 3)])
-            self.ops.keep(self._rows(len(limits)), rule, initial)
+            for _ in limits:
+                self.ops.keep(self._rows(1), rule, initial)
         self.program: Program = self.ops.program()
 
     def parameters(self) -> list[NDArray[np.int32]]:
@@ -86,7 +92,8 @@ class RandomProgram:
     def _makers(self) -> list[Callable[[], Value]]:
         return [
             self._tap, self._place, self._constant, self._affine, self._affine, self._sparse, self._fitted,
-            self._pair, self._pair, self._scaled, self._clamp, self._shift, self._sum, self._lookup, self._wide_lookup, self._select,
+            self._pair, self._pair, self._scaled, self._clamp, self._shift, self._sum, self._lookup,
+            self._wide_lookup, self._select,
         ]  # fmt: skip
 
     def _tap(self) -> Value:
@@ -126,6 +133,16 @@ class RandomProgram:
         number = self.ops.parameter(f"weights {len(self.sizes)}", -4000, 4000, rows * len(x))
         self.sizes.append((len(x), 30000))
         return self.ops.fitted(x, number, 30000, 2.0**7)
+
+    def _memory(self) -> Value:
+        """Of few values, so that some come again."""
+        x = self._rows(int(self.random.integers(1, 5)))
+        x = (x >> 4).clamp(0, self._choice([2, 2**32 - 1]))
+        ends = np.flatnonzero(self.random.integers(0, 2, len(x))) + 1
+        top = self._choice([10, 2**20, 2**32 - 1])
+        found = self.ops.memory(x, ends.tolist() or [len(x)], top)
+        self.memories.append((found, top))
+        return found
 
     def _pair(self) -> Value:
         x = self._any()
@@ -167,10 +184,21 @@ class RandomProgram:
         return self.ops.select(self._rows(1).clamp(0, count - 1), self._rows(count * 2), count)
 
     def _output(self) -> None:
+        family = self._choice(["logistics", "spikes", "wide.high", "wide.low", "even"])
+        if family == "even":
+            self.ops.output(family, {"top": self._rows(1).clamp(200, 255)}, {})
+            return
         count = int(self.random.integers(1, 7))
+        most = WideHigh.MEAN_UNIT * TOP if family.startswith("wide") else Logistics.MEAN_LIMIT
         parts = {
             "logits": self._rows(count).clamp(-900, 900),
-            "means": self._rows(count).clamp(-100, Logistics.MEAN_LIMIT),
+            "means": self._rows(count).clamp(0 if family.startswith("wide") else -100, most),
             "scales": self._rows(count).clamp(-5, 300),
         }
-        self.ops.output("logistics", parts, TABLES)
+        if family == "wide.low":
+            parts["high"] = self._rows(1).clamp(0, 255)
+        if family == "spikes":
+            spikes = int(self.random.integers(1, 5))
+            parts["values"], parts["alive"] = self._rows(spikes).clamp(0, 255), self._rows(spikes).clamp(0, 1)
+            parts["odds"], parts["top"] = self._rows(spikes + 2).clamp(-(2**29), 900), self._rows(1).clamp(0, 255)
+        self.ops.output(family, parts, TABLES[family.split(".")[0]])

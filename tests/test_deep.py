@@ -1,37 +1,36 @@
-"""The model of 16-bit samples: sound distributions, prediction, both directions agree."""
+"""The model of 16-bit samples: sound distributions, prediction, and all engines agree."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import safetensors.torch
-import torch
-from checker import CPU, backend, check_backend, check_tables
+from engines import SHAPES, check_engines, ignore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from pictures import Array, crop
+from pictures import crop
 
-from ridecodec.coding.tables import CDF_TOTAL, FAR, VALUES, high_table, low_table
+from ridecodec.engines.codec import ProgramCodec
 from ridecodec.errors import DamagedError, ModelRefusedError
+from ridecodec.exact.families import Logistics, WideHigh, WideLow
+from ridecodec.exact.families.wide import TOP
+from ridecodec.exact.ranges import Int64, Range
+from ridecodec.exact.tables import CDF_TOTAL, FAR, VALUES, high_table, low_table
 from ridecodec.models import registry
 from ridecodec.models.deep import prediction
-from ridecodec.models.deep.backend import Deep
-from ridecodec.models.deep.mixture import MEAN_UNIT, SCALES, TOP, WEIGHT_TOTAL, DeepMixture, DeepTables, High, Low
+from ridecodec.models.deep.definition import NEAR, count
 from ridecodec.models.deep.parting import parted, parted_samples
+from ridecodec.models.deep.side import Prediction
 from ridecodec.payload import split_payload
-from ridecodec.tilecoder import decode_tiles, encode_tile
 
-TABLES = DeepTables(**DeepTables.make())
-
-
-def ignore(pixels: int, bits: float) -> None:
-    pass
+TABLES = WideHigh.make_tables()
+Parts = dict[str, Int64]
 
 
-def bytes_of(samples: NDArray[np.uint16]) -> Array:
-    """The planes [2 C, H, W] of samples [C, H, W]."""
-    return parted(samples)
+def model() -> ProgramCodec:
+    found = registry.load(registry.current("deep"))
+    assert isinstance(found, ProgramCodec)
+    return found
 
 
 def smooth(channels: int, height: int, width: int, seed: int) -> NDArray[np.uint16]:
@@ -44,104 +43,140 @@ def smooth(channels: int, height: int, width: int, seed: int) -> NDArray[np.uint
 
 
 @st.composite
-def mixtures(draw: st.DrawFn) -> DeepMixture:
-    """A mixture of one sample, its parameters anywhere within their limits."""
-    count = draw(st.integers(1, 4))
-    cuts = sorted(draw(st.lists(st.integers(0, WEIGHT_TOTAL), min_size=count - 1, max_size=count - 1)))
-    weights = torch.tensor([0, *cuts, WEIGHT_TOTAL]).diff()
-    means = draw(st.lists(st.integers(0, MEAN_UNIT * TOP), min_size=count, max_size=count))
-    scales = draw(st.lists(st.integers(0, SCALES - 1), min_size=count, max_size=count))
-    return DeepMixture(TABLES, weights[:, None], torch.tensor(means).double()[:, None], torch.tensor(scales)[:, None])
+def mixtures(draw: st.DrawFn) -> Parts:
+    """A mixture of one sample, its parts anywhere within their limits."""
+    size = draw(st.integers(1, 4))
+
+    def part(least: int, most: int) -> Int64:
+        return np.array(draw(st.lists(st.integers(least, most), min_size=size, max_size=size)))[:, None]
+
+    means, scales = part(0, WideHigh.MEAN_UNIT * TOP), part(0, WideHigh.SCALES - 1)
+    return {"logits": part(-400, 400), "means": means, "scales": scales}
 
 
 @given(mixtures(), st.integers(0, 255))
-def test_halves_are_distributions(mixture: DeepMixture, high: int) -> None:
-    edges = torch.tensor([-FAR, *range(1, VALUES), FAR])[:, None]
-    for part in (High(mixture), Low(mixture, torch.tensor([high]))):
-        below = part.cumulative(edges)[:, 0].long()
+def test_bytes_are_distributions(parts: Parts, high: int) -> None:
+    edges = np.array([-FAR, *range(1, VALUES), FAR])[:, None]
+    low = parts | {"high": np.array([[high]])}
+    for part in (WideHigh().distribution(parts, TABLES), WideLow().distribution(low, TABLES)):
+        below = part.cumulative(edges)[:, 0]
         assert below[0] == 0
         assert below[-1] == CDF_TOTAL
-        assert (below.diff() >= 0).all()
-        check_tables(high_table(part, CPU))
-        check_tables(low_table(part, torch.tensor([3])))
+        assert (np.diff(below) >= 0).all()
+        for table in (high_table(part), low_table(part, np.array([3]))):
+            assert (table >= 0).all()
 
 
-@given(mixtures())
-def test_mass_rises_with_every_value(mixture: DeepMixture) -> None:
-    below = mixture.below(torch.arange(TOP + 2)[:, None])[:, 0]
-    assert below[0] == 0
-    assert below[-1] == CDF_TOTAL + TOP + 1
-    assert (below.diff() >= 1).all()
+@given(mixtures(), st.integers(0, TOP))
+def test_both_bytes_together_are_the_mixture(parts: Parts, value: int) -> None:
+    """Their code lengths sum to that of the sample, in integers and in floats."""
+    high, low = np.array([value >> 8]), np.array([value & 255])
+    told = parts | {"high": high[None]}
+    steps = ((WideHigh(), parts, high), (WideLow(), told, low))
+    mass = 1.0
+    for family, given_parts, known in steps:
+        below = family.distribution(given_parts, TABLES).cumulative(np.stack([known, known + 1]))
+        mass *= (below[1, 0] - below[0, 0]) / CDF_TOTAL
+    real = sum(float(f.bits({k: v.astype(np.float64) for k, v in p.items()}, known)[0]) for f, p, known in steps)
+    inverse = np.exp2((WideHigh.SCALE_ZERO - parts["scales"]) / WideHigh.SCALE_UNIT)
+    ends = [-1e9 if value == 0 else value - 0.5, 1e9 if value == TOP else value + 0.5]
+    lower, upper = (np.tanh((end - parts["means"] / WideHigh.MEAN_UNIT) * inverse / 2) / 2 for end in ends)
+    wanted = float((Logistics.gate(parts["logits"].astype(np.float64)) * (upper - lower)).sum())
+    assert mass == pytest.approx(wanted, rel=0.02, abs=3 / WideHigh.WEIGHT_TOTAL)
+    assert 2.0**-real == pytest.approx(wanted, rel=1e-3, abs=1e-6)
+
+
+def test_parts_out_of_range_are_refused() -> None:
+    good = {"logits": Range.of(3, -99, 99), "means": Range.of(3, 0, 32 * TOP), "scales": Range.of(3, 0, 999)}
+    WideHigh().check(good, TABLES, 255)
+    for name, wrong in (
+        ("means", Range.of(3, -1, 0)),
+        ("means", Range.of(3, 0, 32 * TOP + 1)),
+        ("scales", Range.of(2, 0, 1)),
+    ):
+        with pytest.raises(ModelRefusedError):
+            WideHigh().check({**good, name: wrong}, TABLES, 255)
+    for name in TABLES:
+        with pytest.raises(ModelRefusedError):
+            WideHigh().check(good, {**TABLES, name: -TABLES[name]}, 255)
+    for high in (Range.of(2, 0, 255), Range.of(1, 0, 256)):
+        with pytest.raises(ModelRefusedError):
+            WideLow().check({**good, "high": high}, TABLES, 255)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_engines_agree(shape: tuple[int, int]) -> None:
+    check_engines(model(), parted(smooth(1 if 300 in shape else 3, *shape, 1)))
 
 
 @settings(max_examples=8)
-@given(st.sampled_from((1, 3)), st.integers(1, 12), st.integers(1, 12), st.integers(1, 3), st.integers(0, 99))
-def test_both_ways_agree(channels: int, height: int, width: int, tiles: int, seed: int) -> None:
-    check_backend(backend("deep"), [bytes_of(smooth(channels, height, width, seed + k)) for k in range(tiles)])
+@given(st.sampled_from((1, 3)), st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
+def test_engines_agree_on_small_tiles(channels: int, height: int, width: int, seed: int) -> None:
+    check_engines(model(), parted(smooth(channels, height, width, seed)))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_round_trips(channels: int) -> None:
-    """Coefficients of the tile's own, and the default ones in one batch."""
-    model = backend("deep")
+def test_sizes(channels: int) -> None:
     rng = np.random.default_rng(1)
-    noise = rng.integers(0, TOP + 1, (channels, 36, 33), np.uint16)
-    flat = np.full_like(noise, TOP)
     shape = (36, 33)
+    noise = rng.integers(0, TOP + 1, (channels, *shape), np.uint16)
+    flat = np.full_like(noise, TOP)
     photo = np.stack([crop("camera", *shape) * np.uint16(200) + np.uint16(c) for c in range(channels)])
-    tiles = [bytes_of(each) for each in (smooth(channels, *shape, 1), noise, flat, photo, np.zeros_like(noise))]
-    payloads = [encode_tile(model, tile, ignore).payload for tile in tiles]
+    tiles = [parted(each) for each in (smooth(channels, *shape, 1), noise, flat, photo, np.zeros_like(noise))]
+    payloads = [model().encode(tile, ignore).payload for tile in tiles]
     assert split_payload(payloads[0])[0]
-    found = decode_tiles(model, payloads, 2 * channels, *shape, ignore)
-    for tile, again in zip(tiles, found, strict=True):
-        assert np.array_equal(tile, again)
+    check_engines(model(), tiles[0])
     sizes = [len(payload) for payload in payloads]
     assert sizes[0] < 0.62 * sizes[1]
     assert sizes[1] < 1.07 * 2 * noise.size + 100
     assert max(sizes[2], sizes[4]) < 150
 
 
+def test_likelihood() -> None:
+    """The float model's rate is that of the integers, but for their rounding."""
+    tile = parted(smooth(3, 40, 50, 1))
+    found = model().encode(tile, ignore)
+    real = model().likelihood(tile, split_payload(found.payload)[0])
+    assert real.sum() == pytest.approx(found.bits.sum(dtype=np.float64), rel=0.02)
+
+
 def test_prediction_finds_a_plane() -> None:
     """Of samples on a plane every one but the border's is predicted exactly."""
     y, x = np.mgrid[:40, :40]
     samples = (1000 + 37 * x + 11 * y).astype(np.uint16)[None]
-    payload = encode_tile(backend("deep"), bytes_of(samples), ignore).payload
-    assert len(payload) < 350
+    assert len(model().encode(parted(samples), ignore).payload) < 350
 
 
 @given(st.integers(1, 3), st.integers(0, 16), st.integers(0, 2**32))
 def test_a_fit_does_not_depend_on_the_order_of_summation(channels: int, bits: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    near = torch.from_numpy(rng.integers(0, 1 << bits, (channels, len(prediction.NEAR), 2000))).double()
-    values = torch.from_numpy(rng.integers(0, 1 << bits, (channels, 2000))).double()
-    order = torch.from_numpy(rng.permutation(2000))
+    near = rng.integers(0, 1 << bits, (channels, len(NEAR), 2000)).astype(np.float64)
+    values = rng.integers(0, 1 << bits, (channels, 2000)).astype(np.float64)
+    order = rng.permutation(2000)
     one, other = prediction.fit(near, values), prediction.fit(near[:, :, order], values[:, order])
-    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @given(st.integers(1, 3), st.integers(0, 2**32))
 def test_coefficients_are_sent_as_they_are(channels: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    whole = [torch.from_numpy(rng.integers(-(1 << 15), 1 << 15, prediction.count(c))).double() for c in range(channels)]
+    whole = [rng.integers(-(1 << 15), 1 << 15, count(c)) for c in range(channels)]
     again = prediction.unpack(prediction.pack(whole), channels)
-    assert all(torch.equal(a, b) for a, b in zip(whole, again, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
     with pytest.raises(DamagedError):
         prediction.unpack(prediction.pack(whole) + b"x", channels)
 
 
+def test_other_coefficients_are_refused() -> None:
+    gradient = registry.load(registry.current("gradient"))
+    assert isinstance(gradient, ProgramCodec)
+    with pytest.raises(ModelRefusedError):
+        Prediction(gradient.programs[3], {})
+
+
 def test_samples_and_their_bytes() -> None:
     samples = np.random.default_rng(1).integers(0, TOP + 1, (3, 5, 4), np.uint16)
-    planes = bytes_of(samples)
+    planes = parted(samples)
     assert planes.shape == (6, 5, 4)
     assert np.array_equal(planes[::2], samples >> 8)
     assert np.array_equal(parted_samples(planes), samples)
-
-
-@pytest.mark.parametrize("name", ["tables.logistic", "tables.inverse", "scales", "weights"])
-def test_loader_refuses_other_tensors(name: str) -> None:
-    card = registry.current("deep")
-    assert card.file is not None
-    held = safetensors.torch.load_file(card.file)
-    for value in (held[name][:1], held[name].int() + 2000000000, held[name].float() + 0.5):
-        with pytest.raises(ModelRefusedError):
-            Deep(safetensors.torch.save({**held, name: value.contiguous()}), CPU)

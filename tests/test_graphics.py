@@ -1,33 +1,35 @@
-"""The graphics model: its memory does what it says, its distributions are sound, both directions agree."""
+"""The graphics model: its memory does what it says, its distributions are sound, and all engines agree."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
-from checker import CPU, backend, both_tables, check_backend
+from engines import SHAPES, check_engines, ignore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import KINDS, Array, extremes, noise, piece, ramp
-from torch import Tensor
 
-from ridecodec.coding.tables import CDF_TOTAL, FAR, VALUES
+from ridecodec.engines.codec import ProgramCodec
+from ridecodec.engines.reference import Reference
 from ridecodec.errors import DamagedError, ModelRefusedError
+from ridecodec.exact.families import Logistics, Spikes
+from ridecodec.exact.memory import MOST, UNKNOWN, Memory, hashes
+from ridecodec.exact.recorder import Recorder
+from ridecodec.exact.tables import CDF_TOTAL, FAR, VALUES, intervals
 from ridecodec.models import registry
-from ridecodec.models.graphics.backend import Graphics, packed
-from ridecodec.models.graphics.memory import ENDS, MOST, NEIGHBOURS, UNKNOWN, Memory
-from ridecodec.models.spikes import WEIGHT_BITS, Spikes, SpikeTables
-from ridecodec.models.uniform import Flat
+from ridecodec.models.graphics.definition import ENDS, NEIGHBOURS
+from ridecodec.models.graphics.side import LargestSample
 from ridecodec.payload import split_payload
-from ridecodec.tilecoder import decode_tiles, encode_tile
+from ridecodec.training import graphics as training
 
-FLAT = Flat(1)
-TABLES = SpikeTables(SpikeTables.make())
+TABLES = Spikes.make_tables()
 
 
-def ignore(pixels: int, bits: float) -> None:
-    pass
+def model() -> ProgramCodec:
+    found = registry.load(registry.current("graphics"))
+    assert isinstance(found, ProgramCodec)
+    return found
 
 
 def icon(height: int, width: int, channels: int, seed: int) -> Array:
@@ -39,37 +41,47 @@ def icon(height: int, width: int, channels: int, seed: int) -> Array:
     return np.ascontiguousarray(shown.transpose(2, 0, 1))
 
 
-@given(st.integers(1, 6), st.integers(0, 2**32), st.data())
-def test_weights(parts: int, seed: int, data: st.DataObject) -> None:
+@given(st.integers(1, 6), st.integers(0, 2**32), st.sampled_from((0.1, 0.5, 1.0)))
+def test_weights(parts: int, seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
-    logits = torch.from_numpy(rng.integers(-5000, 5000, (parts, 7)))
-    alive = torch.from_numpy(rng.random((parts, 7)) < data.draw(st.sampled_from((0.1, 0.5, 1.0))))
-    alive[-1] = True
-    weights = TABLES.weights(logits, alive)
-    assert (weights.sum(0) == 1 << WEIGHT_BITS).all()
+    odds = rng.integers(-5000, 5000, (parts + 2, 7))
+    alive = (rng.random((parts, 7)) < share).astype(np.int64)
+    weights = Spikes().weights(odds, alive, TABLES["odds"])
+    assert (weights.sum(0) == 1 << Spikes.WEIGHT_BITS).all()
     assert (weights >= 0).all()
-    assert (weights[~alive] == 0).all()
-    most = torch.where(alive, logits, -(10**6)).amax(0)
-    for part in range(parts):
-        best = alive[part] & (logits[part] == most)
-        assert (weights[part][best] >= (1 << WEIGHT_BITS) // parts - parts).all()
+    assert (weights[:-2][alive == 0] == 0).all()
+    can = np.concatenate([alive, np.ones((2, 7), np.int64)]) == 1
+    best = can & (odds == np.where(can, odds, -(10**6)).max(0))
+    assert (weights[best] >= (1 << Spikes.WEIGHT_BITS) // (parts + 2) - parts - 2).all()
 
 
 @given(st.integers(0, 255), st.lists(st.integers(0, 255), min_size=1, max_size=5), st.integers(0, 2**32))
 def test_spikes_are_a_distribution(top: int, values: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
-    weights = torch.from_numpy(rng.multinomial(1 << WEIGHT_BITS, rng.dirichlet(np.ones(len(values) + 2))))[:, None]
-    spikes = Spikes(torch.tensor(values)[:, None], weights, FLAT, torch.tensor([top]))
-    edges = torch.tensor([-FAR, *range(1, VALUES), FAR])[:, None]
-    below = spikes.cumulative(edges)[:, 0].long()
+    odds = rng.integers(-300, 300, (len(values) + 2, 1))
+    parts = {
+        "values": np.array(values)[:, None],
+        "alive": rng.integers(0, 2, (len(values), 1)),
+        "odds": odds,
+        "top": np.array([[top]]),
+        "logits": np.zeros((1, 1), np.int64),
+        "means": rng.integers(0, 255 * Logistics.MEAN_UNIT, (1, 1)),
+        "scales": rng.integers(0, Logistics.SCALES, (1, 1)),
+    }
+    spikes = Spikes().distribution(parts, TABLES)
+    below = spikes.cumulative(np.array([-FAR, *range(1, VALUES), FAR])[:, None])[:, 0]
     assert below[0] == 0
     assert below[-1] == CDF_TOTAL
-    mass = below.diff()
-    assert (mass >= 0).all()
+    assert (np.diff(below) >= 0).all()
+    weights = Spikes().weights(odds, parts["alive"], TABLES["odds"])[:-2, 0]
     for value in set(values):
-        own = sum(int(w) for w, v in zip(weights[:-2, 0], values, strict=True) if v == value)
-        assert mass[value] >= (own * CDF_TOTAL >> WEIGHT_BITS) - 1
-    both_tables(Spikes(torch.tensor(values)[:, None], weights, FLAT, torch.tensor([top])), torch.tensor([top]))
+        own = sum(int(w) for w, v in zip(weights, values, strict=True) if v == value)
+        assert np.diff(below)[value] >= (own * CDF_TOTAL >> Spikes.WEIGHT_BITS) - 1
+    known = np.arange(VALUES)
+    many = {name: part.repeat(VALUES, 1) for name, part in parts.items()}
+    exact = 2.0 ** -intervals(Spikes().distribution(many, TABLES), known).bits()
+    real = 2.0 ** -Spikes().bits({name: part.astype(np.float64) for name, part in many.items()}, known)
+    assert np.allclose(exact, real, atol=2e-3)
 
 
 class Plain:
@@ -81,8 +93,8 @@ class Plain:
     def look(self, context: tuple[int, ...]) -> tuple[int, int, int]:
         return self.known.get(context, (-1, -1, UNKNOWN))
 
-    def learn(self, context: tuple[int, ...], colour: int) -> None:
-        latest, before, count = self.look(context)
+    def learn(self, context: tuple[int, ...], said: tuple[int, int, int], colour: int) -> None:
+        latest, before, count = said
         if latest == colour:
             self.known[context] = (colour, before, min(count + 1, MOST))
         else:
@@ -90,87 +102,114 @@ class Plain:
 
 
 def test_memory_does_what_it_says() -> None:
-    """Two tiles, fronts of three pixels each; of two pixels of one context the last one is learnt."""
+    """Fronts of three pixels each; of two pixels of one context the last one is learnt."""
     rng = np.random.default_rng(1)
-    memory, plain = Memory(2, 1 << 14, CPU), [[Plain() for _ in ENDS] for _ in range(2)]
+    memory, plain = Memory(len(ENDS), 1 << 14), [Plain() for _ in ENDS]
     for _ in range(200):
-        neighbours = torch.from_numpy(rng.integers(0, 3, (len(NEIGHBOURS), 6)) * 0x01020304)
-        colours = torch.from_numpy(rng.integers(0, 4, 6))
-        found = memory.look(neighbours)
-        contexts = [[tuple(neighbours[:end, m].tolist()) for m in range(6)] for end in ENDS]
-        for k in range(len(ENDS)):
-            for m in range(6):
-                said = (int(found.latest[k, m]), int(found.before[k, m]), int(found.counts[k, m]))
-                assert said == plain[m // 3][k].look(contexts[k][m])
+        neighbours = rng.integers(0, 3, (len(NEIGHBOURS), 3)) * 0x01020304
+        colours = rng.integers(0, 4, 3)
+        found = memory.look(hashes(neighbours, ENDS))
+        said = found[: 3 * len(ENDS)].reshape(3, len(ENDS), 3)
+        for k, end in enumerate(ENDS):
+            contexts = [tuple(neighbours[:end, m].tolist()) for m in range(3)]
+            for m in range(3):
+                assert tuple(said[:, k, m]) == plain[k].look(contexts[m])
+            for m in range(3):
+                plain[k].learn(contexts[m], tuple(said[:, k, m].tolist()), int(colours[m]))
         memory.learn(found, colours)
-        for k in range(len(ENDS)):
-            before = [plain[m // 3][k].look(contexts[k][m]) for m in range(6)]
-            for m in range(6):
-                plain[m // 3][k].known[contexts[k][m]] = before[m]
-                plain[m // 3][k].learn(contexts[k][m], int(colours[m]))
 
 
-@settings(max_examples=12)
-@given(st.integers(1, 4), st.integers(1, 12), st.integers(1, 12), st.integers(1, 3), st.integers(0, 99))
-def test_both_ways_agree(channels: int, height: int, width: int, tiles: int, seed: int) -> None:
-    check_backend(backend("graphics"), [icon(height, width, channels, seed + k) for k in range(tiles)])
+def test_a_memory_learns_what_it_says() -> None:
+    """Programs that teach a memory what it cannot hold, twice, or that teach something else, are refused."""
+
+    def program(top: int, times: int, rows: int = 1, odd: bool = False, early: bool = False) -> None:
+        ops = Recorder(1)
+        near = ops.tap([(0, (0, -1))])
+        found = ops.memory(near, [rows], top)
+        for _ in range(times):
+            ops.learn(near if odd else found, near if early else ops.sample(0))
+        ops.output("even", {"top": near}, {})
+        ops.program()
+
+    program(255, 1)
+    for wrong in (
+        (254, 1),
+        (255, 2),
+        (255, 1, 2),
+        (255, 1, 0),
+        (1 << 32, 1),
+        (255, 1, 1, True),
+        (255, 1, 1, False, True),
+    ):
+        with pytest.raises(ModelRefusedError):
+            program(*wrong)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_engines_agree(shape: tuple[int, int]) -> None:
+    check_engines(model(), icon(*shape, 3, 1))
+
+
+@settings(max_examples=8)
+@given(st.integers(1, 4), st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
+def test_engines_agree_on_small_tiles(channels: int, height: int, width: int, seed: int) -> None:
+    check_engines(model(), icon(height, width, channels, seed))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_round_trips(channels: int) -> None:
-    model = backend("graphics")
-    tiles = [icon(20, 31, channels, 1), noise((channels, 20, 31), 2), extremes((channels, 20, 31), 3)]
-    tiles += [
-        np.ascontiguousarray(ramp((20, 31, channels), 4).transpose(2, 0, 1)),
-        np.zeros((channels, 20, 31), np.uint8),
-    ]
-    payloads = [encode_tile(model, tile, ignore).payload for tile in tiles]
-    found = decode_tiles(model, payloads, channels, 20, 31, ignore)
-    for tile, again in zip(tiles, found, strict=True):
-        assert np.array_equal(tile, again)
-    assert len(payloads[0]) < len(payloads[1]) / 3
-    assert len(payloads[-1]) < 24
+def test_sizes(channels: int) -> None:
+    tiles = [icon(20, 17, channels, 1), noise((channels, 20, 17), 2), extremes((channels, 20, 17), 3)]
+    tiles += [np.ascontiguousarray(ramp((20, 17, channels), 4).transpose(2, 0, 1)), np.zeros_like(tiles[0])]
+    sizes = [len(check_engines(model(), tile)) for tile in tiles]
+    assert sizes[0] < sizes[1] / 2
+    assert sizes[-1] < 24
 
 
 def test_repeats_cost_next_to_nothing() -> None:
     """A pattern with nothing in it that a neighbour would say, over and over."""
     pattern = noise((1, 8, 8), 1)
-    model = backend("graphics")
-    once, often = (len(encode_tile(model, np.tile(pattern, (1, n, n)), ignore).payload) for n in (2, 8))
+    once, often = (len(model().encode(np.tile(pattern, (1, n, n)), ignore).payload) for n in (2, 8))
     assert often - once < 0.15 * 60 * 64
 
 
+def test_likelihood() -> None:
+    """The float model's rate is that of the integers, but for their rounding."""
+    tile = icon(40, 50, 3, 1)
+    found = model().encode(tile, ignore)
+    real = model().likelihood(tile, split_payload(found.payload)[0])
+    assert real.sum() == pytest.approx(found.bits.sum(dtype=np.float64), rel=0.01)
+
+
 def test_damage() -> None:
-    model = backend("graphics")
-    side, code = split_payload(encode_tile(model, icon(9, 9, 3, 1), ignore).payload)
+    side, code = split_payload(model().encode(icon(9, 9, 3, 1), ignore).payload)
     assert len(side) == 1
     for bad in (b"\0" + code, b"\2ab" + code):
         with pytest.raises(DamagedError):
-            decode_tiles(model, [bad], 3, 9, 9, ignore)
-
-
-def tensors() -> dict[str, Tensor]:
-    card = registry.current("graphics")
-    assert card.file is not None
-    return safetensors.torch.load_file(card.file)
-
-
-@pytest.mark.parametrize("name", ["first.hidden.weight", "later.out.bias", "tables.weights", "bins", "scales"])
-def test_loader_refuses_other_tensors(name: str) -> None:
-    held = tensors()
-    for value in (held[name][:1], held[name].float() + 0.5, held[name].int() + (1 << 26)):
-        with pytest.raises(ModelRefusedError):
-            Graphics(safetensors.torch.save({**held, name: value.contiguous()}), CPU)
-
-
-def test_colours_are_packed_by_channel() -> None:
-    samples = torch.tensor([[1], [2], [3]])[:, :, None]
-    assert packed(samples).item() == 0x010203
+            model().decode([bad], 3, 9, 9, ignore)
+    gradient = registry.load(registry.current("gradient"))
+    assert isinstance(gradient, ProgramCodec)
+    with pytest.raises(ModelRefusedError):
+        LargestSample(gradient.programs[1], {})
 
 
 def test_kinds_of_pictures_compress() -> None:
     """Every kind of test picture goes through, and none explodes."""
-    model = backend("graphics")
     for kind in KINDS:
         tile = np.ascontiguousarray(kind((16, 16, 3), 5).transpose(2, 0, 1))
-        assert len(encode_tile(model, tile, ignore).payload) < 1.2 * tile.size + 16
+        assert len(model().encode(tile, ignore).payload) < 1.2 * tile.size + 16
+
+
+def test_training_sees_what_is_coded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code length that the networks learn from is that of their programs."""
+    monkeypatch.setattr(training, "_EASY", 1.0)
+    torch.manual_seed(1)
+    nets = training.untrained()
+    programs, rng = training.programs(nets), np.random.default_rng(1)
+    for channels in (2, 3):
+        tile = icon(20, 30, channels, 2)
+        with torch.no_grad():
+            learnt = sum(
+                float(nets[name].bits(part).sum()) for name, part in training.samples(programs[channels], tile, rng)
+            )
+        bits = Reference().open(programs[channels]).encode(tile, [np.array([tile.max()], np.int32)], ignore).bits
+        assert learnt == pytest.approx(bits.sum(dtype=np.float64), rel=0.01)

@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import RandomProgram
 
+from ridecodec.engines import native
+from ridecodec.engines.base import Squares
 from ridecodec.engines.native import Native, instruction_sets
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import DamagedError
+from ridecodec.models.least_squares import reference_solve
 
 SHAPES = [(1, 1), (1, 70), (90, 1), (33, 17), (5, 2), (3, 150), (150, 140)]
 
@@ -104,3 +107,26 @@ def test_tiles_without_pixels_or_too_many_are_refused() -> None:
         with pytest.raises(ValueError, match="pixels"):
             runner.memory(height, width)
     assert runner.memory(100, 100) < runner.memory(1000, 1000) < 1 << 24
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_sums_of_squares(seed: int) -> None:
+    made = RandomProgram(seed)
+    planes, parameters = made.tile(70, 21), made.parameters()
+    small = [k for k, r in enumerate(made.program.ranges) if max(abs(r.lo).max(), abs(r.hi).max()) < 1 << 15]
+    group = next(k for k in small if (made.program.ranges[k].lo >= 0).all() and len(made.program.ranges[k]) == 1)
+    groups = int(made.program.ranges[group].hi[0]) + 1
+    wanted = Squares(group, groups, group, tuple(small[-3:]), every=2)
+    sums, pixels = Reference().open(made.program).squares(planes, parameters, wanted)
+    for name in instruction_sets():
+        found, counts = Native(name).open(made.program).squares(planes, parameters, wanted)
+        assert (counts == pixels).all()
+        assert all((own == expected).all() for own, expected in zip(found, sums, strict=True))
+
+
+@given(st.integers(1, 30), st.integers(0, 2**32))
+def test_least_squares_has_the_same_bits(size: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    factor = random.normal(size=(size, size)) * 2.0 ** random.integers(-20, 20, size)
+    matrix, vector = factor @ factor.T + np.eye(size), random.normal(size=size)
+    assert native.solve(matrix, vector).tolist() == reference_solve(matrix, vector).tolist()

@@ -31,6 +31,20 @@ class Coded:
     bits: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Squares:
+    """What `Runner.squares` sums up, by the numbers of a program's operations."""
+
+    group: int
+    """Which group [1] a pixel belongs to, from 0 on."""
+    groups: int
+    weight: int
+    """How much [1] a pixel counts."""
+    vectors: tuple[int, ...]
+    every: int = 1
+    """Of every so many pairs of rows one is used."""
+
+
 class Runner(ABC):
     """A program that an engine has made ready. Calls may come from several threads at once."""
 
@@ -55,6 +69,15 @@ class Runner(ABC):
     @abstractmethod
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
         """Every operation's result at a pixel of a known tile: to find the first difference between engines."""
+
+    @abstractmethod
+    def squares(
+        self, planes: Planes, parameters: Parameters, wanted: Squares
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+        """Sums of weight times v v^T over a known tile, of each vector [groups, n, n]; and its pixels [groups].
+
+        They are exact where they stay below 2^53.
+        """
 
 
 class Engine(ABC):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ridecodec.engines.base import Engine, Parameters, Planes, Runner
 from ridecodec.engines.reference import Reference, ReferenceRunner
 from ridecodec.errors import DamagedError
+from ridecodec.exact.memory import table_bytes
 from ridecodec.exact.program import Program
 from ridecodec.payload import join_payload, split_payload
 from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
@@ -78,7 +79,13 @@ class ProgramCodec(TileCodec):
         return runner if isinstance(runner, ReferenceRunner) else Reference().open(self.programs[channels])
 
     def tile_bytes(self, pixels: int) -> int:
-        return pixels * max(program.planes for program in self.programs.values()) * 8
+        return max(_bytes(program, pixels) for program in self.programs.values())
 
     def batch(self, height: int, width: int) -> int:
         return max(runner.batch(height, width) for runner in self.runners.values())
+
+
+def _bytes(program: Program, pixels: int) -> int:
+    """Bytes of memory that a tile's planes and tables take."""
+    contexts = [len(np.asarray(each.attributes["ends"])) for each in program.operations if each.kind == "memory"]
+    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts)

@@ -5,16 +5,17 @@ Where nothing recurs, many pixels of a known tile are evaluated at once; else, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder, Encoder
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, silent
+from ridecodec.engines import steps
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, silent
 from ridecodec.engines.board import Board, outside
 from ridecodec.engines.schedule import ancestors, levels
-from ridecodec.engines.steps import Pixels, Values, step
+from ridecodec.engines.steps import Array, Pixels, Values, step
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import front_order
 from ridecodec.exact.program import Program
@@ -44,8 +45,11 @@ class ReferenceRunner(Runner):
     def __init__(self, program: Program) -> None:
         self.program = program
         self.recurs, self.levels = levels(program)
+        self.memories = [k for k, operation in enumerate(program.operations) if operation.kind == "memory"]
         self.stages = [[k for k, s in enumerate(program.stages) if s == stage] for stage in range(program.channels + 1)]
-        self.steps = {real: [step(operation, real) for operation in program.operations] for real in (False, True)}
+        self.steps = {
+            real: [step(k, each, real) for k, each in enumerate(program.operations)] for real in (False, True)
+        }
 
     def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
         channels, height, width = planes.shape
@@ -79,9 +83,10 @@ class ReferenceRunner(Runner):
         program = self.program
         out = np.zeros((program.channels, height, width), np.uint8)
         board = self._board(height, width)
+        memories = steps.memories(program.operations, height * width)
         for y, x in self._fronts(height, width):
             values: Values = {}
-            pixels = Pixels(board, y, x, parameters, np.zeros((program.channels, len(y)), np.uint8))
+            pixels = Pixels(board, y, x, parameters, np.zeros((program.channels, len(y)), np.uint8), memories)
             for c in range(program.channels):
                 self._evaluate(c, pixels, values)
                 distribution = self._distribution(c, values)
@@ -101,6 +106,23 @@ class ReferenceRunner(Runner):
             if len(found):
                 return [values[k][:, found[0]].astype(np.int64) for k in range(len(self.program.operations))]
         raise IndexError(f"there is no pixel ({y}, {x})")
+
+    def squares(
+        self, planes: Planes, parameters: Parameters, wanted: Squares
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+        sizes = [len(self.program.ranges[v]) for v in wanted.vectors]
+        sums = [np.zeros((wanted.groups, n, n)) for n in sizes]
+        pixels = np.zeros(wanted.groups)
+        for at, values in self.evaluate(planes, parameters):
+            used = at // planes.shape[2] // 2 % wanted.every == 0
+            for g in range(wanted.groups):
+                own = np.flatnonzero(used & (values[wanted.group][0] == g))
+                pixels[g] += len(own)
+                weight = values[wanted.weight][0, own].astype(np.float64)
+                for total, v in zip(sums, wanted.vectors, strict=True):
+                    chosen = values[v][:, own].astype(np.float64)
+                    total[g] += chosen * weight @ chosen.T
+        return sums, pixels
 
     def likelihood(self, planes: Planes, parameters: Parameters) -> NDArray[np.float64]:
         """Code length of every pixel under the float model behind the program, bits [H, W]."""
@@ -144,16 +166,19 @@ class ReferenceRunner(Runner):
         if self.recurs:
             board = self._board(height, width, real)
             board.fill(0, planes)
+            memories = steps.memories(self.program.operations, height * width)
             for y, x in self._fronts(height, width):
-                values = self._known(board, y, x, parameters, planes, real)
+                values = self._known(Pixels(board, y, x, parameters, planes[:, y, x], memories), real)
                 board.write(self.program.channels, y, x, self._kept(values))
                 tick(len(y), 0.0)
                 yield y * width + x, values
             return
         board = self._filled(planes, parameters, real)
+        remembered = self._remember(board, parameters, planes, real)
         for at in _chunks(height * width):
             y, x = np.divmod(at, width)
-            yield at, self._known(board, y, x, parameters, planes, real)
+            known = {k: found[:, at] for k, found in remembered.items()}
+            yield at, self._known(Pixels(board, y, x, parameters, planes[:, y, x]), real, known=known)
             tick(len(at), 0.0)
 
     def _filled(self, planes: Planes, parameters: Parameters, real: bool = False) -> Board:
@@ -166,7 +191,7 @@ class ReferenceRunner(Runner):
             wanted = ancestors(self.program, [self.program.kept[k].value for k in level])
             for at in _chunks(height * width):
                 y, x = np.divmod(at, width)
-                values = self._known(board, y, x, parameters, planes, real, wanted)
+                values = self._known(Pixels(board, y, x, parameters, planes[:, y, x]), real, wanted)
                 for k in level:
                     plane = self.program.kept[k]
                     board.values[first + k, y + board.hood.top, x + board.left] = values[plane.value][plane.row]
@@ -175,19 +200,27 @@ class ReferenceRunner(Runner):
                 board.fill(first + k, inside[k : k + 1])
         return board
 
+    def _remember(self, board: Board, parameters: Parameters, planes: Planes, real: bool) -> dict[int, Array]:
+        """What the memories say of all pixels of a known tile, which only fronts in their order can tell."""
+        taught = [k for k, operation in enumerate(self.program.operations) if operation.kind == "learn"]
+        if not self.memories:
+            return {}
+        height, width = planes.shape[1:]
+        wanted = ancestors(self.program, [*self.memories, *taught])
+        memories = steps.memories(self.program.operations, height * width)
+        narrow = {k: np.int32 if self.program.ranges[k].top.max() < 1 << 31 else np.int64 for k in self.memories}
+        said = {k: np.empty((len(self.program.ranges[k]), height * width), kind) for k, kind in narrow.items()}
+        for y, x in self._fronts(height, width):
+            values = self._known(Pixels(board, y, x, parameters, planes[:, y, x], memories), real, wanted)
+            for k in self.memories:
+                said[k][:, y * width + x] = values[k]
+        return said
+
     def _known(
-        self,
-        board: Board,
-        y: Int64,
-        x: Int64,
-        parameters: Parameters,
-        planes: Planes,
-        real: bool,
-        wanted: set[int] | None = None,
+        self, pixels: Pixels, real: bool, wanted: set[int] | None = None, known: Mapping[int, Array] | None = None
     ) -> Values:
         """The results of all operations, or of the wanted ones, at some pixels of a known tile."""
-        values: Values = {}
-        pixels = Pixels(board, y, x, parameters, planes[:, y, x])
+        values: Values = {k: found.astype(np.int64) for k, found in (known or {}).items()}
         for stage in range(self.program.channels + 1):
             self._evaluate(stage, pixels, values, wanted, real)
         return values
@@ -197,7 +230,7 @@ class ReferenceRunner(Runner):
     ) -> None:
         """Run one stage of the program; results go to ``values``."""
         for number in self.stages[stage]:
-            if wanted is None or number in wanted:
+            if number not in values and (wanted is None or number in wanted):
                 inputs = [values[k] for k in self.program.operations[number].inputs]
                 values[number] = self.steps[real][number](pixels, inputs)
 

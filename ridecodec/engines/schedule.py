@@ -22,11 +22,13 @@ def ancestors(program: Program, wanted: Iterable[int]) -> set[int]:
 
 
 def levels(program: Program) -> tuple[bool, list[list[int]]]:
-    """Whether a kept plane depends on itself, and if not, the planes that can be filled one after the other."""
+    """Whether a kept plane depends on itself or a memory; if not, the planes that can be filled one after another."""
     needs: dict[int, set[int]] = {}
     for k, plane in enumerate(program.kept):
-        taps = [program.operations[n] for n in ancestors(program, [plane.value])]
-        reached = {int(p) for tap in taps if tap.kind == "tap" for p in np.asarray(tap.attributes["planes"])}
+        before = [program.operations[n] for n in ancestors(program, [plane.value])]
+        if any(operation.kind == "memory" for operation in before):
+            return True, []
+        reached = {int(p) for tap in before if tap.kind == "tap" for p in np.asarray(tap.attributes["planes"])}
         needs[k] = {p - program.channels for p in reached if p >= program.channels}
     found: list[list[int]] = []
     done: set[int] = set()

@@ -6,7 +6,7 @@ that were made of them, and what is rounded only because it is in integers is no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ridecodec.engines.base import Parameters
 from ridecodec.engines.board import Board
+from ridecodec.exact.memory import Memory, hashes
 from ridecodec.exact.program import Operation
 from ridecodec.exact.ranges import Int64
 
@@ -33,15 +34,25 @@ class Pixels:
     parameters: Parameters
     samples: NDArray[np.uint8]
     """[C, m]; those that are not known yet are not asked for."""
+    memories: Mapping[int, Memory] | None = None
+    """By number of their operation; None where all that they say is known already."""
 
 
 Step = Callable[[Pixels, list[Array]], Array]
 """The result [size, m] of the pixels and the inputs."""
 
 
-def step(operation: Operation, real: bool) -> Step:
+def step(number: int, operation: Operation, real: bool) -> Step:
     """An operation, made ready."""
+    if operation.kind == "memory":
+        return _memory(number, operation)
     return _MAKERS[operation.kind](operation, real)
+
+
+def memories(operations: Sequence[Operation], pixels: int) -> dict[int, Memory]:
+    """The memories of a tile of so many pixels, empty, by number of their operation."""
+    kinds = {k: operation for k, operation in enumerate(operations) if operation.kind == "memory"}
+    return {k: Memory(len(np.asarray(operation.attributes["ends"])), pixels) for k, operation in kinds.items()}
 
 
 def _floor(values: Array, bits: Int64 | int, operation: Operation, real: bool) -> Array:
@@ -157,6 +168,26 @@ def _take(operation: Operation, real: bool) -> Step:
     return lambda pixels, inputs: inputs[0][rows]
 
 
+def _memory(number: int, operation: Operation) -> Step:
+    ends = np.asarray(operation.attributes["ends"]).tolist()
+
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        assert pixels.memories is not None
+        return pixels.memories[number].look(hashes(inputs[0].astype(np.int64), ends))
+
+    return run
+
+
+def _learn(operation: Operation, real: bool) -> Step:
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        found, value = inputs
+        if pixels.memories is not None:
+            pixels.memories[operation.inputs[0]].learn(found, value[0].astype(np.int64))
+        return value
+
+    return run
+
+
 _MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
     "tap": _tap,
     "place": _place,
@@ -178,5 +209,6 @@ _MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
     "lookup": _lookup,
     "select": _select,
     "take": _take,
+    "learn": _learn,
     "concatenate": _simple(lambda *inputs: np.concatenate(inputs)),
 }

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import ModelRefusedError
+from ridecodec.exact import memory
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import Neighbourhood, Offset
 from ridecodec.exact.ranges import LIMIT, Int64, Range
@@ -101,6 +102,7 @@ class Program:
             stages.append(self._stage(operation, stages))
         object.__setattr__(self, "ranges", tuple(ranges))
         object.__setattr__(self, "stages", tuple(stages))
+        self._check_memories()
         self._check_ends()
 
     @cached_property
@@ -132,6 +134,22 @@ class Program:
         if operation.kind == "sample":
             return int(_number(operation, "channel")) + 1
         return max((stages[value] for value in operation.inputs), default=0)
+
+    def _check_memories(self) -> None:
+        """Every memory learns one value a pixel, of the range that it says."""
+        taught: set[int] = set()
+        for number, operation in enumerate(self.operations):
+            if operation.kind != "learn":
+                continue
+            found, (value,) = operation.inputs[0], operation.inputs[1:]
+            teaches, learnt = self.operations[found], self.ranges[value]
+            if teaches.kind != "memory" or found in taught:
+                raise _refused(operation, number, "teaches what is no memory, or what learns already")
+            if self.stages[number] <= self.stages[found]:
+                raise _refused(operation, number, "teaches before all pixels of a front have looked")
+            if len(learnt) != 1 or learnt.lo[0] < 0 or learnt.hi[0] > _number(teaches, "top"):
+                raise _refused(operation, number, "teaches what its memory cannot hold")
+            taught.add(found)
 
     def _check_ends(self) -> None:
         if len(self.outputs) != self.channels:
@@ -411,6 +429,22 @@ def _concatenate(case: _Case) -> Range:
     return Range(np.concatenate([x.lo for x in case.inputs]), np.concatenate([x.hi for x in case.inputs]))
 
 
+def _memory(case: _Case) -> Range:
+    (x,) = case.inputs
+    ends, top = case.array("ends", None), case.scalar("top")
+    if ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] > len(x):
+        raise case.refused("has contexts that do not fit its input")
+    if x.lo.min() < 0 or max(int(x.hi.max()), top) >> memory.VALUE_BITS or top < 0:
+        raise case.refused("remembers what is out of range")
+    limits = ((-1, top), (-1, top), (0, memory.UNKNOWN), (0, (1 << memory.HASH_BITS) - 1))
+    lo, hi = np.repeat(np.array(limits, np.int64), len(ends), 0).T
+    return Range(lo, hi)
+
+
+def _learn(case: _Case) -> Range:
+    return case.inputs[1]
+
+
 OPERATIONS: dict[str, tuple[Callable[[_Case], Range], int, int]] = {
     "tap": (_tap, 0, 0),
     "place": (_place, 0, 0),
@@ -433,5 +467,7 @@ OPERATIONS: dict[str, tuple[Callable[[_Case], Range], int, int]] = {
     "select": (_select, 2, 2),
     "take": (_take, 1, 1),
     "concatenate": (_concatenate, 1, 1 << 16),
+    "memory": (_memory, 1, 1),
+    "learn": (_learn, 2, 2),
 }
 """By kind: the rule of its range, and the least and the largest number of inputs."""

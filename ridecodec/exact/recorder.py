@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,7 +192,7 @@ class Recorder:
         real = {"table": table.astype(np.float32)}
         return self.record("lookup", [index], attributes, name=name, real=real, smooth=True, scale={"table": units})
 
-    def lookup(self, index: Value, table: Int64, unit: float = 1.0) -> Value:
+    def lookup(self, index: Value, table: NDArray[Any], unit: float = 1.0) -> Value:
         """Rows of a table [entries, k] of integers."""
         return self.record("lookup", [index], {"table": table.astype(np.int64)}, unit=unit)
 
@@ -223,6 +224,17 @@ class Recorder:
     def less(self, x: Value, y: Value) -> Value:
         """1 where x is the smaller one, else 0."""
         return self.record("less", [x, y])
+
+    def memory(self, x: Value, ends: Sequence[int], top: int) -> Value:
+        """What stood where the first ``ends`` rows of ``x`` were the same: see `exact.memory`; [ROWS * len(ends)].
+
+        `learn` says what it is that is remembered, no value of which is above ``top``.
+        """
+        return self.record("memory", [x], {"ends": np.array(ends, np.int64), "top": top})
+
+    def learn(self, found: Value, value: Value) -> Value:
+        """Teach a memory, whose result is ``found``, what the pixel's value [1] is; gives the value."""
+        return self.record("learn", [found, value])
 
     def keep(self, value: Value, rule: int = BORDER, initial: int = 0) -> None:
         """Fill the next planes that taps reach with the rows of ``value``, clamped to the planes' limits."""

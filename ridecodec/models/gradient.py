@@ -7,6 +7,8 @@ error of the channel before at the pixel itself. Nothing is learned but the tabl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ridecodec.exact.families import Logistics
@@ -20,6 +22,7 @@ ERROR_BINS, GRADIENT_BINS, GREEN_BINS = 14, 10, 10
 CONTEXTS = ERROR_BINS * GRADIENT_BINS * GREEN_BINS
 KINDS = 4
 """Tables: gray, green, red, blue."""
+ERROR_LIMIT = 255
 _TOP = 4 * 255
 
 
@@ -29,48 +32,83 @@ def error_bins() -> Int64:
     return np.asarray(octaves.clip(max=ERROR_BINS - 1), np.int64)
 
 
+def kind(channels: int, channel: int) -> int:
+    """Which of the tables a channel has."""
+    return 0 if channels == 1 else 1 + channel
+
+
 def define(channels: int, scales: Int64, logits: Int64) -> Program:
     """The program of `channels` planes; ``scales`` and ``logits`` [KINDS * CONTEXTS, 2] as `Logistics` has them."""
     return recorded(channels, scales, logits)[0].program()
 
 
+def tables(programs: Mapping[int, Program]) -> tuple[Int64, Int64]:
+    """The tables that `define` was given, of its programs for 1 and 3 channels."""
+    kinds = [(programs[1], 0), *((programs[3], c) for c in range(3))]
+
+    def table(part: str) -> Int64:
+        lookups = [program.operations[program.outputs[c].parts[part]] for program, c in kinds]
+        return np.concatenate([np.asarray(lookup.attributes["table"]) for lookup in lookups])
+
+    return table("scales"), table("logits")
+
+
 def recorded(channels: int, scales: Int64, logits: Int64) -> tuple[Recorder, list[tuple[Value, Value]]]:
     """The recording, and for each channel its prediction and its context: a row of its kind's table."""
-    ops = Recorder(channels, kept=[(-255, 255)] * channels)
-    bins, tables = error_bins(), Logistics.make_tables()
-    near = [ops.tap((c, offset) for offset in NEAR) for c in range(channels)]
-    around = [ops.tap((channels + c, offset) for offset in NEAR) for c in range(channels)]
-    found: list[tuple[Value, Value]] = []
-    errors: list[Value] = []
+    ops = Recorder(channels, kept=[(-ERROR_LIMIT, ERROR_LIMIT)] * channels)
+    tables = Logistics.make_tables()
+    group = Group(ops, range(channels), scales, logits)
     for c in range(channels):
-        kind = 0 if channels == 1 else 1 + c
-        predicted = _predict(ops, near[c], near[0] if c else None)
-        west, north, corner, east = (near[c][k] for k in range(4))
+        ops.output("logistics", group.mixture(c), tables)
+    ops.keep(ops.concatenate(group.errors))
+    return ops, group.found
+
+
+class Group:
+    """Some channels in a recording under way that are predicted together; its errors are to be kept."""
+
+    def __init__(self, ops: Recorder, channels: range, scales: Int64, logits: Int64) -> None:
+        """The errors of channel c are kept as plane ``ops.channels + c``."""
+        self.ops, self.channels, self.scales, self.logits = ops, channels, scales, logits
+        self.bins = error_bins()
+        self.near = [ops.tap((c, offset) for offset in NEAR) for c in channels]
+        self.around = [ops.tap((ops.channels + c, offset) for offset in NEAR) for c in channels]
+        self.found: list[tuple[Value, Value]] = []
+        """Prediction and context of each channel."""
+        self.errors: list[Value] = []
+
+    def mixture(self, k: int) -> dict[str, Value]:
+        """The parts of the `Logistics` of the group's channel k; channels come in order."""
+        ops = self.ops
+        first, value = (self.near[0], ops.sample(self.channels[0])) if k else (None, None)
+        predicted, context = median_edge(ops, self.near[k], first, value), self._context(k)
+        table = kind(len(self.channels), k)
+        chosen = slice(table * CONTEXTS, (table + 1) * CONTEXTS)
+        self.found.append((predicted, context))
+        self.errors.append(ops.sample(self.channels[k]) - predicted)
+        parts = {"scales": ops.lookup(context, self.scales[chosen]), "logits": ops.lookup(context, self.logits[chosen])}
+        return {"means": ops.take(predicted << 5, [0, 0]), **parts}
+
+    def _context(self, k: int) -> Value:
+        ops, bins = self.ops, self.bins[:, None]
+        west, north, corner, east = (self.near[k][n] for n in range(4))
         steep = abs(ops.concatenate([west - corner, north - corner, north - east])).sum().clamp(0, _TOP)
-        size = ops.lookup(abs(around[c]).sum().clamp(0, _TOP), bins[:, None])
-        inputs = [size, ops.lookup(steep, bins[:, None]).clamp(0, GRADIENT_BINS - 1)]
-        if errors:
-            inputs.append(ops.lookup(abs(errors[-1]) << 2, bins[:, None]).clamp(0, GREEN_BINS - 1))
+        size = ops.lookup(abs(self.around[k]).sum().clamp(0, _TOP), bins)
+        inputs = [size, ops.lookup(steep, bins).clamp(0, GRADIENT_BINS - 1)]
+        if k:
+            inputs.append(ops.lookup(abs(self.errors[-1]) << 2, bins).clamp(0, GREEN_BINS - 1))
         strides = np.array([[GRADIENT_BINS * GREEN_BINS, GREEN_BINS, 1][: len(inputs)]])
-        context = ops.affine(ops.concatenate(inputs), strides)
-        chosen = slice(kind * CONTEXTS, (kind + 1) * CONTEXTS)
-        means = ops.take(predicted << 5, [0, 0])
-        parts = {
-            "means": means,
-            "scales": ops.lookup(context, scales[chosen]),
-            "logits": ops.lookup(context, logits[chosen]),
-        }
-        ops.output("logistics", parts, tables)
-        found.append((predicted, context))
-        errors.append(ops.sample(c) - predicted)
-    ops.keep(ops.concatenate(errors))
-    return ops, found
+        return ops.affine(ops.concatenate(inputs), strides)
 
 
-def _predict(ops: Recorder, near: Value, first: Value | None) -> Value:
-    """Median edge prediction from a channel's neighbours; relative to the first channel where ``first`` has its own."""
+def median_edge(ops: Recorder, near: Value, first: Value | None, value: Value | None, top: int = 255) -> Value:
+    """Median edge prediction from a channel's neighbours west, north and northwest.
+
+    ``first``: the neighbours of a channel that is known already, whose value is ``value``; then their differences are
+    predicted.
+    """
     relative = near if first is None else near - first
     west, north, corner = (relative[k] for k in range(3))
     flat = west + north - corner
     median = ops.minimum(ops.maximum(flat, ops.minimum(west, north)), ops.maximum(west, north))
-    return (median if first is None else median + ops.sample(0)).clamp(0, 255)
+    return (median if value is None else median + value).clamp(0, top)

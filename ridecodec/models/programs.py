@@ -14,12 +14,16 @@ from ridecodec.errors import ModelRefusedError
 from ridecodec.exact import programfile
 from ridecodec.exact.program import Program
 from ridecodec.models import uniform
+from ridecodec.models.deep.side import Prediction
+from ridecodec.models.graphics.side import LargestSample
 from ridecodec.models.photo.side import ImageExperts
 
 Arrays = Mapping[str, NDArray[Any]]
 SIDES: dict[str, Callable[[Program, Arrays], Side]] = {
     "none": lambda program, arrays: NoSide(),
     "experts": ImageExperts,
+    "largest": LargestSample,
+    "prediction": Prediction,
 }
 """Kinds of side information, by the name that a model file has."""
 FAMILY = "program"

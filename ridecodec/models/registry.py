@@ -274,8 +274,6 @@ def backend(card: ModelCard, device: str = "auto") -> Backend:
     """The torch backend of a model that is no program, on a device: for generation, and for what `load` gives."""
     from ridecodec.coding.exact import check_products, exact_arithmetic
     from ridecodec.engines.torch.devices import torch_device
-    from ridecodec.models.deep.backend import Deep
-    from ridecodec.models.graphics.backend import Graphics
     from ridecodec.models.pixelcnn.backend import PixelBackend
     from ridecodec.models.ride.backend import RideBackend
 
@@ -283,8 +281,6 @@ def backend(card: ModelCard, device: str = "auto") -> Backend:
     check_products(place)
     with exact_arithmetic():
         backends: dict[str, Callable[[bytes, torch.device], Backend]] = {
-            "deep": Deep,
-            "graphics": Graphics,
             "pixelcnn": PixelBackend,
             "ride": RideBackend,
         }

@@ -7,31 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ridecodec import sets
-from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.engines.reference import Reference
+from ridecodec.exact.families import WideHigh
+from ridecodec.exact.families.wide import TOP
 from ridecodec.models import registry
-from ridecodec.models.deep.backend import (
+from ridecodec.models.deep.definition import (
     COMPONENTS,
+    CONTEXTS,
     ENERGY_BINS,
     KINDS,
     SLOPE_BINS,
-    Deep,
-    joined,
-    median_edge,
+    define,
+    kind,
+    recorded,
 )
-from ridecodec.models.deep.mixture import MEAN_UNIT, SCALE_UNIT, SCALE_ZERO, SCALES, TOP, WEIGHT_TOTAL, DeepTables
 from ridecodec.models.deep.parting import parted
+from ridecodec.models.deep.side import Prediction
+from ridecodec.models.programs import FAMILY, save
 from ridecodec.picture import CODING_ORDER
 from ridecodec.training.photos import load, split
 from ridecodec.training.rates import decay
 
-_CONTEXTS = KINDS * ENERGY_BINS * SLOPE_BINS
 _HIDDEN = 24
 _PHOTOS = 16
 """One in so many photographs learns."""
@@ -52,22 +54,14 @@ class Widths(nn.Module):
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Log-weights and scales in octaves, [m, COMPONENTS] each, of contexts int64 [m]."""
-        kind = rows // (ENERGY_BINS * SLOPE_BINS)
+        which = rows // (ENERGY_BINS * SLOPE_BINS)
         energy = rows // SLOPE_BINS % ENERGY_BINS / 8 - 2
         steep = rows % SLOPE_BINS / 4 - 1.5
-        told = torch.cat([functional.one_hot(kind, KINDS), torch.stack([energy, steep], 1)], 1).float()
+        told = torch.cat([functional.one_hot(which, KINDS), torch.stack([energy, steep], 1)], 1).float()
         logits, widths = self.out(torch.tanh(self.hidden(told))).chunk(2, 1)
         start = energy[:, None] * 4 + 5 + torch.tensor([0.0, 2.0, 0.5])
-        top = (SCALES - 1 - SCALE_ZERO) / SCALE_UNIT
+        top = (WideHigh.SCALES - 1 - WideHigh.SCALE_ZERO) / WideHigh.SCALE_UNIT
         return functional.log_softmax(logits, 1), (start + 4 * widths).clamp(_LEAST, top)
-
-
-def blank() -> dict[str, Tensor]:
-    """The model file's tensors, all contexts alike."""
-    tensors = {f"tables.{name}": table for name, table in DeepTables.make().items()}
-    tensors["scales"] = torch.full((_CONTEXTS, COMPONENTS), SCALE_ZERO, dtype=torch.int16)
-    weights = torch.tensor([WEIGHT_TOTAL // 2, WEIGHT_TOTAL // 4, WEIGHT_TOTAL // 4], dtype=torch.int16)
-    return tensors | {"weights": weights.repeat(_CONTEXTS, 1)}
 
 
 def pictures(photos: Path, paths: Sequence[Path], seed: int) -> Iterator[NDArray[np.uint16]]:
@@ -99,9 +93,7 @@ def pictures(photos: Path, paths: Sequence[Path], seed: int) -> Iterator[NDArray
 def train(found: Iterable[NDArray[np.uint16]], steps: int, say: Callable[[str], None] = print, seed: int = 1) -> bytes:
     """The model file, from pictures uint16 [C, H, W] in coding order, of 1 or 3 channels."""
     torch.manual_seed(seed)
-    tensors = blank()
-    model = Deep(safetensors.torch.save(tensors), torch.device("cpu"))
-    rows, misses = (torch.cat(parts) for parts in zip(*(_misses(model, p) for p in found), strict=True))
+    rows, misses = (torch.cat(parts) for parts in zip(*map(_misses, found), strict=True))
     say(f"{len(rows):,} samples")
     net = Widths()
     optimizer = torch.optim.Adam(net.parameters(), _RATE)
@@ -117,12 +109,10 @@ def train(found: Iterable[NDArray[np.uint16]], steps: int, say: Callable[[str], 
         if step % 500 == 499:
             say(f"step {step + 1}: {mean:.4f} bits")
     with torch.no_grad():
-        logits, widths = net(torch.arange(_CONTEXTS))
-    share = (logits.exp() * WEIGHT_TOTAL).round().clamp(1, WEIGHT_TOTAL)
-    share[torch.arange(_CONTEXTS), share.argmax(1)] += WEIGHT_TOTAL - share.sum(1)
-    tensors["weights"] = share.to(torch.int16)
-    tensors["scales"] = (SCALE_ZERO + SCALE_UNIT * widths).round().clamp(0, SCALES - 1).to(torch.int16)
-    return safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
+        logits, widths = (each.double().numpy() for each in net(torch.arange(KINDS * CONTEXTS)))
+    whole = np.rint(WideHigh.LOGIT_UNIT * (logits - logits.max(1, keepdims=True))).astype(np.int64)
+    scales = np.rint(WideHigh.SCALE_ZERO + WideHigh.SCALE_UNIT * widths).astype(np.int64)
+    return save({2 * c: define(c, scales.clip(0, WideHigh.SCALES - 1), whole) for c in (1, 3)}, "prediction")
 
 
 def _bits(net: Widths, rows: Tensor, misses: Tensor) -> Tensor:
@@ -134,29 +124,20 @@ def _bits(net: Widths, rows: Tensor, misses: Tensor) -> Tensor:
     return -torch.log2((logits.exp() * mass).sum(1) + 2.0**-30)
 
 
-@torch.no_grad()
-def _misses(model: Deep, picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
+def _misses(picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
     """Contexts [m], and distances of the samples to the components' means [m, COMPONENTS]."""
-    planes = torch.from_numpy(parted(picture.astype(np.uint16))).float()
+    blank = np.zeros((KINDS * CONTEXTS, COMPONENTS), np.int64)
+    ops, found = recorded(len(picture), blank, blank)
+    program, planes = ops.program(), parted(picture)
+    side = Prediction(program, {})
     rows, misses = [], []
-    width = planes.shape[2]
-    with exact_arithmetic():
-        for y0, _, state in model.states(planes, model.side_information(planes)):
-            m = state.near.shape[2]
-            part = slice(y0 * width, y0 * width + m)
-            values = joined(planes).flatten(1)[:, part]
-            for c in range(len(picture)):
-                rows.append(model.rows_of(state, c))
-                model.distribution(state, 2 * c)
-                assert state.predicted is not None
-                edge = median_edge(state.near, values[:c], c)
-                means = torch.stack([state.predicted / MEAN_UNIT, state.predicted / MEAN_UNIT, edge], 1)
-                misses.append((values[c][:, None] - means).float())
-                for k in range(2):
-                    model.observe(state, 2 * c + k, planes[2 * c + k].reshape(-1)[part])
-    return torch.cat(rows), torch.cat(misses)
+    for at, values in Reference().open(program).evaluate(planes, side.read(side.write(planes, None))):
+        for c, (context, means) in enumerate(found):
+            rows.append(kind(len(picture), c) * CONTEXTS + values[context.number][0])
+            misses.append(picture[c].reshape(-1)[at] - values[means.number] / WideHigh.MEAN_UNIT)
+    return torch.from_numpy(np.concatenate(rows)), torch.from_numpy(np.concatenate(misses, 1).T).float()
 
 
 def write(path: Path, data: bytes, record: dict[str, Any]) -> registry.ModelCard:
     """Write the model file and its card, which has ``record`` of the training."""
-    return registry.write(path, data, "deep", "samples of 16 bits", record, channels=(2, 6))
+    return registry.write(path, data, "deep", "samples of 16 bits", record, (2, 6), FAMILY)

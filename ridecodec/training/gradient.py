@@ -9,66 +9,65 @@ from numpy.typing import NDArray
 
 from ridecodec.engines.reference import Reference
 from ridecodec.exact.families import Logistics
+from ridecodec.exact.families.base import sigmoid
 from ridecodec.exact.ranges import Int64
-from ridecodec.models import programs, registry
-from ridecodec.models.gradient import CONTEXTS, ERROR_BINS, GRADIENT_BINS, GREEN_BINS, KINDS, define, recorded
+from ridecodec.models import registry
+from ridecodec.models.gradient import CONTEXTS, ERROR_BINS, GRADIENT_BINS, GREEN_BINS, KINDS, define, kind, recorded
+from ridecodec.models.programs import FAMILY, save
 from ridecodec.training.photos import load, split
 
-Float64 = NDArray[np.float64]
 _REACH = 255
-_RESIDUALS = 2 * _REACH + 1
 _PRIOR = 20.0
+_NARROW, _WIDER = np.arange(16, Logistics.SCALES, 4), np.array([16, 32, 48])
+"""Scales that are tried: of the narrow logistic, and how much wider the other one is."""
+_SHARES = np.array([512, 704, 864, 960, 1000]) / Logistics.WEIGHT_TOTAL
+"""Weights of the narrow logistic that are tried."""
+
+Float64 = NDArray[np.float64]
 
 
 def train(folder: Path, out: Path) -> Path:
     """Fit to the training photographs in ``folder`` and write the model file and its card."""
-    rows = KINDS * CONTEXTS
-    counts = np.zeros((rows, _RESIDUALS))
-    counter = {channels: _Counter(channels) for channels in (1, 3)}
+    counts = np.zeros((KINDS * CONTEXTS, 2 * _REACH + 1))
     for path in split(folder)[0]:
         for channels in (1, 3):
-            counter[channels].add(counts, load(path, channels))
-    scales, logits = _best(counts)
-    data = programs.save({channels: define(channels, scales, logits) for channels in (1, 3)})
-    purpose = "fast baseline: median edge predictor"
-    registry.write(out, data, "gradient", purpose, family=programs.FAMILY)
+            counts += _histogram(load(path, channels))
+    data = save({channels: define(channels, *_best(counts)) for channels in (1, 3)})
+    registry.write(out, data, "gradient", "fast baseline: median edge predictor", family=FAMILY)
     return out
 
 
-class _Counter:
-    """Counts the residuals of pictures by context."""
-
-    def __init__(self, channels: int) -> None:
-        blank = np.zeros((KINDS * CONTEXTS, 2), np.int64)
-        recorder, found = recorded(channels, blank + Logistics.SCALE_ZERO, blank)
-        self.runner = Reference().open(recorder.program())
-        self.found = [(predicted.number, context.number) for predicted, context in found]
-
-    def add(self, counts: Float64, planes: NDArray[np.uint8]) -> None:
-        """Count a picture [C, H, W] in ``counts`` [KINDS * CONTEXTS, residuals]."""
-        flat = counts.reshape(-1)
-        for at, values in self.runner.evaluate(planes, ()):
-            for c, (predicted, context) in enumerate(self.found):
-                kind = 0 if len(planes) == 1 else 1 + c
-                residual = planes[c].reshape(-1)[at] - values[predicted][0].astype(np.int64)
-                index = (kind * CONTEXTS + values[context][0].astype(np.int64)) * _RESIDUALS + residual + _REACH
-                np.add.at(flat, index, 1.0)
+def _histogram(planes: NDArray[np.uint8]) -> Float64:
+    """Residuals by context, [KINDS * CONTEXTS, 511]."""
+    counts = np.zeros(KINDS * CONTEXTS * (2 * _REACH + 1))
+    blank = np.zeros((KINDS * CONTEXTS, 2), np.int64)
+    ops, found = recorded(len(planes), blank, blank)
+    for at, values in Reference().open(ops.program()).evaluate(planes, ()):
+        for c, (predicted, context) in enumerate(found):
+            residual = planes[c].reshape(-1)[at].astype(np.int64) - values[predicted.number][0]
+            rows = kind(len(planes), c) * CONTEXTS + values[context.number][0]
+            counts += np.bincount(rows * (2 * _REACH + 1) + residual + _REACH, minlength=len(counts))
+    return counts.reshape(KINDS * CONTEXTS, -1)
 
 
 def _best(counts: Float64) -> tuple[Int64, Int64]:
-    """Scales and logits [rows, 2] that code ``counts`` [rows, residuals] in the fewest bits."""
-    alike = counts.reshape(KINDS * ERROR_BINS, -1, _RESIDUALS).sum(1)  # rare contexts borrow from their error bin
-    prior = _PRIOR * alike / np.maximum(alike.sum(1, keepdims=True), 1)
+    """Scales and logits [rows, 2] that code ``counts`` [rows, 511] in the fewest bits."""
+    alike = counts.reshape(KINDS * ERROR_BINS, -1, counts.shape[1]).sum(1)  # rare contexts borrow from their error bin
+    prior = _PRIOR * alike / alike.sum(1, keepdims=True).clip(min=1)
     counts = counts + prior.repeat(GRADIENT_BINS * GREEN_BINS, 0)
-    narrow = np.arange(16, Logistics.SCALES, 4)
-    choices = np.stack(np.meshgrid(narrow, [16, 32, 48], [0, 25, 54, 87, 119], indexing="ij"), -1).reshape(-1, 3)
-    scales = np.stack([choices[:, 0], np.minimum(choices[:, 0] + choices[:, 1], Logistics.SCALES - 1)], 1)
-    logits = np.stack([np.zeros(len(choices), np.int64), -choices[:, 2]], 1)  # the narrow one has most
-    gate = np.exp(logits / Logistics.LOGIT_UNIT)
-    gate /= gate.sum(1, keepdims=True)
-    width = np.exp2((scales - Logistics.SCALE_ZERO) / Logistics.SCALE_UNIT)[:, :, None]  # [choices, 2, 1]
-    edges = np.arange(-_REACH, _REACH + 2) - 0.5
-    below = 0.5 * (1 + np.tanh(edges / width / 2))
-    mass = (gate[:, :, None] * np.diff(below)).sum(1)  # [choices, residuals]
-    best = (counts @ -np.log2(mass + 2.0**-22).T).argmin(1)
+    narrow, wider, share = (axis.reshape(-1) for axis in np.meshgrid(_NARROW, _WIDER, _SHARES, indexing="ij"))
+    scales = np.stack([narrow, (narrow + wider).clip(max=Logistics.SCALES - 1)], 1).astype(np.int64)
+    odds = np.rint(Logistics.LOGIT_UNIT * np.log(share / (1 - share))).astype(np.int64)
+    logits = np.stack([odds.clip(max=0), (-odds).clip(max=0)], 1)
+    bits = np.stack([_bits(*choice) for choice in zip(scales, logits, strict=True)])  # [choices, 511]
+    best = (counts @ bits.T).argmin(1)
     return scales[best], logits[best]
+
+
+def _bits(scales: Int64, logits: Int64) -> Float64:
+    """Code lengths of all residuals [511] under two logistics around 0."""
+    width = np.exp2((scales[:, None] - Logistics.SCALE_ZERO) / Logistics.SCALE_UNIT)
+    ends = np.arange(-_REACH, _REACH + 2) - 0.5
+    mass = np.diff(sigmoid(ends / width), axis=1)
+    weights = Logistics.gate(logits[:, None].astype(np.float64))
+    return np.asarray(-np.log2((weights * mass).sum(0) + 2.0**-22), np.float64)

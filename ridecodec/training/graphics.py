@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ridecodec import sets
-from ridecodec.coding.exact import exact_arithmetic, quantise
-from ridecodec.coding.tables import intervals
 from ridecodec.corpora import graphics as drawing
+from ridecodec.engines.codec import ProgramCodec
+from ridecodec.engines.reference import Reference
+from ridecodec.exact.families import Logistics, Spikes
+from ridecodec.exact.program import Program
 from ridecodec.forms.part import Shape
 from ridecodec.forms.tables import displayed, inverse, lights
-from ridecodec.models import registry
-from ridecodec.models.graphics.backend import HIDDEN, HIDDEN_TOP, LOGITS, Graphics
-from ridecodec.models.graphics.features import INPUTS, LATER
-from ridecodec.models.spikes import LOGIT_UNIT, WEIGHT_BITS, SpikeTables
+from ridecodec.models import gradient, registry
+from ridecodec.models.graphics.definition import (
+    CHANNELS,
+    HIDDEN,
+    HIDDEN_TOP,
+    HIDDEN_UNIT,
+    INPUTS,
+    LOGITS,
+    constants,
+    define,
+)
+from ridecodec.models.graphics.side import LargestSample
+from ridecodec.models.programs import FAMILY, save
 from ridecodec.picture import CODING_ORDER, ColourType, Picture
 from ridecodec.training.rates import decay
 
-HIDDEN_UNIT = 256
 _EASY = 0.05
 """Share of the pixels that learn where all that came before agrees: most pixels of graphics, and nothing to learn."""
 _WHOLE, _CROPS, _CROP = 200_000, 4, 320
@@ -40,7 +49,7 @@ _RATE = 3e-3
 
 @dataclass
 class Samples:
-    """Sub-pixels for a layer: what its network sees, and how likely each part of the mixture makes the truth."""
+    """Sub-pixels for a network: what it sees, and how likely each part of the mixture makes the truth."""
 
     inputs: Tensor  # uint8 [m, inputs]
     alive: Tensor  # bool [m, LOGITS]
@@ -49,7 +58,7 @@ class Samples:
 
 
 class Net(nn.Module):
-    """The float network of one layer."""
+    """A float network, of the first channel or of the later ones."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
@@ -60,7 +69,7 @@ class Net(nn.Module):
         """Code lengths [m]."""
         logits = self.out(self.hidden(samples.inputs.float()).clamp(0, HIDDEN_TOP / HIDDEN_UNIT))
         weights = logits.masked_fill(~samples.alive, -math.inf).softmax(1)
-        weights = weights * (1 - 2.0 ** (2 - WEIGHT_BITS)) + 2.0 ** (-WEIGHT_BITS - 2)
+        weights = weights * (1 - 2.0 ** (2 - Spikes.WEIGHT_BITS)) + 2.0 ** (-Spikes.WEIGHT_BITS - 2)
         return -torch.log2((weights * samples.likely).sum(1))
 
 
@@ -103,45 +112,43 @@ def crops(part: NDArray[np.uint8], rng: np.random.Generator) -> Iterator[NDArray
         yield np.ascontiguousarray(part[:, y : y + _CROP, x : x + _CROP])
 
 
-def blank() -> dict[str, Tensor]:
-    """The model file's tensors, the networks knowing nothing."""
-    gradient = registry.current("gradient").file
-    assert gradient is not None
-    tensors = safetensors.torch.load_file(gradient) | {"tables.weights": SpikeTables.make()}
-    for name, inputs in (("first", INPUTS), ("later", LATER)):
-        tensors |= layers(name, Net(inputs))
-    return tensors
+def untrained() -> dict[str, Net]:
+    """The networks by name, knowing nothing."""
+    return {name: Net(inputs) for name, inputs in INPUTS.items()}
 
 
-def layers(name: str, net: Net) -> dict[str, Tensor]:
-    """A network in integers."""
-    parts = {
-        "hidden": quantise(net.hidden.weight * HIDDEN_UNIT, net.hidden.bias * HIDDEN_UNIT, 1.0),
-        "out": quantise(net.out.weight * LOGIT_UNIT / HIDDEN_UNIT, net.out.bias * LOGIT_UNIT, float(HIDDEN_TOP)),
+def programs(nets: Mapping[str, Net]) -> dict[int, Program]:
+    """The programs by number of channels; what their smooth part is comes from the current model `gradient`."""
+    known = registry.load(registry.current("gradient"))
+    assert isinstance(known, ProgramCodec)
+    tables = gradient.tables(known.programs)
+    weights = {
+        f"{name}.{layer}": value.detach().numpy()
+        for name, net in nets.items()
+        for layer, value in net.state_dict().items()
     }
-    return {f"{name}.{part}.{key}": value.int() for part, found in parts.items() for key, value in found.items()}
+    return {channels: define(channels, weights, *tables) for channels in range(1, CHANNELS + 1)}
 
 
-@torch.no_grad()
-def samples(model: Graphics, planes: NDArray[np.uint8], generator: torch.Generator) -> Iterator[tuple[bool, Samples]]:
-    """(whether the first channel's, samples) of a picture [C, H, W] in coding order."""
-    truth = torch.from_numpy(np.ascontiguousarray(planes)).float()
-    width = truth.shape[2]
-    with exact_arithmetic():
-        for y0, _, state in model.states(truth, model.side_information(truth)):
-            for c in range(len(truth)):
-                inputs, alive, values = model.look(state, c)
-                m = inputs.shape[1]
-                wanted = truth[c].reshape(-1)[y0 * width : y0 * width + m]
-                mixture = model.distribution(state, c)
-                base = 2.0 ** -intervals(mixture.base, wanted.int()).bits()
-                model.observe(state, c, wanted)
-                even = 1 / mixture.count.double()
-                likely = torch.cat([(values == wanted.long()).double(), torch.stack([base, even])]).T.float()
-                easy = likely[:, :-2].all(1)
-                kept = ~easy | (torch.rand(m, generator=generator) < _EASY)
-                weight = torch.where(easy, 1 / _EASY, 1.0)
-                yield c == 0, Samples(inputs.T[kept].byte(), alive.T[kept], likely[kept], weight[kept])
+def samples(program: Program, planes: NDArray[np.uint8], rng: np.random.Generator) -> Iterator[tuple[str, Samples]]:
+    """(name of the network, samples) of a picture [C, H, W] in coding order; the program's networks do not matter."""
+    side = LargestSample(program, {})
+    layers = {operation.name: operation for operation in program.operations}
+    for at, found in Reference().open(program).evaluate(planes, side.read(side.write(planes, None))):
+        for c, output in enumerate(program.outputs):
+            parts = {name: found[value].astype(np.float64) for name, value in output.parts.items()}
+            wanted = planes[c].reshape(-1)[at].astype(np.int64)
+            fixed = np.repeat(constants(len(planes), c)[:, None], len(at), 1)
+            inputs = np.concatenate([found[layers[f"hidden.{c}"].inputs[0]], fixed])
+            alive = np.concatenate([parts["alive"], np.ones((2, len(at)))]) == 1
+            smooth, even = np.exp2(-Logistics().bits(parts, wanted)), 1 / (parts["top"][0] + 1)
+            likely = np.concatenate([parts["values"] == wanted, [smooth, even]])
+            easy = likely[:-2].all(0)
+            kept = ~easy | (rng.random(len(at)) < _EASY)
+            weight = np.where(easy, 1 / _EASY, 1.0)
+            arrays = (inputs[:, kept].T.astype(np.uint8), alive[:, kept].T, likely[:, kept].T, weight[kept])
+            told, can, chances, counts = (torch.from_numpy(np.ascontiguousarray(each)) for each in arrays)
+            yield "later" if c else "first", Samples(told, can, chances.float(), counts.float())
 
 
 def train(
@@ -150,25 +157,21 @@ def train(
     say: Callable[[str], None] = print,
     seed: int = 1,
 ) -> bytes:
-    """The model file, whose two networks take so many steps each.
-
-    What the mixture's smooth part is comes from the current model `gradient`.
-    """
+    """The model file, whose two networks take so many steps each."""
     torch.manual_seed(seed)
-    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    tensors = blank()
-    model = Graphics(safetensors.torch.save(tensors), torch.device("cpu"))
-    learnt: dict[bool, list[Samples]] = {True: [], False: []}
+    rng = np.random.default_rng(seed)
+    nets = untrained()
+    blank = programs(nets)
+    learnt: dict[str, list[Samples]] = {name: [] for name in nets}
     for part in itertools.chain.from_iterable(map(parts, found)):
         for planes in crops(part, rng):
-            for first, each in samples(model, planes, generator):
-                learnt[first].append(each)
-    for first, name in ((True, "first"), (False, "later")):
-        whole = _together(learnt[first])
+            for name, each in samples(blank[len(planes)], planes, rng):
+                learnt[name].append(each)
+    for name, net in nets.items():
+        whole = _together(learnt[name])
         say(f"{name}: {len(whole.weight):,} sub-pixels")
-        net = _fit(whole, INPUTS if first else LATER, steps, say)
-        tensors |= layers(name, net)
-    return safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
+        _fit(net, whole, steps, say)
+    return save(programs(nets), "largest")
 
 
 def _together(parts: Sequence[Samples]) -> Samples:
@@ -176,8 +179,7 @@ def _together(parts: Sequence[Samples]) -> Samples:
     return Samples(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
 
-def _fit(whole: Samples, inputs: int, steps: int, say: Callable[[str], None]) -> Net:
-    net = Net(inputs)
+def _fit(net: Net, whole: Samples, steps: int, say: Callable[[str], None]) -> None:
     optimizer = torch.optim.Adam(net.parameters(), _RATE)
     mean = 0.0
     for step in range(steps):
@@ -191,9 +193,8 @@ def _fit(whole: Samples, inputs: int, steps: int, say: Callable[[str], None]) ->
         mean += 0.01 * (float(loss.detach()) - mean)
         if step % 1000 == 999:
             say(f"step {step + 1}: {mean:.4f} bits")
-    return net
 
 
 def write(path: Path, data: bytes, record: dict[str, Any]) -> registry.ModelCard:
     """Write the model file and its card, which has ``record`` of the training."""
-    return registry.write(path, data, "graphics", "screenshots, icons, drawings", record, channels=(1, 3))
+    return registry.write(path, data, "graphics", "screenshots, icons, drawings", record, (1, 3), FAMILY)

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from checker import CPU, check_backend, coding_planes
+from checker import coding_planes
 from commands import assert_fails, run
+from engines import check_engines
 from pictures import crop
 from PIL import Image
 
-from ridecodec.models.deep.backend import Deep
 from ridecodec.models.deep.parting import parted
-from ridecodec.models.graphics.backend import Graphics
+from ridecodec.models.programs import program_codec
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def test_graphics(folder: Path) -> None:
     training = card()["training"]
     assert isinstance(training, dict)
     assert training | {"minutes": 0} == {"data": ["others"], "drawn": 1, "steps": 3, "seed": 1, "minutes": 0}
-    check_backend(Graphics(Path("own.safetensors").read_bytes(), CPU), [coding_planes(crop("astronaut", 9, 12))] * 2)
+    check_engines(program_codec("own", Path("own.safetensors").read_bytes()), coding_planes(crop("astronaut", 9, 12)))
     assert_fails(run(*command), 5, "own.safetensors exists already")
     first = Path("own.safetensors").read_bytes()
     assert run(*command, "--force").exit_code == 0
@@ -57,5 +56,5 @@ def test_deep(folder: Path) -> None:
     training = card()["training"]
     assert isinstance(training, dict)
     assert training["data"] == ["photos", "others"]
-    samples = torch.from_numpy(coding_planes(crop("astronaut", 9, 12)).astype(np.int32) * 201)
-    check_backend(Deep(Path("own.safetensors").read_bytes(), CPU), [parted(samples.numpy())] * 2)
+    samples = coding_planes(crop("astronaut", 9, 12)).astype(np.uint16) * np.uint16(201)
+    check_engines(program_codec("own", Path("own.safetensors").read_bytes()), parted(samples))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick
 from ridecodec.engines.board import INITIAL
 from ridecodec.errors import DamagedError
 from ridecodec.exact.program import BORDER, Program
@@ -32,6 +32,11 @@ def instruction_sets() -> Sequence[str]:
     return () if _native is None else _native.instruction_sets()
 
 
+def solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`models.least_squares.solve`, compiled."""
+    return _native.solve(np.ascontiguousarray(matrix, np.float64), np.ascontiguousarray(vector, np.float64))
+
+
 class Native(Engine):
     """The CPU's engine."""
 
@@ -46,7 +51,7 @@ class Native(Engine):
     def supports(self, program: Program) -> str | None:
         try:
             self.open(program)
-        except _native.Unsupported as error:
+        except _native.UnsupportedError as error:
             return f"the compiled engine has no {error}"
         return None
 
@@ -69,11 +74,17 @@ class NativeRunner(Runner):
             return self.program.decode(
                 code, _words(parameters), height, width, lambda pixels, _: tick(pixels, share * pixels)
             )
-        except _native.Damaged as error:
+        except _native.DamagedError as error:
             raise DamagedError(f"the pixel data is damaged: {error}") from error
 
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
         return self.program.trace(np.ascontiguousarray(planes, np.uint8), _words(parameters), y, x)
+
+    def squares(
+        self, planes: Planes, parameters: Parameters, wanted: Squares
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+        numbers = (wanted.group, wanted.weight, wanted.vectors, wanted.groups, wanted.every)
+        return self.program.squares(np.ascontiguousarray(planes, np.uint8), _words(parameters), *numbers)
 
     def memory(self, height: int, width: int) -> int:
         """Bytes that a tile takes while it is coded, beside its planes and its code."""

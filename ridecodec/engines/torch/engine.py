@@ -12,8 +12,8 @@ from torch import Tensor
 from ridecodec.coding.entropy import Decoder
 from ridecodec.coding.exact import check_products, exact_arithmetic
 from ridecodec.coding.tables import SYMBOLS, Distribution, high_table, intervals, low_table
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
-from ridecodec.engines.reference import entropy_code
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick
+from ridecodec.engines.reference import ReferenceRunner, entropy_code
 from ridecodec.engines.schedule import ancestors, levels
 from ridecodec.engines.torch.board import TorchBoard
 from ridecodec.engines.torch.families import FAMILIES
@@ -83,6 +83,11 @@ class TorchRunner(Runner):
                 tick(len(at), float(bits[at].sum()))
         code = entropy_code(start, size, height, width, self.program.hood.slope)
         return Coded(code, bits.reshape(height, width).astype(np.float32))
+
+    def squares(
+        self, planes: Planes, parameters: Parameters, wanted: Squares
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+        return ReferenceRunner(self.program).squares(planes, parameters, wanted)
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
         found: Planes = self.decode_batch([code], [parameters], height, width, tick)[0]

@@ -94,6 +94,23 @@ def expert_taps(channels: int, channel: int) -> list[int]:
     ]
 
 
+def surroundings(ops: Recorder) -> tuple[Value, Value]:
+    """Bases of the channels [C] and differences of the neighbours from them [C * taps], in half-pixels."""
+    channels = range(ops.channels)
+    pixels = ops.tap(((c, offset) for c in channels for offset in FAN), unit=1)
+    rows = len(FAN) * np.arange(ops.channels)
+    base2 = ops.take(pixels, (rows + WEST).tolist()) + ops.take(pixels, (rows + NORTH).tolist())
+    base2 = base2.in_unit(2)
+    spread = ops.take(base2, np.repeat(channels, len(FAN)).tolist())
+    return base2, (pixels << 1).in_unit(2) - spread
+
+
+def activity(ops: Recorder, context: Value) -> Value:
+    """Sum of the near neighbours' differences: a row of the table of features."""
+    near = [c * len(FAN) + FAN.index(offset) for c in range(ops.channels) for offset in NEAR]
+    return abs(ops.take(context, near)).sum()
+
+
 def define(channels: int, weights: Weights, features: Int64, tables: Mapping[str, Int64]) -> Program:
     """The program of `channels` planes; ``features`` and ``tables`` are those that the model ships."""
     return _Definition(channels, weights, features).program(tables)
@@ -104,14 +121,8 @@ class _Definition:
         self.channels, self.weights = channels, weights
         sets = channels * EXPERT_SETS
         self.ops = ops = Recorder(channels, kept=[(-ERROR_LIMIT, ERROR_LIMIT)] * sets)
-        pixels = ops.tap(((c, offset) for c in range(channels) for offset in FAN), unit=1)
-        rows = np.arange(channels) * len(FAN)
-        base2 = ops.take(pixels, (rows + WEST).tolist()) + ops.take(pixels, (rows + NORTH).tolist())
-        self.base2 = base2.in_unit(2)  # [C] half-pixels
-        spread = ops.take(self.base2, np.repeat(np.arange(channels), len(FAN)).tolist())
-        self.context = (pixels << 1).in_unit(2) - spread  # [C * taps]
-        near = [c * len(FAN) + FAN.index(offset) for c in range(channels) for offset in NEAR]
-        local = ops.lookup(abs(ops.take(self.context, near)).sum(), features[:, :FIT_WEIGHT])
+        self.base2, self.context = surroundings(ops)
+        local = ops.lookup(activity(ops, self.context), features[:, :FIT_WEIGHT])
         self.reciprocal, self.activity = local[RECIPROCAL], local[ACTIVITY]
         self.scale = local[SCALE32].in_unit(32)
         self.log_scale = local[LOG_SCALE].in_unit(Logistics.SCALE_UNIT)

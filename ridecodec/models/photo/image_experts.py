@@ -8,15 +8,15 @@ and the solve is a Cholesky factorisation of single IEEE-754 operations in a fix
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
-from ridecodec.engines.base import Planes
-from ridecodec.engines.board import Board
-from ridecodec.exact.order import Neighbourhood
-from ridecodec.exact.program import BORDER
+from ridecodec.engines.base import Planes, Runner, Squares
+from ridecodec.engines.choose import engine_for
 from ridecodec.exact.ranges import Int64
+from ridecodec.exact.recorder import Recorder, Value
 from ridecodec.models.least_squares import Float64, solve, times
 from ridecodec.models.photo.definition import (
     ACTIVITY,
@@ -24,13 +24,11 @@ from ridecodec.models.photo.definition import (
     COEFFICIENT_LIMIT,
     COEFFICIENT_SUM,
     EXPERT_SETS,
-    FAN,
     FIT_WEIGHT,
     GROUPS,
-    NEAR,
-    NORTH,
-    WEST,
+    activity,
     expert_taps,
+    surroundings,
 )
 
 Coefficients = list[Int64]
@@ -38,10 +36,6 @@ Coefficients = list[Int64]
 
 _RIDGE = 2048.0
 _FIT_PIXELS = 1 << 18
-_CHUNK = 1 << 13
-"""Pixels that are gathered at once."""
-_BLOCK = 128
-"""Pixels of one product: so few that no BLAS wakes threads for it, which hold each other up where cores are busy."""
 _BITS_A_COEFFICIENT = 9.0
 _BITS_A_DOUBLING = 0.18
 """What a pixel saves when its residuals' energy halves: less than a Gaussian's half bit."""
@@ -57,44 +51,33 @@ class Covariances:
 
 def covariances(planes: Planes, features: Int64) -> Covariances:
     """Covariances over a tile [C, H, W] in coding order; ``features``: the model's table of them."""
-    channels, height, width = planes.shape
-    board = Board(Neighbourhood.of(FAN), height, width, [(BORDER, 128)] * channels, np.int64)
-    board.fill(0, planes)
-    dy, dx = np.array(FAN * channels).T
-    shifts = board.shifts(np.arange(channels).repeat(len(FAN)), dy, dx)
-    near = [c * len(FAN) + FAN.index(offset) for c in range(channels) for offset in NEAR]
-    taps = [expert_taps(channels, c) for c in range(channels)]
-    sums = [np.zeros((EXPERT_SETS, GROUPS, n + 1, n + 1)) for n in (len(t) + c for c, t in enumerate(taps))]
-    pixels = np.zeros((EXPERT_SETS, GROUPS))
-    flat = board.values.reshape(-1)
-    pairs = -(-height * width // _FIT_PIXELS)  # of every so many pairs of rows one is used
-    rows = np.array([y for y in range(height) if (y // 2) % pairs == 0])
-    for some in np.array_split(rows, -(-len(rows) * width // _CHUNK)):
-        y, x = some.repeat(width), np.tile(np.arange(width), len(some))
-        taken = flat[shifts[:, None] + board.positions(y, x)].reshape(channels, len(FAN), -1)
-        base = taken[:, WEST] + taken[:, NORTH]
-        context = (2 * taken - base[:, None]).reshape(channels * len(FAN), -1)
-        own = 2 * planes[:, y, x].astype(np.int64) - base
-        local = features[np.abs(context[near]).sum(0)]
-        members = [[np.flatnonzero(g == k) for k in range(GROUPS)] for g in (2 * (y & 1) + (x & 1), local[:, ACTIVITY])]
-        pixels += [[len(m) for m in group] for group in members]
-        weight = np.append(local[:, FIT_WEIGHT], 0).astype(np.float64)
-        for c in range(channels):
-            rows = np.concatenate([context[taps[c]], own[: c + 1]]).T
-            data = np.zeros((len(rows) + 1, rows.shape[1]))  # [m + 1, n + 1], the last row of no weight
-            data[:-1] = rows
-            for s, g in np.ndindex(EXPERT_SETS, GROUPS):
-                sums[c][s, g] += _products(data, weight, members[s][g])
-    return Covariances(sums, pixels)
+    runner, wanted = _measure(len(planes), np.ascontiguousarray(features[:, [ACTIVITY, FIT_WEIGHT]]).tobytes())
+    found, pixels = runner.squares(planes, (), replace(wanted, every=-(-planes[0].size // _FIT_PIXELS)))
+    sums = []
+    for each in found:
+        apart = each.reshape(GROUPS, GROUPS, *each.shape[1:])  # by phase and by activity
+        sums.append(np.stack([apart.sum(1), apart.sum(0)]))
+    counts = pixels.reshape(GROUPS, GROUPS)
+    return Covariances(sums, np.stack([counts.sum(1), counts.sum(0)]))
 
 
-def _products(data: Float64, weight: Float64, members: Int64) -> Float64:
-    """Weighted sum of the outer products of some rows of ``data`` with themselves; its last row fills blocks up."""
-    blocks = np.full((-(-len(members) // _BLOCK), _BLOCK), len(data) - 1)
-    blocks.reshape(-1)[: len(members)] = members
-    chosen = data[blocks]  # [blocks, rows, n + 1]
-    found: Float64 = ((chosen * weight[blocks][:, :, None]).swapaxes(1, 2) @ chosen).sum(0)
-    return found
+@lru_cache(maxsize=4)
+def _measure(channels: int, features: bytes) -> tuple[Runner, Squares]:
+    """What computes predictors and targets; ``features``: activity and weight in the fit, int64 [activities, 2]."""
+    ops = Recorder(channels)
+    base2, context = surroundings(ops)
+    local = ops.lookup(activity(ops, context), np.frombuffer(features, np.int64).reshape(-1, 2))
+    parities, weight = ops.place(1)[4:], local[1]
+    group = ops.affine(ops.concatenate([parities, local[0]]), np.array([[2 * GROUPS, GROUPS, 1]]))
+    vectors: list[Value] = []
+    differences: list[Value] = []
+    for c in range(channels):
+        ops.output("even", {"top": parities[0]}, {})
+        differences.append((ops.sample(c) << 1).in_unit(2) - base2[c])
+        vectors.append(ops.concatenate([ops.take(context, expert_taps(channels, c)), *differences]))
+    program = ops.program()
+    numbers = tuple(vector.number for vector in vectors)
+    return engine_for([program]).open(program), Squares(group.number, GROUPS**2, weight.number, numbers)
 
 
 def fit(data: Covariances, default: Coefficients, levels: list[list[int]] | None = None) -> Coefficients:

@@ -71,7 +71,7 @@ INLINE void pair_rows(const int32_t* const* x, int32_t columns, const int32_t* w
 template <class O>
 void affine_pairs(const Step& s, const Frame& f) {
     const Affine& a = *s.affine;
-    const int32_t* const weight = a.weight ? static_cast<const int32_t*>(a.weight) : f.fitted[a.parameter];
+    const int32_t* const weight = static_cast<const int32_t*>(a.weight ? a.weight : f.fitted[a.parameter]);
     // many registers and few lanes: eight rows, to have enough sums under way
     constexpr bool two = Sums::WIDTH == 16;
     const int32_t step = two && f.lanes < LANES ? 8 : 4;
@@ -98,9 +98,10 @@ void affine_pairs(const Step& s, const Frame& f) {
 template <class X, class U, class C, class O>
 void affine_whole(const Step& s, const Frame& f) {
     const Affine& a = *s.affine;
+    const X* all = static_cast<const X*>(a.weight ? a.weight : f.fitted[a.parameter]);
     alignas(64) X sum[4][LANES];
     for (int32_t row = 0; row < a.rows; row += 4) {
-        const X* RESTRICT weight = static_cast<const X*>(a.weight) + ptrdiff_t(row) * a.columns;
+        const X* RESTRICT weight = all + ptrdiff_t(row) * a.columns;
         for (int32_t lane = 0; lane < f.lanes; lane += CHUNK) {
             U acc[4][CHUNK];
             for (int r = 0; r < 4; r++)

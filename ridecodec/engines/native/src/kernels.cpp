@@ -89,15 +89,19 @@ INLINE T limit(int64_t x) {
 #include "affine.hpp"
 #include "tables.hpp"
 #include "logistics.hpp"
-#include "moments.hpp"
+#include "even.hpp"
+#include "spikes.hpp"
+#include "wide.hpp"
+#include "memory.hpp"
+#include "squares.hpp"
 
 }  // namespace
 
 extern const Kernels kernels;
 const Kernels kernels = {
     RIDE_NAME, find_pairwise, find_absolute, find_clamp, find_shift, find_convert,
-    find_lookup, find_lookup_many, find_select, find_affine, place, pack,
-    {family<Logistics>()}, collect, add_square, symbols,
+    find_lookup, find_lookup_many, find_select, find_affine, find_look, find_learn, place, pack,
+    {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>()}, collect, add_square, symbols,
 };
 
 }  // namespace RIDE_SET

@@ -17,9 +17,8 @@ struct Logistics {
         int32_t* RESTRICT weight = reinterpret_cast<int32_t*>(state);
         float* RESTRICT centre = reinterpret_cast<float*>(state) + m.count * LANES;
         float* RESTRICT inverse = centre + m.count * LANES;
-        const int32_t* RESTRICT fall = m.table[EXPONENTIAL];
         const int32_t* RESTRICT inverses = m.table[INVERSE];
-        const int32_t last = m.length[EXPONENTIAL] - 1, scales = m.length[INVERSE] - 1;
+        const int32_t scales = m.length[INVERSE] - 1;
         for (int32_t k = 0; k < m.count; k++) {
             const int32_t* RESTRICT mean = at<const int32_t>(f, m.part[MEANS].id[k]);
             const int32_t* RESTRICT scale = at<const int32_t>(f, m.part[SCALES].id[k]);
@@ -34,6 +33,13 @@ struct Logistics {
                 }
             }
         }
+        gate(m, f, weight);
+    }
+
+    // Weights [component][lane] that sum to WEIGHT_TOTAL.
+    static void gate(const Mixture& m, const Frame& f, int32_t* weight) {
+        const int32_t* fall = m.table[EXPONENTIAL];
+        const int32_t last = m.length[EXPONENTIAL] - 1;
         for (int32_t j = 0; j < f.lanes; j += CHUNK) {
             alignas(64) int32_t top[CHUNK], mass[MOST][CHUNK], before[CHUNK];
             const int32_t* first = at<const int32_t>(f, m.part[LOGITS].id[0]) + j;

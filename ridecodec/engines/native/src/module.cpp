@@ -168,7 +168,7 @@ class Program {
         return found;
     }
 
-    nb::tuple moments(const Planes& planes, const std::vector<Words>& parameters, int group, int weight,
+    nb::tuple squares(const Planes& planes, const std::vector<Words>& parameters, int group, int weight,
                       const std::vector<int>& vectors, int groups, int every) const {
         const int height = side(planes.shape(1)), width = side(planes.shape(2));
         check_size(height, width);
@@ -180,11 +180,11 @@ class Program {
         if (groups < 1 || every < 1 || plan_->values[size_t(group)].size() > 1 || plan_->values[size_t(weight)].size() > 1)
             throw std::invalid_argument("groups and weights are single numbers");
         Parameters given = to_parameters(parameters);
-        Moments found;
+        Squares found;
         {
             nb::gil_scoped_release released;
             auto plan = make_plan(plan_->spec, *plan_->kernels, Purpose::MEASURE, wanted);
-            found = ride::moments(*plan, planes.data(), given, height, width, groups, every);
+            found = ride::squares(*plan, planes.data(), given, height, width, groups, every);
         }
         nb::list sums;
         for (const auto& each : found.sums) {
@@ -236,8 +236,8 @@ nb::ndarray<nb::numpy, double> solved(const nb::ndarray<const double, nb::ndim<2
 NB_MODULE(_native, m) {
     using namespace ride;
     m.doc() = "Programs on the CPU.";
-    nb::exception<Damaged>(m, "Damaged", PyExc_ValueError);
-    nb::exception<Unsupported>(m, "Unsupported", PyExc_ValueError);
+    nb::exception<Damaged>(m, "DamagedError", PyExc_ValueError);
+    nb::exception<Unsupported>(m, "UnsupportedError", PyExc_ValueError);
     m.def("instruction_sets", &instruction_sets);
     m.def("solve", &solved, "matrix"_a, "vector"_a);
     nb::class_<ride::Program>(m, "Program")
@@ -247,6 +247,6 @@ NB_MODULE(_native, m) {
         .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "tick"_a = nb::none())
         .def("decode", &ride::Program::decode, "code"_a, "parameters"_a, "height"_a, "width"_a, "tick"_a = nb::none())
         .def("trace", &ride::Program::trace, "planes"_a, "parameters"_a, "y"_a, "x"_a)
-        .def("moments", &ride::Program::moments, "planes"_a, "parameters"_a, "group"_a, "weight"_a, "vectors"_a, "groups"_a,
+        .def("squares", &ride::Program::squares, "planes"_a, "parameters"_a, "group"_a, "weight"_a, "vectors"_a, "groups"_a,
              "every"_a);
 }

@@ -29,14 +29,20 @@ struct Rows {  // rows of one type; `id` indexes Frame::row
     int32_t type;
 };
 
+struct Slot {  // of a table of contexts; a tag of 0 is none
+    uint32_t latest, before, tag, count;
+};
+
 struct Frame {  // where the rows of a block of pixels are, and where the block is
     char* const* row;
     const uint8_t* space;
     ptrdiff_t shift[SPACES];
-    int32_t lanes;  // in use, rounded up to CHUNK
+    int32_t pixels, lanes;  // those in use, and rounded up to CHUNK
     int32_t y, x, slope;  // of the first pixel; lane i is pixel (y + i, x - slope * i)
     int32_t height, width;
-    const int32_t* const* fitted;  // weights made of the tile's parameters, as Affine::weight
+    const void* const* fitted;  // weights made of the tile's parameters, as Affine::weight
+    Slot* const* memory;        // tables of contexts, 2^slot_bits slots each, by operation
+    int32_t slot_bits;
 };
 
 struct Step;
@@ -64,9 +70,9 @@ struct Step {  // one instruction
     Run run;
     Rows x, y, out;
     int64_t lo, hi;      // of a clamp
-    int32_t bits;        // of a shift
-    int32_t count;       // of a sum's group, a select's alternatives, a look-up's columns
-    const void* table;   // int16 or int32 [entries, count]
+    int32_t bits;        // of a shift; number of a memory
+    int32_t count;       // of a select's alternatives, a look-up's columns, a memory's contexts
+    const void* table;   // int16 or int32 [entries, count]; int32 ends of contexts [count]
     const Affine* affine;
 };
 
@@ -104,7 +110,7 @@ struct Family {
                       Interval* low);
 };
 
-enum FamilyKind : int32_t { LOGISTICS, FAMILIES };
+enum FamilyKind : int32_t { LOGISTICS, EVEN, SPIKES, WIDE_HIGH, WIDE_LOW, FAMILIES };
 
 struct Kernels {  // one instruction set
     const char* name;
@@ -117,6 +123,8 @@ struct Kernels {  // one instruction set
     Run (*lookup_many)(int table, int x, int out);
     Run (*select)(int index, int x);
     Run (*affine)(int kind, int out);
+    Run (*look)(int x, int out);
+    Run (*learn)(int x);
     Run place, pack;
     Family family[FAMILIES];
     // rows of int32 to doubles [lanes][stride]

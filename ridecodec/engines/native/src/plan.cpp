@@ -21,7 +21,7 @@ int32_t type_of(int64_t lo, int64_t hi) {
     return I64;
 }
 
-enum What { PAIRWISE_STEP, ABSOLUTE, CLAMP, SHIFT, CONVERT, LOOKUP, LOOKUP_MANY, SELECT, AFFINE, PLACE, PACK };
+enum What { PAIRWISE_STEP, ABSOLUTE, CLAMP, SHIFT, CONVERT, LOOKUP, LOOKUP_MANY, SELECT, AFFINE, PLACE, PACK, LOOK, LEARN };
 
 struct Draft {  // a step whose rows have no place yet
     What what;
@@ -177,6 +177,7 @@ class Planner {
             {"absolute", &Planner::absolute}, {"clamp", &Planner::clamp},       {"shift", &Planner::shift},
             {"sum", &Planner::sum},           {"lookup", &Planner::lookup},     {"select", &Planner::select},
             {"take", &Planner::take},         {"concatenate", &Planner::concatenate},
+            {"memory", &Planner::memory},     {"learn", &Planner::learn},
         };
         static const std::map<std::string, int> pairs = {
             {"add", ADD},         {"subtract", SUBTRACT}, {"multiply", MULTIPLY}, {"minimum", MINIMUM},
@@ -376,6 +377,41 @@ class Planner {
         for (auto& [wanted, draft] : made) drafts_.push_back(draft);
     }
 
+    // --- memories
+
+    void memory(int v) {
+        const Array& ends = op(v).array("ends");
+        const size_t n = ends.value.size();
+        const auto& x = rows(op(v).inputs[0]);
+        if (ends.value.back() > int64_t(x.size())) throw Unsupported("contexts of more rows than there are");
+        const int32_t wanted = std::max<int32_t>(I32, type_of(-1, op(v).number("top")));
+        Draft draft{LOOK, op(v).stage};
+        draft.x = as(std::vector<int>(x.begin(), x.begin() + ends.value.back()), std::max<int32_t>(I32, widest(x)));
+        for (size_t i = 0; i < 4 * n; i++)
+            draft.out.push_back(add_row(range(v).lo[i], range(v).hi[i], draft.stage, i < 2 * n ? wanted : int32_t(I32)));
+        plan_.ids.emplace_back(ends.value.begin(), ends.value.end());
+        draft.table = plan_.ids.back().data(), draft.count = int(n), draft.bits = int(plan_.memories.size());
+        plan_.memories.push_back(int(n));
+        memories_[v] = draft;
+        drafts_.push_back(draft);
+        for (size_t i = 0; i < 4 * n; i++)
+            plan_.values[v].push_back(as(draft.out[i], type_of(range(v).lo[i], range(v).hi[i])));
+    }
+
+    void learn(int v) {
+        const auto found = memories_.find(op(v).inputs[0]);
+        if (found == memories_.end()) throw Unsupported("learning without a memory");
+        const Draft& look = found->second;
+        Draft draft{LEARN, op(v).stage};
+        if (draft.stage <= look.stage) throw Unsupported("learning before all have looked");
+        plan_.values[v] = rows(op(v).inputs[1]);
+        draft.x = look.out, draft.y = as(plan_.values[v], type(look.out[0]));
+        draft.count = look.count, draft.bits = look.bits;
+        drafts_.push_back(draft);
+    }
+
+    std::map<int, Draft> memories_;  // what looks into each, by its value
+
     // --- sums of products
 
     void sum(int v) {
@@ -541,14 +577,20 @@ class Planner {
         for (size_t j = 0; j < x.size(); j++) {
             w.top.push_back(std::max(-lo_[x[j]], hi_[x[j]]));
             top = std::max(top, w.top.back());
-            if (type_of(lo_[x[j]], hi_[x[j]]) > I16) throw Unsupported("fitted sums of values beyond int16");
+            w.real = w.real || type_of(lo_[x[j]], hi_[x[j]]) > I16;
             w.column.push_back(int(j));
         }
-        if (type_of(0, top * w.reach) > I32) throw Unsupported("fitted sums beyond int32");
-        for (size_t j = 0; j < x.size(); j += 2) draft.x.push_back(pair(x[j], j + 1 < x.size() ? x[j + 1] : zero()));
-        w.pairs = draft.x.size();
+        w.real = w.real || type_of(0, top * w.reach) > I32;
         Affine a{};
-        a.kind = PAIRS, a.rows = int32_t(n), a.columns = int32_t(w.pairs), a.parameter = int32_t(plan_.fitted.size());
+        a.rows = int32_t(n), a.parameter = int32_t(plan_.fitted.size());
+        if (w.real) {
+            draft.x = as(x, REAL);
+            a.kind = REALS, a.columns = int32_t(x.size());
+        } else {
+            for (size_t j = 0; j < x.size(); j += 2) draft.x.push_back(pair(x[j], j + 1 < x.size() ? x[j + 1] : zero()));
+            w.pairs = draft.x.size();
+            a.kind = PAIRS, a.columns = int32_t(w.pairs);
+        }
         plan_.fitted.push_back(w);
         plan_.numbers.emplace_back(n, 0), a.bias = plan_.numbers.back().data();
         plan_.ids.emplace_back(n, int32_t(op(v).number("shift"))), a.shift = plan_.ids.back().data();
@@ -569,6 +611,13 @@ class Planner {
     void mixture(int channel) {
         static const std::map<std::string, std::pair<FamilyKind, std::array<std::vector<const char*>, 2>>> families = {
             {"logistics", {LOGISTICS, {{{"logits", "means", "scales"}, {"logistic", "inverse", "exponential"}}}}},
+            {"even", {EVEN, {{{"top"}, {}}}}},
+            {"spikes",
+             {SPIKES,
+              {{{"logits", "means", "scales", "values", "alive", "odds", "top"},
+                {"logistic", "inverse", "exponential", "odds"}}}}},
+            {"wide.high", {WIDE_HIGH, {{{"logits", "means", "scales"}, {"logistic", "inverse", "exponential"}}}}},
+            {"wide.low", {WIDE_LOW, {{{"logits", "means", "scales", "high"}, {"logistic", "inverse", "exponential"}}}}},
         };
         const Output& output = spec_.outputs.at(channel);
         auto found = families.find(output.family);
@@ -617,6 +666,9 @@ class Planner {
                     for (int row : *rows) needed[row] = true;
             }
             more = false;
+            for (size_t i = 0; i < drafts_.size(); i++)  // what is looked into must learn
+                if (drafts_[i].what == LEARN && !alive[i])
+                    for (int row : drafts_[i].x) more = more || needed[row], alive[i] = alive[i] || needed[row];
             for (size_t row = 0; row < plan_.rows.size(); row++)  // what is reached must be kept
                 if (int plane = plan_.rows[row].plane; plane >= spec_.channels && needed[row]) {
                     const int kept = plan_.kept[plane - spec_.channels];
@@ -743,6 +795,8 @@ class Planner {
             case AFFINE: found = k.affine(draft.affine->kind, out); break;
             case PLACE: found = k.place; break;
             case PACK: found = k.pack; break;
+            case LOOK: found = k.look(x, out); break;
+            case LEARN: found = k.learn(x); break;
         }
         if (!found) throw Unsupported("operations on these types");
         return found;

@@ -25,6 +25,7 @@ struct RingPlane {
 
 struct FittedWeights {  // made of a tile's parameters
     int parameter, rows;
+    bool real;                 // doubles in place of pairs of int16
     std::vector<int> column;   // where each input stands, twice its pair and its half
     std::vector<int64_t> top;  // largest magnitude of each input
     int64_t reach;             // what the sum of a row's products stays within
@@ -52,6 +53,7 @@ struct Plan {
     std::vector<RingPlane> ring;
     std::vector<int> taps;                        // rows in the ring
     std::vector<FittedWeights> fitted;
+    std::vector<int> memories;                    // contexts of each
     std::vector<ParameterRow> parameters;
     size_t space_bytes[SPACES] = {};
     size_t planes_of[3] = {};                     // in the ring, by type

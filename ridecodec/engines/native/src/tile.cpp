@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t ALIGNMENT = 64;
 constexpr auto TICK_EVERY = std::chrono::milliseconds(50);
+constexpr int MOST_SLOT_BITS = 16;    // of a table of contexts
 constexpr uint64_t MOST_BEYOND = 8;  // bytes that a decoder reads behind the end of a whole code
 
 class Memory {  // zeroed and aligned
@@ -56,7 +57,8 @@ class Size {
 // Where things stand in a tile's memory.
 struct Extent {
     size_t blocks, ring_rows;
-    size_t ring[3], temp, tile, block, states, edges, below, high, intervals, end;
+    size_t ring[3], temp, tile, block, states, edges, below, high, intervals, slots, end;
+    int slot_bits;
 
     Extent(const Plan& plan, int height, int width) {
         const auto& spec = plan.spec;
@@ -83,6 +85,11 @@ struct Extent {
         below = at.bytes(), at.add({lanes, SYMBOLS, sizeof(int32_t)});
         high = at.bytes(), at.add({2, lanes});
         intervals = at.bytes(), at.add({2, lanes, sizeof(Interval)});
+        // four slots a pixel at least, where there may be as many
+        slot_bits = 2;
+        while (slot_bits < MOST_SLOT_BITS && (4 * size_t(height) * size_t(width) - 1) >> slot_bits) slot_bits++;
+        slots = at.bytes();
+        for (int contexts : plan.memories) at.add({size_t(contexts), sizeof(Slot) << slot_bits});
         end = at.bytes();
     }
     size_t state_bytes;
@@ -98,12 +105,18 @@ class Tile {
           extent_(plan, height, width),
           memory_(extent_.end),
           row_(plan.rows.size()) {
-        frame_ = Frame{row_.data(), plan.space.data(), {}, 0, 0, 0, spec_.slope, height, width, nullptr};
+        frame_ = Frame{row_.data(), plan.space.data(), {}, 0, 0, 0, 0, spec_.slope, height, width, nullptr, nullptr, 0};
         for (size_t i = 0; i < row_.size(); i++) {
             const Row& r = plan.rows[i];
             const size_t start = r.space == TEMP ? extent_.temp : r.space == TILE ? extent_.tile : extent_.block;
             row_[i] = memory_.data() + start + r.offset;
         }
+        char* slots = memory_.data() + extent_.slots;
+        for (int contexts : plan.memories) {
+            slots_.push_back(reinterpret_cast<Slot*>(slots));
+            slots += sizeof(Slot) * size_t(contexts) << extent_.slot_bits;
+        }
+        frame_.memory = slots_.data(), frame_.slot_bits = extent_.slot_bits;
         set_parameters(parameters);
         for (const RingPlane& p : plan.ring) fill_plane(p);
     }
@@ -144,7 +157,7 @@ class Tile {
     // Compute what a block's pixels need of this stage; and of a channel's distribution, if it is one.
     void compute(int stage, int b) {
         Frame& f = frame_;
-        f.lanes = (in_block(b) + CHUNK - 1) / CHUNK * CHUNK;
+        f.pixels = in_block(b), f.lanes = (f.pixels + CHUNK - 1) / CHUNK * CHUNK;
         f.y = y0_ + b * LANES, f.x = t_ - spec_.slope * f.y;
         f.shift[BLOCK] = ptrdiff_t(size_t(b) * plan_.space_bytes[BLOCK]);
         for (int t = 0; t < 3; t++) f.shift[RING16 + t] = ptrdiff_t(b) * LANES * TYPE_BYTES[t];
@@ -200,7 +213,9 @@ class Tile {
     Memory memory_;
     std::vector<char*> row_;
     std::vector<std::vector<int32_t>> fitted_;
-    std::vector<const int32_t*> fitted_at_;
+    std::vector<std::vector<double>> real_;
+    std::vector<const void*> fitted_at_;
+    std::vector<Slot*> slots_;
     std::vector<const RingPlane*> plane_;
     Frame frame_;
     int t_ = 0, y0_ = 0, y1_ = 0;
@@ -227,12 +242,18 @@ class Tile {
         for (const FittedWeights& w : plan_.fitted) {
             const auto& values = parameters[size_t(w.parameter)];
             const size_t columns = w.column.size();
-            std::vector<int32_t> found((size_t(w.rows) + 3) / 4 * 4 * w.pairs);
+            const size_t wide = (size_t(w.rows) + 3) / 4 * 4;
+            std::vector<int32_t> found(w.real ? 0 : wide * w.pairs);
+            std::vector<double> real(w.real ? wide * columns : 0);
             for (size_t r = 0; r < size_t(w.rows); r++) {
                 int64_t sum = 0;
                 for (size_t j = 0; j < columns; j++) {
                     const int64_t v = values[r * columns + j];
                     sum += std::abs(v);
+                    if (w.real) {
+                        real[(r / 4 * columns + j) * 4 + r % 4] = double(v);
+                        continue;
+                    }
                     if (std::abs(v) > std::numeric_limits<int16_t>::max()) throw Damaged("a tile's parameters are too large");
                     const uint32_t half = uint32_t(uint16_t(v)) << (w.column[j] % 2 * 16);
                     int32_t& pair = found[(r / 4 * w.pairs + size_t(w.column[j]) / 2) * 4 + r % 4];
@@ -241,8 +262,9 @@ class Tile {
                 if (sum > w.reach) throw Damaged("a tile's parameters are too large");
             }
             fitted_.push_back(std::move(found));
+            real_.push_back(std::move(real));
+            fitted_at_.push_back(w.real ? static_cast<const void*>(real_.back().data()) : fitted_.back().data());
         }
-        for (const auto& each : fitted_) fitted_at_.push_back(each.data());
         frame_.fitted = fitted_at_.data();
     }
 
@@ -470,10 +492,9 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
         if (!tile.enter(t)) continue;
         load_samples(tile, planes, t, height, width, slope, plan.spec.top);
         const int own = (y - tile.first_row()) / LANES;
-        for (int b = 0; b < tile.blocks(); b++) {
-            if (t == wanted && b != own) continue;
-            for (int stage = 0; stage <= tile.channels(); stage++) tile.compute(stage, b);
-        }
+        for (int stage = 0; stage <= tile.channels(); stage++)
+            for (int b = 0; b < tile.blocks(); b++)
+                if (t < wanted || b == own) tile.compute(stage, b);
         if (t < wanted) tile.leave();
     }
     const int lane = (y - tile.first_row()) % LANES, block = (y - tile.first_row()) / LANES;
@@ -485,8 +506,9 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
     return found;
 }
 
-Moments moments(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width, int groups,
+Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width, int groups,
                 int every) {
+    if (!plan.memories.empty()) throw std::invalid_argument("memories learn only where tiles are coded");
     Tile tile(plan, parameters, height, width);
     const Kernels& kernels = *plan.kernels;
     const size_t vectors = plan.wanted.size() - 2;
@@ -494,7 +516,7 @@ Moments moments(const Plan& plan, const uint8_t* planes, const Parameters& param
     std::vector<std::vector<int32_t>> ids;
     for (const auto& wanted : plan.wanted) ids.emplace_back(wanted.begin(), wanted.end());
     for (const auto& each : ids) rows.push_back({each.data(), int32_t(each.size()), I32});
-    Moments found;
+    Squares found;
     found.pixels.resize(size_t(groups));
     std::vector<int32_t> strides;
     std::vector<std::vector<double>> sums;

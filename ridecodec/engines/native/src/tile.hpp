@@ -31,11 +31,11 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
 
 // Sums of weight * v * v over the pixels of every `every`-th pair of rows, apart for each group. The plan's wanted values
 // are the group, the weight, and the vectors v, each for itself.
-struct Moments {
+struct Squares {
     std::vector<double> pixels;             // [groups]
     std::vector<std::vector<double>> sums;  // of each vector [groups, n, n]
 };
-Moments moments(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width, int groups,
+Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width, int groups,
                 int every);
 
 }  // namespace ride

@@ -1,0 +1,24 @@
+"""Families of distributions: from the values of a program to integer cumulatives, and to the float likelihood.
+
+A family names its parts (values of the program, int64 [size, m] of m sub-pixels) and its tables, proves them at load,
+and gives a `Distribution`; `bits` is the same in floats, without the rounding, for the likelihood rate.
+"""
+
+from __future__ import annotations
+
+from ridecodec.exact.families.base import Family
+from ridecodec.exact.families.even import Even
+from ridecodec.exact.families.logistics import Logistics
+from ridecodec.exact.families.spikes import Spikes
+from ridecodec.exact.families.wide import WideHigh, WideLow
+
+__all__ = ["FAMILIES", "Even", "Family", "Logistics", "Spikes", "WideHigh", "WideLow"]
+
+FAMILIES: dict[str, Family] = {
+    "logistics": Logistics(),
+    "even": Even(),
+    "spikes": Spikes(),
+    "wide.high": WideHigh(),
+    "wide.low": WideLow(),
+}
+"""By the name that a program has."""

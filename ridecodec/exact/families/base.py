@@ -1,0 +1,51 @@
+"""What all families of distributions have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.errors import ModelRefusedError
+from ridecodec.exact.ranges import Int64, Range
+from ridecodec.exact.tables import Distribution
+
+Float64 = NDArray[np.float64]
+
+
+class Family(ABC):
+    """What all families have."""
+
+    parts: tuple[str, ...]
+    tables: tuple[str, ...]
+
+    def check(self, parts: Mapping[str, Range], tables: Mapping[str, Int64], top: int) -> None:
+        """Raise ModelRefusedError for parts or tables that this version's arithmetic cannot use."""
+        if set(parts) != set(self.parts) or set(tables) != set(self.tables):
+            raise ModelRefusedError("a distribution lacks parts or tables of its family; export the model again")
+        if top != 255 or not self.fits(parts, tables):
+            raise ModelRefusedError("a distribution has parts or tables that are out of range; export the model again")
+
+    @abstractmethod
+    def fits(self, parts: Mapping[str, Range], tables: Mapping[str, Int64]) -> bool:
+        """Whether all is in range."""
+
+    @abstractmethod
+    def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
+        """The distributions of m sub-pixels."""
+
+    @abstractmethod
+    def bits(self, parts: Mapping[str, Float64], values: Int64) -> Float64:
+        """``-log2 P`` of known values [m] from float parts [size, m] in the integers' units; [m]."""
+
+
+def sigmoid(x: Float64) -> Float64:
+    """The logistic function; both tails without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(x / 2)), np.float64)
+
+
+def falls(table: Int64, size: int, top: int) -> bool:
+    """Whether a table of that size falls from ``top``, never below 0: one of exponentials."""
+    return bool(len(table) == size and table[0] == top and (np.diff(table) <= 0).all() and table[-1] >= 0)
