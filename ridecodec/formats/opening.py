@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from ridecodec.errors import InputError
-from ridecodec.formats import bmpfile, npyfile, pilfiles, pilimages, pngfile, pnmfile, tiff
+from ridecodec.formats import bmpfile, giffile, icofile, npyfile, pilfiles, pilimages, pngfile, pnmfile, tiff, webpfile
 from ridecodec.formats.lossy import lossy
 from ridecodec.formats.source import Reader, Source
 from ridecodec.picture import MAX_PIXELS
@@ -23,6 +23,9 @@ _READERS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
     (pnmfile.is_pnm, pnmfile.read),
     (tiff.is_tiff, tiff.read),
     (bmpfile.is_bmp, bmpfile.read),
+    (giffile.is_gif, giffile.read),
+    (webpfile.is_webp, webpfile.read),
+    (icofile.is_ico, icofile.read),
 )
 """By the first bytes of a file, what reads it; Pillow reads all others."""
 

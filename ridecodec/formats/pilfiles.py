@@ -32,13 +32,29 @@ def picture_of(image: Image.Image, max_pixels: int) -> Picture:
         return pilimages.picture_of(image)
 
 
+def loaded(image: Image.Image) -> Image.Image:
+    """An opened image with its pixels, as Pillow has them; `InputError` where they are damaged."""
+    with pilimages.quiet():
+        try:
+            with pilimages.strict():
+                image.load()
+        except InputError:
+            raise
+        except Exception as error:  # a plugin raises whatever the damage makes it run into
+            raise InputError(f"the {image.format} data is damaged: {pilimages.one_line(error)}") from error
+    return image
+
+
 @contextmanager
 def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
     """Open `stream` with Pillow: one frame of pixels (not loaded yet), or `InputError`."""
     with pilimages.quiet(max_pixels):
         try:
-            image = Image.open(stream)
-            frames = getattr(image, "n_frames", 1)
+            with pilimages.strict():
+                image = Image.open(stream)
+                frames = getattr(image, "n_frames", 1)
+        except InputError:
+            raise
         except UnidentifiedImageError as error:
             raise InputError("is damaged, or no picture in a format that can be read") from error
         except Image.DecompressionBombError as error:
