@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ridecodec.formats import bmpheader, bmprows
 from ridecodec.formats.bmpheader import RGB, Header, damaged
+from ridecodec.formats.palettes import is_ramp
 from ridecodec.formats.source import Source, gaps
 from ridecodec.picture import Chunk, ColourType, Picture, check_pixels
 
@@ -89,7 +90,7 @@ def _indexed(stream: BinaryIO, header: Header, begin: int, entries: NDArray[np.u
     elif len(entries) > most:
         notes.append(f"its palette of {len(entries)} entries is cut to {most}, as the others are 0")
     palette = entries[:most, 2::-1]
-    if len(palette) == most and (palette == _ramp(header.bits)).all():
+    if is_ramp(palette, header.bits):
         return Source(Picture(samples[None], ColourType.GRAY, header.bits), tuple(lost), tuple(notes)), end
     chunks = (Chunk(b"PLTE", palette.tobytes()),)
     return Source(Picture(samples[None], ColourType.PALETTE, header.bits, chunks), tuple(lost), tuple(notes)), end
@@ -110,9 +111,3 @@ def _coloured(stream: BinaryIO, header: Header, begin: int, entries: NDArray[np.
     chunks = () if set(bits) == {depth} else (Chunk(b"sBIT", bytes(bits)),)
     colour = ColourType.RGBA if samples.shape[2] == 4 else ColourType.RGB
     return Source(Picture(samples.transpose(2, 0, 1), colour, depth, chunks), tuple(lost), tuple(notes)), end
-
-
-def _ramp(bits: int) -> NDArray[np.uint8]:
-    """The palette that means gray, uint8 [2^bits, 3]."""
-    values = np.arange(1 << bits) * (255 // ((1 << bits) - 1))
-    return np.repeat(values.astype(np.uint8)[:, None], 3, axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ridecodec.errors import InputError
 from ridecodec.formats import metadata, pilfiles
+from ridecodec.formats.palettes import is_ramp
 from ridecodec.formats.source import Source, behind
 from ridecodec.picture import Chunk, ColourType, Picture, check_pixels
 
@@ -44,16 +45,19 @@ def read(stream: BinaryIO, max_pixels: int) -> Source:
         indices = np.asarray(pilfiles.loaded(image), np.uint8)
     chunks = [*walk.first, Chunk(b"PLTE", walk.palette)]
     colour = ColourType.PALETTE
-    entries = len(walk.palette) // 3
-    if walk.palette == bytes(value for value in range(256) for _ in range(3)) and walk.transparent is None:
+    palette = np.frombuffer(walk.palette, np.uint8).reshape(-1, 3)
+    if is_ramp(palette, 8) and walk.transparent is None:
         colour, chunks = ColourType.GRAY, [*walk.first]
     elif walk.transparent is not None:
-        if walk.transparent < entries:
+        if walk.transparent < len(palette):
             chunks.append(Chunk(b"tRNS", b"\xff" * walk.transparent + b"\0"))
         else:
             walk.lost.append("a transparent colour that its palette does not have")
     lost = tuple(dict.fromkeys(walk.lost)) + (behind(stream, walk.end) if walk.whole else ())
-    picture = Picture(indices[None], colour, 8, (*chunks, *walk.others))
+    others = [chunk for chunk in walk.others if chunk.kind != b"bKGD" or colour is ColourType.PALETTE]
+    picture = Picture(indices[None], colour, 8, (*chunks, *others))
+    if len(others) < len(walk.others):
+        lost += ("its background",)
     return Source(picture, lost, tuple(walk.notes))
 
 

@@ -9,14 +9,28 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from ridecodec.errors import InputError
-from ridecodec.formats import bmpfile, giffile, icofile, npyfile, pilfiles, pilimages, pngfile, pnmfile, tiff, webpfile
+from ridecodec.formats import (
+    bmpfile,
+    giffile,
+    icofile,
+    jp2file,
+    npyfile,
+    pcxfile,
+    pilfiles,
+    pilimages,
+    pngfile,
+    pnmfile,
+    qoifile,
+    tiff,
+    webpfile,
+)
 from ridecodec.formats.lossy import lossy
 from ridecodec.formats.source import Reader, Source
 from ridecodec.picture import MAX_PIXELS
 
 _OWN_SIGNATURES = (b"\x92RD", b"\x92RA")
 _START = 32
-_ONLY_PIXELS = "everything but its pixels, and what Pillow knows of its metadata"
+_ONLY_PIXELS = "everything but its pixels and usual metadata"
 _READERS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
     (npyfile.is_npy, npyfile.read),
     (pngfile.is_png, pngfile.read),
@@ -26,6 +40,9 @@ _READERS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
     (giffile.is_gif, giffile.read),
     (webpfile.is_webp, webpfile.read),
     (icofile.is_ico, icofile.read),
+    (jp2file.is_jp2, jp2file.read),
+    (qoifile.is_qoi, qoifile.read),
+    (pcxfile.is_pcx, pcxfile.read),
 )
 """By the first bytes of a file, what reads it; Pillow reads all others."""
 
@@ -76,5 +93,5 @@ def _read_stream(stream: BinaryIO, max_pixels: int, pixels: bool) -> Source:
     if not found.partial:
         return found
     if not pixels:
-        raise InputError(f"{found.partial}; --pixels takes the pixels alone")
+        raise InputError(f"{found.partial}; --pixels takes only the pixels")
     return replace(found, lost=(*found.lost, _ONLY_PIXELS))

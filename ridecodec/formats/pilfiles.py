@@ -9,19 +9,23 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from ridecodec.errors import InputError
-from ridecodec.formats import pilimages
+from ridecodec.formats import pilimages, tgafile
 from ridecodec.formats.source import Source
 from ridecodec.picture import Picture, check_pixels, more
 
-_ACCOUNTED = frozenset({"BMP", "DIB", "GIF", "WEBP", "ICO", "JPEG2000", "TGA", "QOI"})
+_START = 32
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
 
 
 def read(stream: BinaryIO, max_pixels: int) -> Source:
     """Read a file of any format of Pillow's, which accounts for nothing but the pixels (see `Source`)."""
+    start = stream.read(_START)
+    stream.seek(0)
     with opened(stream, max_pixels) as image:
-        known = image.format in _ACCOUNTED
-        partial = "" if known else f"{image.format} files may hold more than ridecodec can keep"
+        if image.format == "TGA" and tgafile.is_plain(start):
+            stream.seek(0)
+            return tgafile.read(stream, max_pixels)
+        partial = f"{image.format} files may hold more than ridecodec can keep"
         return Source(picture_of(image, max_pixels), partial=partial)
 
 
