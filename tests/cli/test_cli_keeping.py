@@ -227,7 +227,10 @@ def test_lossy_files_are_refused_and_kept(folder: Path) -> None:
     for more in (), ("--dry-run",):
         assert_fails(compress("in.webp", "--delete-source", *more), 3, "in.webp: is a lossy WebP file", "--pixels")
     result = compress("in.webp", "--delete-source", "--pixels", "-q")
-    assert result.stderr == "ridecodec: in.webp: is kept, as it is the smaller file\n"
+    assert result.stderr.splitlines() == [
+        "ridecodec: in.webp: loses everything but its pixels and usual metadata",
+        "ridecodec: in.webp: is kept, as it cannot be had again",
+    ]
     assert Path("in.webp").exists()
 
 
@@ -275,6 +278,32 @@ def test_a_source_goes_when_the_output_is_on_the_disk(folder: Path, monkeypatch:
     assert [step for step in done if step != "removed"] == ["file", "folder"]
     assert done[-1] == "removed"
     assert not Path("in.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has other permissions")
+def test_outputs_have_no_permission_that_their_inputs_have_not(folder: Path) -> None:
+    def mode(name: str) -> int:
+        return Path(name).stat().st_mode & 0o777
+
+    seen = []
+    Path("in.png").chmod(0o600)
+    assert compress("in.png", "secret.rdc").exit_code == 0
+    assert run("decompress", "secret.rdc", "secret.png").exit_code == 0
+    assert run("decompress", "secret.rdc", "secret.tif").exit_code == 0
+    seen += [mode(f"secret.{ending}") for ending in ("rdc", "png", "tif")]
+    Path("secret.rdc").chmod(0o644)
+    assert compress("in.png", "secret.rdc", "--force").exit_code == 0
+    Path("gray.png").chmod(0o440)
+    assert compress("gray.png").exit_code == 0
+    assert (*seen, mode("secret.rdc")) == (0o600,) * 4
+    assert mode("gray.rdc") == 0o440
+    umask = os.umask(0o027)
+    try:
+        Path("in.png").chmod(0o666)
+        assert compress("in.png", "open.rdc").exit_code == 0
+    finally:
+        os.umask(umask)
+    assert mode("open.rdc") == 0o640
 
 
 def test_limits_of_pixels(folder: Path) -> None:
