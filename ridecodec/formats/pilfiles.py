@@ -42,7 +42,7 @@ def loaded(image: Image.Image) -> Image.Image:
         try:
             with pilimages.strict():
                 image.load()
-        except InputError:
+        except (InputError, MemoryError):
             raise
         except Exception as error:  # a plugin raises whatever the damage makes it run into
             raise InputError(f"the {image.format} data is damaged: {pilimages.one_line(error)}") from error
@@ -57,7 +57,7 @@ def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
             with pilimages.strict():
                 image = Image.open(stream)
                 frames = getattr(image, "n_frames", 1)
-        except InputError:
+        except (InputError, MemoryError):
             raise
         except UnidentifiedImageError as error:
             raise InputError("is damaged, or no picture in a format that can be read") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import threading
@@ -114,7 +115,7 @@ def picture_of(image: Image.Image) -> Picture:
             with strict():
                 image.load()
             refused = _refused_mode(image)
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # a plugin raises whatever the damage makes it run into
         raise InputError(f"the {image.format or 'image'} data is damaged: {one_line(error)}") from error
@@ -136,6 +137,8 @@ def picture_of(image: Image.Image) -> Picture:
 
 def one_line(error: BaseException) -> str:
     """An error of others, as part of a line of ours."""
+    if isinstance(error, OSError) and error.errno == errno.EINVAL:  # of seeking to before the start
+        return "it is cut short"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return flat(text) or type(error).__name__
 
