@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from ridecodec.errors import InputError
 from ridecodec.formats import pilimages, tgafile
 from ridecodec.formats.source import Source
-from ridecodec.picture import Picture, check_pixels, more
+from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, more
 
 _START = 32
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
@@ -19,14 +19,21 @@ _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
 
 def read(stream: BinaryIO, max_pixels: int) -> Source:
     """Read a file of any format of Pillow's, which accounts for nothing but the pixels (see `Source`)."""
+    why = partial(stream, max_pixels)
+    stream.seek(0)
+    if not why:
+        return tgafile.read(stream, max_pixels)
+    with opened(stream, max_pixels) as image:
+        return Source(picture_of(image, max_pixels), partial=why)
+
+
+def partial(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> str:
+    """Why `read` gives the pixels only, as `Source` says it; "" for TGA, which Pillow knows, as it has no signature."""
     start = stream.read(_START)
     stream.seek(0)
     with opened(stream, max_pixels) as image:
-        if image.format == "TGA" and tgafile.is_plain(start):
-            stream.seek(0)
-            return tgafile.read(stream, max_pixels)
-        partial = f"{image.format} files may hold more than ridecodec can keep"
-        return Source(picture_of(image, max_pixels), partial=partial)
+        plain = image.format == "TGA" and tgafile.is_plain(start)
+        return "" if plain else f"{image.format} files may hold more than ridecodec can keep"
 
 
 def picture_of(image: Image.Image, max_pixels: int) -> Picture:

@@ -127,7 +127,7 @@ def picture_of(image: Image.Image) -> Picture:
     if colour is ColourType.GRAY:
         bits = 16 if samples.dtype == np.uint16 else 1 if image.mode == "1" else bits
         samples = samples // np.uint8(255 // (2**bits - 1)) if bits in (2, 4) else samples
-    chunks = carriers.colour_chunks(image) + _palette_chunks(image) + carriers.other_chunks(image)
+    chunks = carriers.colour_chunks(image) + _palette_chunks(image, 1 << bits) + carriers.other_chunks(image)
     planes = samples[None] if samples.ndim == 2 else samples.transpose(2, 0, 1)
     try:
         return Picture(planes, colour, bits, tuple(chunks))
@@ -175,12 +175,12 @@ def _samples(image: Image.Image) -> Samples:
     return samples
 
 
-def _palette_chunks(image: Image.Image) -> list[Chunk]:
-    """The palette, and what is transparent in a picture without an alpha channel."""
+def _palette_chunks(image: Image.Image, most: int) -> list[Chunk]:
+    """The palette, of as many entries as indices reach, and what is transparent in a picture without alpha."""
     transparency = image.info.get("transparency")
     if image.mode not in ("P", "PA"):
         return _transparent_colour(image.mode, transparency)
-    palette = _palette(image)
+    palette = _palette(image)[:most]
     if not len(palette):  # one that Pillow was never given a colour for: all is black
         palette = np.array([[0, 0, 0, 255]], np.uint8)
     chunks = [Chunk(b"PLTE", palette[:, :3].tobytes())]

@@ -234,6 +234,20 @@ def test_lossy_files_are_refused_and_kept(folder: Path) -> None:
     assert Path("in.webp").exists()
 
 
+def test_files_of_which_only_the_pixels_are_kept(folder: Path) -> None:
+    Image.fromarray(RGB).save("in.sgi")
+    for more in (), ("--dry-run",):
+        assert_fails(compress("in.sgi", *more), 3, "in.sgi: SGI files may hold more", "--pixels takes only the pixels")
+    result = compress("in.sgi", "--pixels", "--delete-source", "--json")
+    assert json.loads(result.stdout)["notes"] == [
+        "loses everything but its pixels and usual metadata",
+        "is kept, as it cannot be had again",
+    ]
+    assert Path("in.sgi").exists()
+    assert run("decompress", "in.rdc", "back.png").exit_code == 0
+    np.testing.assert_array_equal(pixels("back.png"), RGB)
+
+
 def test_what_would_be_lost_of_a_tiff_keeps_the_source(folder: Path) -> None:
     Image.fromarray(RGB).save("in.tif", tiffinfo={33550: (1.0, 1.0, 0.0)})
     with Path("in.tif").open("ab") as file:
