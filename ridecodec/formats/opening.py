@@ -82,8 +82,10 @@ def check(stream: BinaryIO) -> None:
 
 def _check_lossy(stream: BinaryIO) -> None:
     if found := lossy(stream):
+        article = "an" if found == "AVIF" else "a"
         raise InputError(
-            f"is a {found} file, already smaller than its pixels would be; --pixels compresses them all the same"
+            f"is {article} {found} file, already smaller than its pixels would be; "
+            "--pixels compresses them all the same"
         )
 
 
