@@ -307,9 +307,16 @@ def test_outputs_have_no_permission_that_their_inputs_have_not(folder: Path) -> 
     seen += [mode(f"secret.{ending}") for ending in ("rdc", "png", "tif")]
     Path("secret.rdc").chmod(0o644)
     assert compress("in.png", "secret.rdc", "--force").exit_code == 0
+    assert run("compress", "-m", "uniform", "--archive", "set.rdca", "in.png", "gray.png").exit_code == 0
+    Path("pictures").mkdir()
+    Path("in.png").rename("pictures/in.png")
+    assert run("compress", "-m", "uniform", "--archive", "folder.rdca", "pictures").exit_code == 0
+    Path("pictures/in.png").rename("in.png")
+    assert run("decompress", "set.rdca", "new").exit_code == 0
+    seen += [mode(name) for name in ("secret.rdc", "set.rdca", "folder.rdca", "new/gray.png")]
+    assert seen == [0o600] * 7
     Path("gray.png").chmod(0o440)
     assert compress("gray.png").exit_code == 0
-    assert (*seen, mode("secret.rdc")) == (0o600,) * 4
     assert mode("gray.rdc") == 0o440
     umask = os.umask(0o027)
     try:
