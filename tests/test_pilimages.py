@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 
@@ -13,6 +14,7 @@ from pictures import TYPES, same, typed
 from PIL import Image, PngImagePlugin
 
 from ridecodec.errors import InputError, OutputError
+from ridecodec.formats import pilimages
 from ridecodec.picture import Chunk, ColourType, Picture
 
 MODES = {
@@ -193,3 +195,8 @@ def test_a_palette_has_no_entry_that_no_index_reaches() -> None:
     assert picture.bit_depth == 4
     assert picture.palette is not None
     assert len(picture.palette) == 16
+
+
+def test_seeking_before_the_start_is_a_file_that_is_cut_short() -> None:
+    assert pilimages.one_line(OSError(errno.EINVAL, "Invalid argument")) == "it is cut short"
+    assert pilimages.one_line(OSError(errno.EIO, "Input/output error")) == "Input/output error"
