@@ -60,7 +60,7 @@ def measure(path: Path) -> Line | str:
     """Take one file all the way; a string says why it cannot be read."""
     torch.set_num_threads(1)
     try:
-        picture = Picture.open(path)
+        picture = Picture.open(path, pixels=True)
     except InputError as error:
         return f"{path.parent.name}/{path.name}: {error}"
     data = ridecodec.compress(picture, threads=1, verify=False)
@@ -112,7 +112,7 @@ def _png(path: Path) -> int | None:
 
 
 def _kept(path: Path, data: bytes) -> bool:
-    before, after = Picture.open(path), Picture.open(io.BytesIO(data))
+    before, after = Picture.open(path, pixels=True), Picture.open(io.BytesIO(data))
     return before.bit_depth <= after.bit_depth or before.bit_depth < 8
 
 

@@ -191,7 +191,7 @@ def load(data: bytes) -> None:
 
 def open_picture(data: bytes) -> None:
     """Read a picture file."""
-    Picture.open(io.BytesIO(data), max_pixels=1 << 20)
+    Picture.open(io.BytesIO(data), max_pixels=1 << 20, pixels=True)
 
 
 def sound() -> tuple[list[bytes], list[bytes]]:

@@ -53,7 +53,7 @@ def names(tile: int) -> tuple[str, str]:
 
 def whole_processes(path: Path, model: str, tiles: list[int], folder: Path) -> Times:
     """CPU seconds of one round of processes on one picture."""
-    gray = Picture.open(path).colour is ColourType.GRAY
+    gray = Picture.open(path, pixels=True).colour is ColourType.GRAY
     packed, unpacked = folder / "out.rdc", folder / ("out.pgm" if gray else "out.ppm")
     times = {JXL: children.run([sys.executable, "-c", JXL_PROCESS, path, folder / "out.jxl"]).cpu}
     for tile in tiles:
@@ -68,7 +68,7 @@ def whole_processes(path: Path, model: str, tiles: list[int], folder: Path) -> T
 
 def calls(path: Path, model: str, tiles: list[int]) -> Times:
     """CPU seconds of one round of calls in this process on one picture."""
-    pixels = Picture.open(path).to_numpy()
+    pixels = Picture.open(path, pixels=True).to_numpy()
     times = {JXL: timed(lambda: PEERS["jxl-e9"].encode(pixels))[1]}
     for tile in tiles:
         compress, decompress = names(tile)
@@ -107,7 +107,7 @@ def main() -> None:
     options = parser.parse_args()
     tiles = options.tile or [0]
     pictures = options.pictures or default_pictures()
-    sizes = [Picture.open(path) for path in pictures]
+    sizes = [Picture.open(path, pixels=True) for path in pictures]
     megapixels = sum(picture.width * picture.height for picture in sizes) / 1e6
     print(f"{', '.join(path.name for path in pictures)}: {megapixels:.3f} megapixels, {options.repeats} repeats\n")
     processes, inside = [], []

@@ -16,10 +16,12 @@ PICTURE_ENDINGS = (
     *(".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jpc", ".jpg", ".jpeg", ".jpe", ".jfif"),
 )
 """Of files that hold a picture, and no more than that: icons of several sizes and layers are left out."""
+_PARTIAL_ENDINGS = (".pcx", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".im", ".msp", ".xbm")
+"""Of those, the endings of formats of which only the pixels are kept."""
 
 
-Left = Callable[[str], bool]
-"""Whether a file of a right ending is not taken."""
+Left = Callable[[str], str]
+"""Why a file of a right ending is not taken, in a word; "" where it is."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,17 @@ def expanded(names: Iterable[str]) -> Iterator[str]:
         yield from matches or [name]
 
 
-def is_lossy(path: str) -> bool:
-    """Whether a file is a picture of a lossy format."""
+def partial(path: str) -> str:
+    """Why only the pixels of a picture file can be kept, in a word; "" where more can be, or only reading it tells."""
     from ridecodec.formats.lossy import lossy
 
     try:
         with open(path, "rb") as stream:
-            return bool(lossy(stream))
+            if lossy(stream):
+                return "lossy"
     except OSError:
-        return False
+        return ""
+    return "partial" if path.lower().endswith(_PARTIAL_ENDINGS) else ""
 
 
 def files(
@@ -84,7 +88,8 @@ def _left(path: str, endings: Collection[str], left: Left | None) -> str:
     ending = os.path.splitext(path)[1].lower()
     if ending not in endings:
         return ending or "without an ending"
-    return f"lossy {ending}" if left is not None and left(path) else ""
+    word = left(path) if left is not None else ""
+    return word and f"{word} {ending}"
 
 
 def _below(folder: str) -> Iterator[Found]:

@@ -221,7 +221,8 @@ class Picture:
 
         found = opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels, pixels)
         if found.lost and not pixels:
-            warnings.warn(f"what is read loses {', '.join(found.lost)}", LossWarning, stacklevel=2)
+            name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the file"
+            warnings.warn(f"{name} loses {', '.join(found.lost)}", LossWarning, stacklevel=2)
         return found.picture
 
     def to_numpy(self) -> Samples:

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ unfinished: set[Path] = set()
 """What is being written; to be removed where the program ends at once."""
 
 
+ANYONE = 0o666
+_OWNER = 0o600
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -23,6 +26,15 @@ def file_name(text: str) -> str:
     """The name of a file, of any text: none that leads out of its folder, or that Windows keeps for a device."""
     safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in text)
     return f"_{safe}" if not safe.strip(". ") or _DEVICE.match(safe) else safe
+
+
+def allowed(*sources: str) -> int:
+    """The permissions that all of these files have, as ``mode`` of `placed`; what is no file has `ANYONE`'s."""
+    mode = ANYONE
+    for source in sources:
+        if os.path.isfile(source):
+            mode &= os.stat(source).st_mode
+    return mode
 
 
 def refuse_existing(target: str, force: bool) -> None:
@@ -36,11 +48,12 @@ def _exists(target: str) -> OutputExistsError:
 
 
 @contextlib.contextmanager
-def placed(output: str, force: bool, like: str | None = None) -> Iterator[Path]:
+def placed(output: str, force: bool, like: str | None = None, mode: int = ANYONE) -> Iterator[Path]:
     """A path to write to, beside ``output``; moved there when the block ends well, removed when it does not.
 
-    The folder is made if need be, and a file that is replaced passes its permissions on.  It gets the times of access
-    and modification of the file ``like``.  Without ``force`` nothing is replaced, whatever comes into being meanwhile:
+    The folder is made if need be, and a file that is replaced passes its permissions on, as far as ``mode`` has them:
+    a new file has those that the umask leaves of it, and at no time more.  It gets the times of access and modification
+    of the file ``like``.  Without ``force`` nothing is replaced, whatever comes into being meanwhile:
     OutputExistsError.
     """
     target = Path(os.path.realpath(output))  # a link stays, and what it points to is replaced
@@ -48,12 +61,14 @@ def placed(output: str, force: bool, like: str | None = None) -> Iterator[Path]:
     unfinished.add(part)
     try:
         _make(target.parent)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode | _OWNER))
         yield part
         with part.open("r+b") as file:
             os.fsync(file.fileno())  # a full disk or quota may show only here
         refuse_existing(output, force)
         with contextlib.suppress(FileNotFoundError):
             shutil.copymode(target, part)
+        part.chmod(stat.S_IMODE(part.stat().st_mode) & mode)
         if like is not None:
             times = os.stat(like)
             os.utime(part, ns=(times.st_atime_ns, times.st_mtime_ns))

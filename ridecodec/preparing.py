@@ -75,10 +75,10 @@ def prepare(stream: BinaryIO, wishes: Wishes) -> Prepared:
 
 def check(stream: BinaryIO, wishes: Wishes) -> None:
     """Raise `InputError` for a file that `prepare` refuses, where its first bytes tell."""
-    from ridecodec.formats.opening import check_lossy
+    from ridecodec.formats import opening
 
     if not wishes.pixels:
-        check_lossy(stream)
+        opening.check(stream)
 
 
 def stripped(picture: Picture, kinds: Iterable[str]) -> Picture:

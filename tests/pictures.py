@@ -23,7 +23,7 @@ _PHOTOGRAPHS = {False: ("camera", "coins", "gravel"), True: ("astronaut", "chels
 def photograph(name: str) -> Array:
     """A photograph of scikit-image, uint8 [H, W] or [H, W, 3]."""
     (path,) = (p for p in corpora.find("skimage") if p.stem == name)
-    return np.asarray(Picture.open(path).to_numpy(), np.uint8)
+    return np.asarray(Picture.open(path, pixels=True).to_numpy(), np.uint8)
 
 
 def crop(name: str, height: int, width: int, top: int = 100, left: int = 120) -> Array:

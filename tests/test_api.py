@@ -53,6 +53,19 @@ def test_a_limit_is_of_what_is_decoded(region: tuple[int, int, int, int], least:
         ridecodec.decompress(data, region=region, max_pixels=least - 1)
 
 
+def test_what_a_file_loses_is_warned_of(tmp_path: Path) -> None:
+    file, lossy = tmp_path / "in.bmp", tmp_path / "in.jpg"
+    Image.fromarray(PIXELS).save(file)
+    file.write_bytes(file.read_bytes() + b"tail")
+    with pytest.warns(ridecodec.LossWarning, match=r"in\.bmp loses the bytes behind its end"):
+        data = ridecodec.compress(file, model="uniform")
+    assert data == ridecodec.compress(file, model="uniform", pixels=True)
+    Image.fromarray(PIXELS).save(lossy)
+    with pytest.raises(InputError, match="is a JPEG file"):
+        ridecodec.compress(lossy, model="uniform")
+    assert ridecodec.decompress(ridecodec.compress(lossy, model="uniform", pixels=True)).width == 14
+
+
 @pytest.mark.parametrize("limit", [0, -1])
 def test_limits_that_make_no_sense(limit: int) -> None:
     with pytest.raises(UsageError, match="makes no sense"):

@@ -24,7 +24,7 @@ FAST = ("png", "png-optimize", "webp", "jxl-e7")
 def crop(name: str, height: int, width: int) -> np.ndarray:
     """A piece of one of scikit-image's photographs."""
     (path,) = (p for p in corpora.find("skimage") if p.stem == name)
-    return Picture.open(path).to_numpy()[100 : 100 + height, 120 : 120 + width].copy()
+    return Picture.open(path, pixels=True).to_numpy()[100 : 100 + height, 120 : 120 + width].copy()
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_choice_of_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_corpus_of_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
     found = corpora.find("skimage")
     assert {p.name for p in found} >= {"astronaut.png", "camera.png", "rocket.jpg"}
-    assert {Picture.open(p).channels for p in found} == {1, 3}
+    assert {Picture.open(p, pixels=True).channels for p in found} == {1, 3}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install"):
         corpora.find("skimage")

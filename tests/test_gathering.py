@@ -82,3 +82,13 @@ def test_no_name_leads_out_of_its_folder(name: str, tmp_path: Path) -> None:
 
 def test_ordinary_names_stay() -> None:
     assert file_name("photo 1.final (ä)") == "photo 1.final (ä)"
+
+
+def test_files_of_which_only_pixels_are_kept(tree: Path) -> None:
+    Path("in/f.PCX").touch()
+    Path("in/e.jpg").write_bytes(b"\xff\xd8\xff")
+    endings = (".jpg", ".pcx")
+    found = gathering.files(["in", "b.png"], endings, gathering.partial, recursive=True)
+    assert found == [Found("b.png", "b.png")]
+    others = gathering.others(["in"], endings, gathering.partial)
+    assert others == {".tif": 1, ".png": 1, "lossy .jpg": 1, "partial .pcx": 1}

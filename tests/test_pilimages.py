@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from pictures import TYPES, same, typed
 from PIL import Image, PngImagePlugin
 
 from ridecodec.errors import InputError, OutputError
+from ridecodec.formats import pilimages
 from ridecodec.picture import Chunk, ColourType, Picture
 
 MODES = {
@@ -180,3 +183,20 @@ def test_a_palette_with_alpha_in_it() -> None:
     assert picture.palette is not None
     assert picture.palette.tolist() == [[0, 1, 2], [4, 5, 6]]
     assert picture.transparency == b"\3\7"
+
+
+def test_a_palette_has_no_entry_that_no_index_reaches() -> None:
+    colours = bytes(range(192))
+    header = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 4, 0, 4, 0, 0, 64, 0)
+    quads = b"".join(colours[at : at + 3] + b"\0" for at in range(0, 192, 3))
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + 256) + header + quads + b"\x1f\0\0\0"
+    with Image.open(io.BytesIO(data)) as image:
+        picture = Picture.from_pil(image)
+    assert picture.bit_depth == 4
+    assert picture.palette is not None
+    assert len(picture.palette) == 16
+
+
+def test_seeking_before_the_start_is_a_file_that_is_cut_short() -> None:
+    assert pilimages.one_line(OSError(errno.EINVAL, "Invalid argument")) == "it is cut short"
+    assert pilimages.one_line(OSError(errno.EIO, "Input/output error")) == "Input/output error"

@@ -97,7 +97,7 @@ def test_lossy_formats_are_taken_or_refused_with_a_hint(name: str) -> None:
         pytest.skip("this Pillow writes no AVIF")
     data = LOSSY[name]()
     assert prepare(io.BytesIO(data), Wishes(pixels=True)).lossy
-    with pytest.raises(InputError, match=rf"is a {re.escape(name.partition(', ')[0])} file.*--pixels"):
+    with pytest.raises(InputError, match=rf"is an? {re.escape(name.partition(', ')[0])} file.*--pixels"):
         prepare(io.BytesIO(data), Wishes())
 
 

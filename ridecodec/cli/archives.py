@@ -16,7 +16,7 @@ from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary, names
 from ridecodec.cli.unpacking import Unpacking
 from ridecodec.errors import DamagedError, InputError, OutputError, UsageError
-from ridecodec.placing import file_name, placed, refuse_existing
+from ridecodec.placing import allowed, file_name, placed, refuse_existing
 
 SUFFIX = ".rdca"
 DEFAULT_MODEL = "photo"
@@ -84,7 +84,7 @@ def pack(
             )
             if work.verify:
                 setcodec.verify(entries, data, device=device, threads=threads, progress=advance)
-        files.write(output, data, work.force)
+        files.write(output, data, work.force, mode=_shared_mode(sources))
         summary.report(job, _done(job, archive.read(data), len(entries), time.perf_counter() - begun))
 
     failures.for_each([whole], pack_all, as_json=summary.as_json)
@@ -192,10 +192,16 @@ def _unpack(whole: Job, held: Archive, jobs: dict[int, Job], work: Unpacking, ba
             result = results.pop(job)
             if isinstance(result, DamagedError):
                 raise result
-            with placed(job.output, work.force) as path:
+            with placed(job.output, work.force, mode=allowed(whole.input)) as path:
                 result.save(path, work.kind or "png")
 
         failures.for_each(decoded(), save, keep_going=batch.keep_going, as_json=summary.as_json)
+
+
+def _shared_mode(sources: Sequence[str]) -> int:
+    """The permissions that all files among sources and in folders have (see `allowed`)."""
+    paths = [each for name in sources for each in (Path(name).iterdir() if Path(name).is_dir() else [Path(name)])]
+    return allowed(*map(str, paths))
 
 
 def _done(job: Job, held: Archive, count: int, seconds: float) -> Done:

@@ -133,7 +133,7 @@ def command(
     if cut is not None or count is not None:
         raise UsageError("--cut and --count are for --archive")
     endings = (*PICTURE_ENDINGS, ".npy")
-    left = None if wishes.pixels else cache(gathering.is_lossy)  # asked for what is taken, and for what is not
+    left = None if wishes.pixels else cache(gathering.partial)  # asked for what is taken, and for what is not
     jobs = files.plan(
         paths,
         output=output,
@@ -154,7 +154,8 @@ def _say_left(others: Counter[str]) -> None:
     """Say which files in folders are left as they are."""
     if others:
         counts = ", ".join(f"{count:,} {why}" for why, count in sorted(others.items()))
-        hint = "; --pixels takes lossy files too" if any(each.startswith("lossy") for each in others) else ""
+        only = [word for word in ("lossy", "partial") if any(each.startswith(word) for each in others)]
+        hint = f"; --pixels takes {' and '.join(only)} ones, too" if only else ""
         failures.say(f"other files in folders are left as they are ({counts}){hint}")
 
 

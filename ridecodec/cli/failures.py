@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import traceback
@@ -14,6 +15,7 @@ from ridecodec.cli.outcomes import Failed
 from ridecodec.errors import InputError, RidecodecError
 
 UNEXPECTED = 1
+_OUT_OF_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory", "failed to map segment")
 CONTROL = (
     click.ClickException,
     click.exceptions.Exit,
@@ -41,7 +43,7 @@ def _explained(error: BaseException) -> tuple[int, str]:
     """Exit code and message."""
     if isinstance(error, RidecodecError):
         return error.exit_code, str(error)
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_about_memory(str(error))):
+    if _is_about_memory(error):
         return UNEXPECTED, "not enough memory"
     if isinstance(error, OSError):
         return InputError.exit_code, error.strerror or str(error)
@@ -53,9 +55,11 @@ def flat(message: str) -> str:
     return " ".join(message.split())
 
 
-def _is_about_memory(message: str) -> bool:
-    """Whether torch says that an allocation failed, which it does with a plain RuntimeError on a CPU."""
-    return "can't allocate memory" in message or "out of memory" in message
+def _is_about_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, of which torch tells by a RuntimeError, and loading a library by an ImportError."""
+    if isinstance(error, (RuntimeError, ImportError)):
+        return any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
 def report(error: BaseException, job: Job | None = None, as_json: bool = False) -> int:

@@ -18,7 +18,7 @@ from ridecodec import gathering
 from ridecodec.errors import InputError, OutputError, UsageError
 from ridecodec.gathering import Found, Left
 from ridecodec.models import registry
-from ridecodec.placing import placed, probe, refuse_existing
+from ridecodec.placing import ANYONE, placed, probe, refuse_existing
 
 STANDARD = "-"
 
@@ -218,13 +218,13 @@ def read_standard() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def write(output: str, data: bytes, force: bool, like: str | None = None) -> None:
-    """Write ``data`` to ``output``: a file whole or not at all, and with the times of ``like``, a stream as it is.
+def write(output: str, data: bytes, force: bool, like: str | None = None, mode: int = ANYONE) -> None:
+    """Write ``data`` to ``output``: a file as `placed` does, a stream as it is.
 
     Raises OutputError, or BrokenPipeError when nobody reads the stream any more.
     """
     if not is_stream(output):
-        with placed(output, force, like) as path:
+        with placed(output, force, like, mode) as path:
             path.write_bytes(data)
         return
     try:

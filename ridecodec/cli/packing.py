@@ -14,7 +14,7 @@ from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
 from ridecodec.errors import OutputError, UsageError
-from ridecodec.placing import settle
+from ridecodec.placing import allowed, settle
 from ridecodec.preparing import Wishes, prepare
 
 
@@ -61,7 +61,7 @@ class Packing:
                 verify=self.verify,
                 progress=advance,
             )
-        files.write(job.output, data, self.force, job.input if self.preserve else None)
+        files.write(job.output, data, self.force, job.input if self.preserve else None, allowed(job.input))
         notes = list(prepared.notes)
         larger = len(data) > size
         if larger and not prepared.lossy:

@@ -12,7 +12,7 @@ from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
 from ridecodec.errors import DamagedError, OutputError, UsageError
-from ridecodec.placing import placed
+from ridecodec.placing import allowed, placed
 
 if TYPE_CHECKING:
     from ridecodec.picture import Picture
@@ -54,12 +54,12 @@ class Unpacking:
             )
         whole = self.region is None and not self.preview
         exact, notes = _original(picture) if kind == "png" and whole else (None, [])
-        like = job.input if self.preserve else None
+        like, mode = job.input if self.preserve else None, allowed(job.input)
         if exact is not None:
-            files.write(job.output, exact, self.force, like)
+            files.write(job.output, exact, self.force, like, mode)
             size = len(exact)
         else:
-            size = _save(picture, job.output, kind, self.force, like)
+            size = _save(picture, job.output, kind, self.force, like, mode)
         seconds = time.perf_counter() - begun
         return coded(job, info, seconds, picture.width * picture.height, (len(data), size), notes)
 
@@ -89,13 +89,13 @@ def _format(output: str) -> str:
     return "png" if output == STANDARD else target_format(output)
 
 
-def _save(picture: Picture, output: str, kind: str, force: bool, like: str | None) -> int:
+def _save(picture: Picture, output: str, kind: str, force: bool, like: str | None, mode: int) -> int:
     """Write a picture; returns the bytes."""
     if files.is_stream(output):
         buffer = io.BytesIO()  # some formats seek, which a pipe cannot
         picture.save(buffer, kind)
         files.write(output, buffer.getvalue(), force)
         return len(buffer.getvalue())
-    with placed(output, force, like) as path:
+    with placed(output, force, like, mode) as path:
         picture.save(path, kind)
         return path.stat().st_size

@@ -9,19 +9,40 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from ridecodec.errors import InputError
-from ridecodec.formats import npyfile, pilfiles, pilimages, pngfile, pnmfile, tiff
+from ridecodec.formats import (
+    bmpfile,
+    giffile,
+    icofile,
+    jp2file,
+    npyfile,
+    pcxfile,
+    pilfiles,
+    pilimages,
+    pngfile,
+    pnmfile,
+    qoifile,
+    tiff,
+    webpfile,
+)
 from ridecodec.formats.lossy import lossy
 from ridecodec.formats.source import Reader, Source
 from ridecodec.picture import MAX_PIXELS
 
 _OWN_SIGNATURES = (b"\x92RD", b"\x92RA")
 _START = 32
-_ONLY_PIXELS = "everything but its pixels, and what Pillow knows of its metadata"
+_ONLY_PIXELS = "everything but its pixels and usual metadata"
 _READERS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
     (npyfile.is_npy, npyfile.read),
     (pngfile.is_png, pngfile.read),
     (pnmfile.is_pnm, pnmfile.read),
     (tiff.is_tiff, tiff.read),
+    (bmpfile.is_bmp, bmpfile.read),
+    (giffile.is_gif, giffile.read),
+    (webpfile.is_webp, webpfile.read),
+    (icofile.is_ico, icofile.read),
+    (jp2file.is_jp2, jp2file.read),
+    (qoifile.is_qoi, qoifile.read),
+    (pcxfile.is_pcx, pcxfile.read),
 )
 """By the first bytes of a file, what reads it; Pillow reads all others."""
 
@@ -45,11 +66,26 @@ def read(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, pixels: boo
     return _read_stream(source, max_pixels, pixels)
 
 
-def check_lossy(stream: BinaryIO) -> None:
-    """Raise `InputError` for a file of a lossy format; ``stream`` is at its start, and is there again afterwards."""
+def check(stream: BinaryIO) -> None:
+    """Raise `InputError` for a file that is taken for its pixels only, where that is told without unpacking these.
+
+    ``stream`` is at its start, and is there again afterwards.
+    """
+    _check_lossy(stream)
+    start = stream.read(_START)
+    stream.seek(0)
+    if start and not start.startswith(_OWN_SIGNATURES) and _reader(start) is pilfiles.read:
+        if partial := pilfiles.partial(stream):
+            raise _only_pixels(partial)
+        stream.seek(0)
+
+
+def _check_lossy(stream: BinaryIO) -> None:
     if found := lossy(stream):
+        article = "an" if found == "AVIF" else "a"
         raise InputError(
-            f"is a {found} file, already smaller than its pixels would be; --pixels compresses them all the same"
+            f"is {article} {found} file, already smaller than its pixels would be; "
+            "--pixels compresses them all the same"
         )
 
 
@@ -64,13 +100,20 @@ def _read_stream(stream: BinaryIO, max_pixels: int, pixels: bool) -> Source:
         if start.startswith(_OWN_SIGNATURES):
             raise InputError("is compressed by ridecodec already; decompress it")
         if not pixels:
-            check_lossy(stream)
-        reader = next((read for begins, read in _READERS if begins(start)), pilfiles.read)
-        found = reader(stream, max_pixels)
+            _check_lossy(stream)
+        found = _reader(start)(stream, max_pixels)
     except OSError as error:
         raise InputError(f"cannot be read: {pilimages.one_line(error)}") from error
     if not found.partial:
         return found
     if not pixels:
-        raise InputError(f"{found.partial}; --pixels takes the pixels alone")
+        raise _only_pixels(found.partial)
     return replace(found, lost=(*found.lost, _ONLY_PIXELS))
+
+
+def _reader(start: bytes) -> Reader:
+    return next((read for begins, read in _READERS if begins(start)), pilfiles.read)
+
+
+def _only_pixels(partial: str) -> InputError:
+    return InputError(f"{partial}; --pixels takes only the pixels")

@@ -9,20 +9,31 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from ridecodec.errors import InputError
-from ridecodec.formats import pilimages
+from ridecodec.formats import pilimages, tgafile
 from ridecodec.formats.source import Source
-from ridecodec.picture import Picture, check_pixels, more
+from ridecodec.picture import MAX_PIXELS, Picture, check_pixels, more
 
-_ACCOUNTED = frozenset({"BMP", "DIB", "GIF", "WEBP", "ICO", "JPEG2000", "TGA", "QOI"})
+_START = 32
 _VECTOR_FORMATS = frozenset({"EPS", "WMF", "EMF"})
 
 
 def read(stream: BinaryIO, max_pixels: int) -> Source:
     """Read a file of any format of Pillow's, which accounts for nothing but the pixels (see `Source`)."""
+    why = partial(stream, max_pixels)
+    stream.seek(0)
+    if not why:
+        return tgafile.read(stream, max_pixels)
     with opened(stream, max_pixels) as image:
-        known = image.format in _ACCOUNTED
-        partial = "" if known else f"{image.format} files may hold more than ridecodec can keep"
-        return Source(picture_of(image, max_pixels), partial=partial)
+        return Source(picture_of(image, max_pixels), partial=why)
+
+
+def partial(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> str:
+    """Why `read` gives the pixels only, as `Source` says it; "" for TGA, which Pillow knows, as it has no signature."""
+    start = stream.read(_START)
+    stream.seek(0)
+    with opened(stream, max_pixels) as image:
+        plain = image.format == "TGA" and tgafile.is_plain(start)
+        return "" if plain else f"{image.format} files may hold more than ridecodec can keep"
 
 
 def picture_of(image: Image.Image, max_pixels: int) -> Picture:
@@ -32,13 +43,29 @@ def picture_of(image: Image.Image, max_pixels: int) -> Picture:
         return pilimages.picture_of(image)
 
 
+def loaded(image: Image.Image) -> Image.Image:
+    """An opened image with its pixels, as Pillow has them; `InputError` where they are damaged."""
+    with pilimages.quiet():
+        try:
+            with pilimages.strict():
+                image.load()
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # a plugin raises whatever the damage makes it run into
+            raise InputError(f"the {image.format} data is damaged: {pilimages.one_line(error)}") from error
+    return image
+
+
 @contextmanager
 def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
     """Open `stream` with Pillow: one frame of pixels (not loaded yet), or `InputError`."""
     with pilimages.quiet(max_pixels):
         try:
-            image = Image.open(stream)
-            frames = getattr(image, "n_frames", 1)
+            with pilimages.strict():
+                image = Image.open(stream)
+                frames = getattr(image, "n_frames", 1)
+        except (InputError, MemoryError):
+            raise
         except UnidentifiedImageError as error:
             raise InputError("is damaged, or no picture in a format that can be read") from error
         except Image.DecompressionBombError as error:

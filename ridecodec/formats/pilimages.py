@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import threading
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from ridecodec.errors import InputError, OutputError
 from ridecodec.formats import carriers, tiff
@@ -44,6 +45,7 @@ _OTHER_MODES = {
 _FEW_BITS = re.compile(r"([LP]);([124])[A-Z]*")
 _DEEP_RAW_MODE = re.compile(r"(L|LA|RGB|RGBA|RGBa|RGBX|CMYK);16[A-Z]*")
 _START = 1 << 20
+_NO_DAMAGE = (DeprecationWarning, PendingDeprecationWarning, ResourceWarning, Image.DecompressionBombWarning)
 
 _lock = threading.Lock()
 # Otherwise Pillow's warnings about odd files reach stderr through Python's handler of last resort.
@@ -55,12 +57,31 @@ def quiet(max_pixels: int = MAX_PIXELS) -> Iterator[None]:
     """Keep Pillow silent, and let it refuse about `max_pixels` (it does above twice what it is told)."""
     with _lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        limit = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
+        limit, lenient = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = (max_pixels + 1) // 2, False
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limit, lenient
+
+
+@contextmanager
+def strict() -> Iterator[None]:
+    """Inside of `quiet`: what Pillow warns of, or logs as a warning, is an `InputError`."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("PIL")
+    logger.addHandler(handler)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:
+        logger.removeHandler(handler)
+    said += [str(each.message) for each in caught if not issubclass(each.category, _NO_DAMAGE)]
+    if said:
+        raise InputError(f"the picture is damaged: {flat(said[0])}")
 
 
 def to_pil(picture: Picture) -> Image.Image:
@@ -91,8 +112,11 @@ def picture_of(image: Image.Image) -> Picture:
         refused = _refused(image)
         bits = _few_bits(image)
         if refused is None:
-            image.load()
+            with strict():
+                image.load()
             refused = _refused_mode(image)
+    except (InputError, MemoryError):
+        raise
     except Exception as error:  # a plugin raises whatever the damage makes it run into
         raise InputError(f"the {image.format or 'image'} data is damaged: {one_line(error)}") from error
     if refused is not None:
@@ -103,7 +127,7 @@ def picture_of(image: Image.Image) -> Picture:
     if colour is ColourType.GRAY:
         bits = 16 if samples.dtype == np.uint16 else 1 if image.mode == "1" else bits
         samples = samples // np.uint8(255 // (2**bits - 1)) if bits in (2, 4) else samples
-    chunks = carriers.colour_chunks(image) + _palette_chunks(image) + carriers.other_chunks(image)
+    chunks = carriers.colour_chunks(image) + _palette_chunks(image, 1 << bits) + carriers.other_chunks(image)
     planes = samples[None] if samples.ndim == 2 else samples.transpose(2, 0, 1)
     try:
         return Picture(planes, colour, bits, tuple(chunks))
@@ -113,8 +137,15 @@ def picture_of(image: Image.Image) -> Picture:
 
 def one_line(error: BaseException) -> str:
     """An error of others, as part of a line of ours."""
+    if isinstance(error, OSError) and error.errno == errno.EINVAL:  # of seeking to before the start
+        return "it is cut short"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200] or type(error).__name__
+    return flat(text) or type(error).__name__
+
+
+def flat(text: str) -> str:
+    """What others say, on one line that is not too long."""
+    return " ".join(text.split())[:200]
 
 
 def _mode(picture: Picture) -> tuple[str, str, int]:
@@ -144,12 +175,12 @@ def _samples(image: Image.Image) -> Samples:
     return samples
 
 
-def _palette_chunks(image: Image.Image) -> list[Chunk]:
-    """The palette, and what is transparent in a picture without an alpha channel."""
+def _palette_chunks(image: Image.Image, most: int) -> list[Chunk]:
+    """The palette, of as many entries as indices reach, and what is transparent in a picture without alpha."""
     transparency = image.info.get("transparency")
     if image.mode not in ("P", "PA"):
         return _transparent_colour(image.mode, transparency)
-    palette = _palette(image)
+    palette = _palette(image)[:most]
     if not len(palette):  # one that Pillow was never given a colour for: all is black
         palette = np.array([[0, 0, 0, 255]], np.uint8)
     chunks = [Chunk(b"PLTE", palette[:, :3].tobytes())]

@@ -98,6 +98,8 @@ def _write(picture: Picture, stream: BinaryIO, name: str) -> None:
         pillow_format, fixed = _PILLOW[name]
         with pilimages.quiet():
             image = pilimages.to_pil(picture)
+            if name == "bmp" and picture.palette is not None:  # Pillow takes black and white alone for bits
+                image.putpalette(picture.palette.tobytes().ljust(9, b"\0"))
             image.info.clear()  # writers take more from it than is meant for them
             image.save(stream, pillow_format, **fixed, **carriers.options(picture.metadata))
     else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
 from ridecodec.picture import Picture
+
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,23 @@ Reader: TypeAlias = Callable[[BinaryIO, int], Source]
 def behind(stream: BinaryIO, end: int) -> tuple[str, ...]:
     """Bytes behind where the picture ends, in words."""
     return ("the bytes behind its end",) if stream.seek(0, io.SEEK_END) > end else ()
+
+
+def gaps(stream: BinaryIO, known: Iterable[tuple[int, int]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Bytes of a file that are in none of the ranges ``known``: what is lost, and notes on zeros, which are not."""
+    size, done = stream.seek(0, io.SEEK_END), 0
+    lost, notes = list[str](), list[str]()
+    for begin, end in sorted([*known, (size, size)]):
+        if begin > done:
+            where = "behind its end" if begin == size else "between its parts"
+            if _zeros(stream, done, begin):
+                notes.append(f"{begin - done:,} zero bytes {where} are left out")
+            else:
+                lost.append(f"the bytes {where}")
+        done = max(done, end)
+    return tuple(dict.fromkeys(lost)), tuple(notes)
+
+
+def _zeros(stream: BinaryIO, begin: int, end: int) -> bool:
+    stream.seek(begin)
+    return all(not any(stream.read(min(_PIECE, end - at))) for at in range(begin, end, _PIECE))

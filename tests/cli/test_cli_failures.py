@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -181,6 +182,8 @@ def test_missing_model(folder: Path) -> None:
     [
         (VerificationError("the decoded samples differ"), 7, "the decoded samples differ"),
         (MemoryError(), 1, "not enough memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 1, "not enough memory"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), 1, "not enough memory"),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."),
             1,

@@ -227,8 +227,25 @@ def test_lossy_files_are_refused_and_kept(folder: Path) -> None:
     for more in (), ("--dry-run",):
         assert_fails(compress("in.webp", "--delete-source", *more), 3, "in.webp: is a lossy WebP file", "--pixels")
     result = compress("in.webp", "--delete-source", "--pixels", "-q")
-    assert result.stderr == "ridecodec: in.webp: is kept, as it is the smaller file\n"
+    assert result.stderr.splitlines() == [
+        "ridecodec: in.webp: loses everything but its pixels and usual metadata",
+        "ridecodec: in.webp: is kept, as it cannot be had again",
+    ]
     assert Path("in.webp").exists()
+
+
+def test_files_of_which_only_the_pixels_are_kept(folder: Path) -> None:
+    Image.fromarray(RGB).save("in.sgi")
+    for more in (), ("--dry-run",):
+        assert_fails(compress("in.sgi", *more), 3, "in.sgi: SGI files may hold more", "--pixels takes only the pixels")
+    result = compress("in.sgi", "--pixels", "--delete-source", "--json")
+    assert json.loads(result.stdout)["notes"] == [
+        "loses everything but its pixels and usual metadata",
+        "is kept, as it cannot be had again",
+    ]
+    assert Path("in.sgi").exists()
+    assert run("decompress", "in.rdc", "back.png").exit_code == 0
+    np.testing.assert_array_equal(pixels("back.png"), RGB)
 
 
 def test_what_would_be_lost_of_a_tiff_keeps_the_source(folder: Path) -> None:
@@ -275,6 +292,39 @@ def test_a_source_goes_when_the_output_is_on_the_disk(folder: Path, monkeypatch:
     assert [step for step in done if step != "removed"] == ["file", "folder"]
     assert done[-1] == "removed"
     assert not Path("in.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has other permissions")
+def test_outputs_have_no_permission_that_their_inputs_have_not(folder: Path) -> None:
+    def mode(name: str) -> int:
+        return Path(name).stat().st_mode & 0o777
+
+    seen = []
+    Path("in.png").chmod(0o600)
+    assert compress("in.png", "secret.rdc").exit_code == 0
+    assert run("decompress", "secret.rdc", "secret.png").exit_code == 0
+    assert run("decompress", "secret.rdc", "secret.tif").exit_code == 0
+    seen += [mode(f"secret.{ending}") for ending in ("rdc", "png", "tif")]
+    Path("secret.rdc").chmod(0o644)
+    assert compress("in.png", "secret.rdc", "--force").exit_code == 0
+    assert run("compress", "-m", "uniform", "--archive", "set.rdca", "in.png", "gray.png").exit_code == 0
+    Path("pictures").mkdir()
+    Path("in.png").rename("pictures/in.png")
+    assert run("compress", "-m", "uniform", "--archive", "folder.rdca", "pictures").exit_code == 0
+    Path("pictures/in.png").rename("in.png")
+    assert run("decompress", "set.rdca", "new").exit_code == 0
+    seen += [mode(name) for name in ("secret.rdc", "set.rdca", "folder.rdca", "new/gray.png")]
+    assert seen == [0o600] * 7
+    Path("gray.png").chmod(0o440)
+    assert compress("gray.png").exit_code == 0
+    assert mode("gray.rdc") == 0o440
+    umask = os.umask(0o027)
+    try:
+        Path("in.png").chmod(0o666)
+        assert compress("in.png", "open.rdc").exit_code == 0
+    finally:
+        os.umask(umask)
+    assert mode("open.rdc") == 0o640
 
 
 def test_limits_of_pixels(folder: Path) -> None:
