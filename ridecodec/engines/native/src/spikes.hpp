@@ -78,8 +78,7 @@ struct Spikes {
         for (int i = 0; i < SYMBOLS; i++) edge[i] = first + step * i, spiked[i] = 0;
         for (int32_t k = 0; k < n; k++) {
             const int32_t w = weight[k * LANES], v = value[k * LANES];
-            if (w)
-                for (int i = 0; i < SYMBOLS; i++) spiked[i] += edge[i] > v ? w : 0;
+            for (int i = 0; i < SYMBOLS; i++) spiked[i] += edge[i] > v ? w : 0;
         }
         const int32_t smooth = weight[n * LANES], even = weight[(n + 1) * LANES];
         for (int i = 0; i < SYMBOLS; i++) below[i] = whole(spiked[i], below[i], smooth, edge[i], count, even);
