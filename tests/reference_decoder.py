@@ -282,10 +282,7 @@ def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
         return Model(lambda tile, y, x: ride(tile, y, x, tensors, configs), lambda _: width // 2 + 1)
     if "config" in tensors:
         return pixelcnn(tensors)
-    if name == "graphics":
-        return Model(lambda tile, y, x: reference_forms.graphics(tile, y, x, tensors, gradient), lambda width: 2)
-    assert name == "deep"
-    return Model(lambda tile, y, x: reference_forms.deep(tile, y, x, tensors), lambda width: 2)
+    raise AssertionError(name)
 
 
 def programs(tensors: dict[str, np.ndarray]) -> Model:
@@ -323,61 +320,9 @@ def pixelcnn(tensors: dict[str, np.ndarray]) -> Model:
     return of("network", config, smaller)
 
 
-def mixture(tensors: dict[str, np.ndarray], weights: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Cumulative of K logistics at edges 0 .. 256."""
-    inverse = tensors["tables.inverse"][scales.clip(0, 218)]
-    points = 32 * np.arange(257)[:, None] - 16
-    index = ((points - means) * inverse >> 10) + 7168
-    return (weights * tensors["tables.logistic"][index.clip(0, 14336)]).sum(1)
-
-
 def uniform(tile: Tile, y: int, x: int) -> Iterator[Any]:
     for _ in range(tile.channels):
         yield np.arange(257) * (CUMULATIVE // 256)
-
-
-def gradient(
-    tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray], begin: int = 0, count: int = 0
-) -> Iterator[Any]:
-    """Of ``count`` channels (0: all), from ``begin`` on."""
-    near = [(0, -1), (-1, 0), (-1, -1), (-1, 1)]
-    bins, channels = tensors["bins"], count or tile.channels
-    error = 0
-    for c in range(channels):
-        plane, errors = begin + c, tile.channels + begin + c
-        w, n, nw, ne = tile.around(plane, y, x, near)
-        now, first = 0, np.zeros(3, int)
-        if c:
-            now, first = tile.planes[begin, y, x], tile.around(begin, y, x, near)[:3]
-        a, b, d = np.array([w, n, nw]) - first
-        predicted = int(np.clip(now + np.clip(a + b - d, min(a, b), max(a, b)), 0, 255))
-        around = bins[min(1020, abs(tile.around(errors, y, x, near)).sum())]
-        steep = min(9, bins[abs(w - nw) + abs(n - nw) + abs(n - ne)])
-        before = min(9, bins[min(1020, 4 * abs(error))])
-        kind = 0 if channels == 1 else 1 + c
-        row = ((kind * 14 + around) * 10 + steep) * 10 + before
-        narrow = tensors["weight"][row]
-        yield mixture(tensors, np.array([narrow, 1024 - narrow]), np.array(32 * predicted), tensors["scales"][row])
-        error = tile.planes[plane, y, x] - predicted
-        tile.planes[errors, y, x] = error
-
-
-FAN = [
-    *((0, dx) for dx in range(-5, 0)),
-    *((-1, dx) for dx in range(-5, 2)),
-    *((-2, dx) for dx in range(-4, 4)),
-    *((-3, dx) for dx in range(-3, 5)),
-    *((-4, dx) for dx in range(-2, 3)),
-]
-NEAR = [FAN.index(o) for o in [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1)]]
-ERRORS = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0)]
-OWN = [
-    *((0, dx) for dx in (-1, -2, -3)),
-    *((-1, dx) for dx in range(-2, 2)),
-    *((-2, dx) for dx in range(-2, 4)),
-    (-3, 0),
-]
-OTHER = [(0, -1), (0, -2), (-1, -1), (-1, 0), (-1, 1), (-2, 0)]
 
 
 def ride(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray], configs: list[dict[str, Any]]) -> Iterator[Any]:

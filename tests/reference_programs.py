@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 Tensors = dict[str, np.ndarray]
+USUAL = [3072, -2048, 819, -205, -410, 0]
+"""Coefficients of a prediction that a tile does not bring."""
 
 
 class Program:
@@ -20,7 +22,6 @@ class Program:
         self.written = head["programs"][str(channels)]
         self.side, self.channels = head["extra"]["side"], channels
         self.kept: list[list[int]] = self.written["kept"]
-        self.memories: dict[int, Any] = {}
 
     @property
     def slope(self) -> int:
@@ -50,36 +51,83 @@ class Program:
 
 def parameters(program: Program, side: bytes) -> list[np.ndarray]:
     """The tile's integers, one list for each parameter."""
-    if program.side == "none":
-        assert side == b""
-        return []
-    return [found.ravel() for found in image_experts(side, _defaults(program))]
-
-
-def _defaults(program: Program) -> list[np.ndarray]:
-    return [program.tensors[f"extra.{program.channels}.experts.{c}"].astype(int) for c in range(program.channels)]
+    if program.side == "largest":
+        (top,) = side
+        return [np.array([top])]
+    if program.side == "prediction":
+        counts = [6 + 4 * c for c in range(program.channels // 2)]
+        if side:
+            return np.split(np.frombuffer(side, "<i2").astype(int), np.cumsum(counts)[:-1])
+        return [np.array(USUAL + [0] * (count - 6)) for count in counts]
+    if program.side == "experts":
+        defaults = [
+            program.tensors[f"extra.{program.channels}.experts.{c}"].astype(int) for c in range(program.channels)
+        ]
+        return [found.ravel() for found in image_experts(side, defaults)]
+    assert (program.side, side) == ("none", b"")
+    return []
 
 
 def pixel(program: Program, tile: Any, y: int, x: int) -> Iterator[Any]:
     """The cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
-    values: list[np.ndarray] = []
+    found: dict[int, Any] = {}
     told = parameters(program, tile.side)
     operations = program.written["operations"]
+    if tile.memory is None:
+        tile.memory = {}
 
-    def run(until: int) -> None:
-        while len(values) <= until:
-            kind, inputs, *_ = operation = operations[len(values)]
-            attributes = program.attributes(operation)
-            values.append(np.array(_run(kind, [values[k] for k in inputs], attributes, tile, y, x, told), dtype=object))
+    def value(k: int) -> Any:
+        if k not in found:
+            kind, inputs, *_ = operations[k]
+            attributes, values = program.attributes(operations[k]), [value(i) for i in inputs]
+            if kind == "memory":
+                found[k] = look(tile, k, attributes["ends"].tolist(), values[0])
+            elif kind == "learn":
+                found[k] = learn(tile, inputs[0], *values)
+            else:
+                found[k] = _run(kind, values, attributes, tile, y, x, told)
+        return found[k]
 
     for family, parts, tables in program.written["outputs"]:
-        run(max(parts.values()))
         held = {name: program.tensors[key].astype(int) for name, key in tables.items()}
-        yield FAMILIES[family]({part: values[k] for part, k in parts.items()}, held)
-    if program.kept:
-        run(max(value for value, *_ in program.kept))
-    for k, (value, row, _, _) in enumerate(program.kept):
-        tile.planes[program.channels + k, y, x] = values[value][row]
+        yield FAMILIES[family]({part: value(k) for part, k in parts.items()}, held)
+    for k in range(len(operations)):
+        value(k)
+    for k, (kept, row, _, _) in enumerate(program.kept):
+        tile.planes[program.channels + k, y, x] = value(kept)[row]
+
+
+def look(tile: Any, number: int, ends: list[int], values: list[int]) -> list[int]:
+    """What the tables of a memory say: latest, before, count and hash of each context."""
+    state, hashes = 1, []
+    for k, value in enumerate(values[: ends[-1]]):
+        a = ((state ^ value) & (2**31 - 1)) * 0x2C1B3C6D + (value >> 16)
+        state = (a ^ (a >> 15) ^ (a >> 31)) & (2**31 - 1)
+        if k + 1 in ends:
+            hashes.append(state)
+    said = []
+    for context, (slot, tag) in enumerate(places(tile, hashes)):
+        held = tile.memory.get((number, context, slot))
+        said.append(held[1:] if held and held[0] == tag else (-1, -1, 16))
+    return [*(s[0] for s in said), *(s[1] for s in said), *(s[2] for s in said), *hashes]
+
+
+def learn(tile: Any, number: int, found: list[int], value: list[int]) -> list[int]:
+    """Write what a pixel was where it had looked."""
+    latest, before, counts, hashes = np.array(found).reshape(4, -1).tolist()
+    for context, (slot, tag) in enumerate(places(tile, hashes)):
+        if latest[context] == value[0]:
+            said = (before[context], min(counts[context] + 1, 15))
+        else:
+            said = (latest[context] if latest[context] >= 0 else value[0], 0)
+        tile.memory[number, context, slot] = (tag, value[0], *said)
+    return value
+
+
+def places(tile: Any, hashes: list[int]) -> list[tuple[int, int]]:
+    """Slot and tag of each context."""
+    bits = min(16, (4 * tile.height * tile.width - 1).bit_length())
+    return [(each % 2**bits, each >> bits) for each in hashes]
 
 
 def _run(kind: str, inputs: list[Any], a: dict[str, Any], tile: Any, y: int, x: int, told: list[Any]) -> Any:
@@ -137,11 +185,17 @@ PAIRS: dict[str, Callable[[int, int], int]] = {
 }
 
 
+def gate(logits: list[int], exponential: np.ndarray) -> np.ndarray:
+    """Weights that sum to 1024."""
+    values = np.array(logits, int)
+    total = np.cumsum(exponential[(values.max() - values).clip(0, 511)])
+    return np.diff(1024 * total // total[-1], prepend=0)
+
+
 def logistics(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
     """Cumulative of K logistics at edges 0 .. 256."""
-    logits, means, scales = (np.array(parts[name], int) for name in ("logits", "means", "scales"))
-    total = np.cumsum(tables["exponential"][(logits.max() - logits).clip(0, 511)])
-    weights = np.diff(1024 * total // total[-1], prepend=0)
+    means, scales = (np.array(parts[name], int) for name in ("means", "scales"))
+    weights = gate(parts["logits"], tables["exponential"])
     points = 32 * np.arange(257)[:, None] - 16
     index = ((points - means) * tables["inverse"][scales.clip(0, 218)] >> 10) + 7168
     return (weights * tables["logistic"][index.clip(0, 14336)]).sum(1)
@@ -153,9 +207,47 @@ def even(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
     return np.minimum(np.arange(257), count) * 1073724416 // count
 
 
+def spikes(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
+    """Values that are likely by themselves, over logistics and an even distribution."""
+    odds, lives = np.array(parts["odds"], int), np.array([*parts["alive"], 1, 1], int)
+    best = odds[lives == 1].max()
+    mass = np.cumsum(tables["odds"][(best - odds).clip(0, 1023)] * lives)
+    weights = np.diff(mass * 65536 // mass[-1], prepend=0)
+    edges = np.arange(257)
+    likely = sum(int(w) * (edges > v) for w, v in zip(weights[:-2], parts["values"], strict=True)) * 1073724416
+    return (likely + weights[-2] * logistics(parts, tables) + weights[-1] * even(parts, tables)) >> 16
+
+
+def wide(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
+    """B(0 .. 65536) of K logistics on 16 bits."""
+    means, scales = (np.array(parts[name], int) for name in ("means", "scales"))
+    inverse = tables["inverse"][scales.clip(0, 288)]
+    place = ((32 * np.arange(65537)[:, None] - 16 - means) * inverse >> 13) + 7168 * 256
+    index, beyond = np.divmod(place.clip(0, 14336 * 256), 256)
+    logistic = tables["logistic"]
+    mass = logistic[index] * (256 - beyond) + logistic[(index + 1).clip(max=14336)] * beyond
+    below = ((gate(parts["logits"], tables["exponential"]) * mass).sum(1) >> 8) + np.arange(65537)
+    below[0], below[-1] = 0, 65536 + 1073724416
+    return below
+
+
+def wide_high(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
+    below = wide(parts, tables)
+    return below[::256] * 1073724416 // below[-1]
+
+
+def wide_low(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
+    high = parts["high"][0]
+    part = wide(parts, tables)[256 * high : 256 * high + 257]
+    return (part - part[0]) * 1073724416 // (part[-1] - part[0])
+
+
 FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, np.ndarray]], np.ndarray]] = {
     "logistics": logistics,
     "even": even,
+    "spikes": spikes,
+    "wide.high": wide_high,
+    "wide.low": wide_low,
 }
 
 
