@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 
 import click
 
+from ridecodec import extras
 from ridecodec.cli.files import Job, label, printable
 from ridecodec.cli.outcomes import Failed
-from ridecodec.errors import InputError, RidecodecError
+from ridecodec.errors import InputError, RidecodecError, UsageError
 
 UNEXPECTED = 1
 _OUT_OF_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory", "failed to map segment")
@@ -43,6 +44,8 @@ def _explained(error: BaseException) -> tuple[int, str]:
     """Exit code and message."""
     if isinstance(error, RidecodecError):
         return error.exit_code, str(error)
+    if isinstance(error, ImportError) and (words := extras.hint(error)):
+        return UsageError.exit_code, words
     if _is_about_memory(error):
         return UNEXPECTED, "not enough memory"
     if isinstance(error, OSError):

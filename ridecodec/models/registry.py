@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ridecodec import extras
 from ridecodec.errors import ModelMissingError, ModelRefusedError, UsageError
 from ridecodec.models import files
 from ridecodec.placing import placed
@@ -245,8 +246,10 @@ def pick_device(name: str) -> str:
     if name not in ("auto", "cpu", "cuda"):
         raise UsageError(f"unknown device {name!r}; choose auto, cpu or cuda")
     if name == "cuda":
-        from ridecodec.engines.torch.devices import check_cuda
-
+        try:
+            from ridecodec.engines.torch.devices import check_cuda
+        except ImportError as error:
+            raise UsageError(f"the device cuda: {extras.hint(error) or error}") from error
         check_cuda()
     return name
 
@@ -263,8 +266,10 @@ def load(card: ModelCard, device: str = "auto") -> TileCodec:
         data = None if card.file is None else _weights(card)
         found: TileCodec = programs.program_codec(card.name, data, device=device)
     else:
-        from ridecodec.engines.torch.adapter import TorchCodec
-
+        try:
+            from ridecodec.engines.torch.adapter import TorchCodec
+        except ImportError as error:
+            raise ModelMissingError(f"the model {card.name!r}: {extras.hint(error) or error}") from error
         found = TorchCodec(backend(card, device))
     return Orientations(found) if card.ensemble else found
 
