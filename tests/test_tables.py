@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ridecodec.coding import tables as torch_tables
-from ridecodec.engines.torch.families import FAMILIES as TORCH_FAMILIES
+from ridecodec.engines.torch.families import OnProcessor, TorchEven, TorchLogistics
 from ridecodec.exact.families import FAMILIES, Logistics
 from ridecodec.exact.program import Output
 from ridecodec.exact.ranges import Int64
@@ -193,9 +193,10 @@ def test_tables_of_mixtures(parts: dict[str, Int64]) -> None:
     distribution = LOGISTICS.distribution(parts, TABLES)
     check_cumulative(distribution)
     check(Repeated(distribution))
-    family = TORCH_FAMILIES["logistics"](Output("logistics", {}, TABLES), CPU)
-    other = family.distribution({name: torch.from_numpy(value).double() for name, value in parts.items()})
-    assert (Numpy(other).cumulative(EDGES) == distribution.cumulative(EDGES)).all()
+    tensors = {name: torch.from_numpy(value).double() for name, value in parts.items()}
+    for family in (TorchLogistics, OnProcessor):
+        other = family(Output("logistics", {}, TABLES), CPU).distribution(tensors)
+        assert (Numpy(other).cumulative(EDGES) == distribution.cumulative(EDGES)).all()
 
 
 @given(mixtures(), st.integers(0, 255))
@@ -203,7 +204,7 @@ def test_code_lengths_in_floats(parts: dict[str, Int64], value: int) -> None:
     """The likelihood of the reference and of training, and what the integers give, near where all are exact."""
     known = np.array([value])
     (bits,) = LOGISTICS.bits({name: part.astype(np.float64) for name, part in parts.items()}, known)
-    family = TORCH_FAMILIES["logistics"](Output("logistics", {}, TABLES), CPU)
+    family = TorchLogistics(Output("logistics", {}, TABLES), CPU)
     tensors = {name: torch.from_numpy(part).double().requires_grad_() for name, part in parts.items()}
     found = family.bits(tensors, torch.from_numpy(known))
     found.sum().backward()
@@ -251,7 +252,7 @@ def test_tables_of_even_values(top: int) -> None:
     bits = intervals(Repeated(distribution), ALL).bits()
     np.testing.assert_allclose(bits[: top + 1], math.log2(top + 1), atol=1e-3)
     assert bits[top + 1 :].min(initial=20) >= 20
-    other = TORCH_FAMILIES["even"](Output("even", {}, {}), CPU).distribution({"top": torch.tensor([[float(top)]])})
+    other = TorchEven(Output("even", {}, {}), CPU).distribution({"top": torch.tensor([[float(top)]])})
     assert (Numpy(other).cumulative(EDGES) == distribution.cumulative(EDGES)).all()
 
 

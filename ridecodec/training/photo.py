@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from ridecodec.engines.torch.network import ProgramNet
+from ridecodec.errors import InputError, UsageError
 from ridecodec.exact.families import Logistics
 from ridecodec.exact.program import Program
 from ridecodec.models.photo.definition import define, feature_table
 from ridecodec.models.photo.image_experts import Coefficients
 from ridecodec.models.photo.initial import PhotoConfig, initial
-from ridecodec.training import photos
+from ridecodec.training import checkpoints, photos
 from ridecodec.training.rates import decay
 
 _CPU = torch.device("cpu")
@@ -54,7 +55,8 @@ def train(
 ) -> Path:
     """Train on the pictures in ``folder`` and write ``checkpoint``; a checkpoint that exists is resumed.
 
-    ``limit`` bounds the number of pictures (for trials). Returns the checkpoint's path.
+    ``limit`` bounds the number of pictures (for trials). Returns the checkpoint's path. Raises InputError for a
+    checkpoint that is none of this model, UsageError for one of other sizes.
     """
     torch.manual_seed(schedule.seed)
     torch.set_num_threads(1)  # the products are small: more threads lose more than they gain
@@ -72,11 +74,17 @@ def train(
     step, spent = 0, 0.0
     default: Coefficients
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
-        model.set_weights(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        state = checkpoints.read(checkpoint)
+        other = [name for name, value in asdict(config).items() if state["config"].get(name) != value]
+        if other:
+            raise UsageError(f"{checkpoint}: holds a network with other {', '.join(other)}; name another file")
+        try:
+            model.set_weights(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            default = [d.numpy() for d in state["default"]]
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise InputError(f"{checkpoint}: not a checkpoint of this photo model; train anew") from error
         step, spent = state["step"], state["seconds"]
-        default = [d.cpu().numpy() for d in state["default"]]
     else:
         default = photos.default_experts(paths[:: max(1, len(paths) // 160)], config.channels, photos.workers())
     generator = torch.Generator(device).manual_seed(schedule.seed + step)
@@ -142,7 +150,6 @@ def _save(
     schedule: Schedule,
     rate: float,
 ) -> None:
-    part = path.with_suffix(".part")
     state = {
         "model": {name: torch.from_numpy(value) for name, value in model.weights().items()},
         "optimizer": optimizer.state_dict(),
@@ -153,6 +160,5 @@ def _save(
         "schedule": asdict(schedule),
         "rate": rate,
     }
-    torch.save(state, part)
-    part.replace(path)
+    checkpoints.save(path, state)
     path.with_suffix(".json").write_text(json.dumps({"step": step, "minutes": seconds / 60, "rate": rate}) + "\n")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from commands import run
+from commands import assert_fails, run
 from pictures import crop
 from PIL import Image
 
@@ -100,9 +101,23 @@ def test_photo_command(folder: Path) -> None:
     result = run("export", "1.pt", "3.pt", "--out", "own.safetensors")
     assert result.exit_code == 0, result.output
     codec = programs.program_codec("own", Path("own.safetensors").read_bytes())
+    assert json.loads(Path("own.json").read_text())["channels"] == [1, 3]
     for planes in (crop("astronaut", 70, 64).transpose(2, 0, 1).copy(), crop("camera", 20, 30)[None]):
         payload = codec.encode(planes, silent).payload
         assert (codec.decode([payload], *planes.shape, silent)[0] == planes).all()
+
+
+def test_checkpoints_of_something_else(folder: Path) -> None:
+    command = ("train", "photo", "--data", "data", "--channels", "1", "--batch", "8", "--minutes", "0.0001")
+    assert run(*command, "--width", "9", "--out", "a.pt").exit_code == 0
+    assert_fails(run(*command, "--width", "8", "--out", "a.pt"), 2, "a.pt: holds a network with other width")
+    assert_fails(run("export", "a.pt", "a.pt", "--out", "b.safetensors"), 2, "a second network for gray")
+    state = torch.load("a.pt", weights_only=True)
+    state["model"].popitem()
+    torch.save(state, "b.pt")
+    assert_fails(run(*command, "--width", "9", "--out", "b.pt"), 3, "b.pt: not a checkpoint")
+    assert_fails(run("export", "b.pt", "--out", "b.safetensors"), 3, "b.pt: not a checkpoint")
+    assert not Path("b.safetensors").exists()
 
 
 def test_gradient_command(folder: Path) -> None:

@@ -16,7 +16,7 @@ from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Sq
 from ridecodec.engines.reference import ReferenceRunner, entropy_code
 from ridecodec.engines.schedule import ancestors, levels
 from ridecodec.engines.torch.board import TorchBoard
-from ridecodec.engines.torch.families import FAMILIES
+from ridecodec.engines.torch.families import family
 from ridecodec.engines.torch.steps import Pixels, arrays, result_type, step, supported, working_type
 from ridecodec.exact.program import Program
 
@@ -28,7 +28,7 @@ _CHUNK = {"cpu": 1 << 13, "cuda": 1 << 17}
 
 
 class Torch(Engine):
-    """Runs programs of the operations and families that `steps` and `families` have."""
+    """Runs programs of the operations that `steps` has."""
 
     name = "torch"
 
@@ -45,9 +45,6 @@ class Torch(Engine):
         for operation in program.operations:
             if not supported(operation.kind):
                 return f"the engine in torch has no operation {operation.kind!r}"
-        for output in program.outputs:
-            if output.family not in FAMILIES:
-                return f"the engine in torch has no family {output.family!r} of distributions"
         return None
 
     def open(self, program: Program) -> TorchRunner:
@@ -62,7 +59,7 @@ class TorchRunner(Runner):
         self.recurs, self.levels = levels(program)
         outputs = [value for output in program.outputs for value in output.parts.values()]
         self.needed = ancestors(program, [*outputs, *(plane.value for plane in program.kept)])
-        self.families = [FAMILIES[output.family](output, device) for output in program.outputs]
+        self.families = [family(output, device) for output in program.outputs]
         self.steps = [step(operation, real=False) for operation in program.operations]
         self.types = [(working_type(program, k), result_type(program, k)) for k in range(len(self.steps))]
         found = (arrays(o, False, t) for o, (t, _) in zip(program.operations, self.types, strict=True))

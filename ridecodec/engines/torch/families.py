@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
+from ridecodec.exact import families, tables
 from ridecodec.exact.families import Logistics
 from ridecodec.exact.program import Output
 from ridecodec.models.logistic import LogisticMixture, LogisticTables
@@ -77,5 +78,32 @@ class _EvenValues(Distribution):
         return torch.div(below, self.count, rounding_mode="floor").int()
 
 
-FAMILIES: dict[str, Callable[[Output, torch.device], Family]] = {"logistics": TorchLogistics, "even": TorchEven}
-"""By the name that a program has."""
+class OnProcessor(Family):
+    """A family that is not written in torch: computed by numpy, wherever its parts are; not to train by."""
+
+    def __init__(self, output: Output, device: torch.device) -> None:
+        self.family, self.tables = families.FAMILIES[output.family], output.tables
+
+    def distribution(self, parts: Parts) -> Distribution:
+        held = {name: part.long().cpu().numpy() for name, part in parts.items()}
+        return _Elsewhere(self.family.distribution(held, self.tables))
+
+    def bits(self, parts: Parts, values: Tensor) -> Tensor:
+        raise NotImplementedError("this family of distributions is not written in torch")
+
+
+class _Elsewhere(Distribution):
+    def __init__(self, found: tables.Distribution) -> None:
+        self.found = found
+
+    def cumulative(self, edges: Tensor) -> Tensor:
+        below = self.found.cumulative(edges.long().cpu().numpy())
+        return torch.from_numpy(below).to(edges.device, torch.int32)
+
+
+_FAMILIES: dict[str, Callable[[Output, torch.device], Family]] = {"logistics": TorchLogistics, "even": TorchEven}
+
+
+def family(output: Output, device: torch.device) -> Family:
+    """That of a channel's distribution."""
+    return _FAMILIES.get(output.family, OnProcessor)(output, device)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ridecodec.engines.schedule import ancestors
-from ridecodec.engines.torch.families import FAMILIES
+from ridecodec.engines.torch.families import family
 from ridecodec.engines.torch.steps import Arrays, Pixels, arrays, step
 from ridecodec.exact.program import Program
 
@@ -29,7 +29,7 @@ class ProgramNet(nn.Module):
         ends = [value for output in program.outputs for value in output.parts.values()]
         self.needed = sorted(ancestors(program, ends))
         self.steps = {k: step(program.operations[k], real=True) for k in self.needed}
-        self.families = [FAMILIES[output.family](output, torch.device("cpu")) for output in program.outputs]
+        self.families = [family(output, torch.device("cpu")) for output in program.outputs]
         self.trained = nn.ParameterDict()
         self.names: dict[str, str] = {}
         self._parts: dict[int, list[str]] = {}

@@ -5,28 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import torch
-
+from ridecodec.errors import InputError, UsageError
 from ridecodec.exact.families import Logistics
 from ridecodec.models import programs, registry
 from ridecodec.models.photo.definition import Weights, define, feature_table
 from ridecodec.models.photo.image_experts import Coefficients
+from ridecodec.models.photo.initial import PhotoConfig
+from ridecodec.training import checkpoints
 
 
-def export(checkpoints: list[Path], out: Path) -> registry.ModelCard:
-    """Write the model file of one gray and one RGB checkpoint, and its card (JSON) beside it."""
+def export(paths: list[Path], out: Path) -> registry.ModelCard:
+    """Write the model file of one gray and one RGB checkpoint, or of one of them, and its card (JSON) beside it.
+
+    Raises InputError for a file that is no checkpoint of the photo model, UsageError for two of the same channels.
+    """
     networks: dict[int, tuple[Weights, Coefficients]] = {}
     training = []
-    for path in checkpoints:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        weights = {name: value.numpy() for name, value in state["model"].items()}
-        networks[state["config"]["channels"]] = weights, [np.asarray(d) for d in state["default"]]
-        training.append({"config": state["config"], "schedule": state["schedule"], "steps": state["step"],
-                         "minutes": round(state["seconds"] / 60, 1)})  # fmt: skip
-    return registry.write(
-        out, model_file(networks), "photo", "photographs, gray and RGB", training, family=programs.FAMILY
-    )
+    for path in paths:
+        state = checkpoints.read(path)
+        try:
+            channels = PhotoConfig(**state["config"]).channels
+            weights = {name: value.numpy() for name, value in state["model"].items()}
+            default = [d.numpy() for d in state["default"]]
+            model_file({channels: (weights, default)})
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise InputError(f"{path}: not a checkpoint of `train photo` of this version ({error})") from error
+        if channels in networks:
+            raise UsageError(f"{path}: a second network for {registry.words([channels])}; give one gray and one RGB")
+        networks[channels] = weights, default
+        record = {key: state[key] for key in ("config", "schedule")}
+        training.append(record | {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1)})
+    purpose = f"photographs, {registry.words(sorted(networks))}"
+    known = tuple(sorted(networks))
+    return registry.write(out, model_file(networks), "photo", purpose, training, known, family=programs.FAMILY)
 
 
 def model_file(networks: Mapping[int, tuple[Weights, Coefficients]]) -> bytes:
