@@ -18,7 +18,8 @@ INLINE void finish_row(const Step& s, const Frame& f, int32_t row, const S* REST
                 out[i] = O(least(most(C(C(U(C(sum[i])) + bias + U(plus[i])) >> bits), lo), hi));
     } else {
         for (int32_t j = 0; j < f.lanes; j += CHUNK)
-            for (int i = j; i < j + CHUNK; i++) out[i] = O(least(most(C(C(U(C(sum[i])) + bias) >> bits), lo), hi));
+            for (int i = j; i < j + CHUNK; i++)
+                out[i] = O(least(most(C(C(U(C(sum[i])) + bias) >> bits), lo), hi));
     }
 }
 
@@ -30,15 +31,18 @@ INLINE void pair_block(const int32_t* const* x, int32_t columns, const int32_t* 
                        int32_t lane, bool begin, int32_t (*RESTRICT sum)[LANES]) {
     Sums acc[4 * BLOCKS][VECTORS];
     for (int r = 0; r < 4 * BLOCKS; r++)
-        for (int v = 0; v < VECTORS; v++) acc[r][v].clear();
+        for (int v = 0; v < VECTORS; v++)
+            acc[r][v].clear();
     for (int32_t k = 0; k < columns; k++, weight += 4) {
         const int32_t* from = x[k] + lane;
         decltype(Sums::load(from)) in[VECTORS];
-        for (int v = 0; v < VECTORS; v++) in[v] = Sums::load(from + v * Sums::WIDTH);
+        for (int v = 0; v < VECTORS; v++)
+            in[v] = Sums::load(from + v * Sums::WIDTH);
         for (int b = 0; b < BLOCKS; b++)
             for (int r = 0; r < 4; r++) {
                 auto w = Sums::spread(weight[b * block + r]);
-                for (int v = 0; v < VECTORS; v++) acc[4 * b + r][v].add(in[v], w);
+                for (int v = 0; v < VECTORS; v++)
+                    acc[4 * b + r][v].add(in[v], w);
             }
     }
     for (int r = 0; r < 4 * BLOCKS; r++)
@@ -49,7 +53,8 @@ INLINE void pair_block(const int32_t* const* x, int32_t columns, const int32_t* 
             } else {
                 alignas(64) int32_t more[Sums::WIDTH];
                 acc[r][v].store(more);
-                for (int i = 0; i < Sums::WIDTH; i++) to[i] = int32_t(uint32_t(to[i]) + uint32_t(more[i]));
+                for (int i = 0; i < Sums::WIDTH; i++)
+                    to[i] = int32_t(uint32_t(to[i]) + uint32_t(more[i]));
             }
         }
 }
@@ -65,7 +70,8 @@ INLINE void pair_rows(const int32_t* const* x, int32_t columns, const int32_t* w
     if constexpr (Sums::WIDTH == 16)
         for (; lane + 2 * Sums::WIDTH <= lanes; lane += 2 * Sums::WIDTH)
             pair_block<BLOCKS, 2>(x, columns, weight, block, lane, begin, sum);
-    for (; lane < lanes; lane += Sums::WIDTH) pair_block<BLOCKS, 1>(x, columns, weight, block, lane, begin, sum);
+    for (; lane < lanes; lane += Sums::WIDTH)
+        pair_block<BLOCKS, 1>(x, columns, weight, block, lane, begin, sum);
 }
 
 template <class O>
@@ -78,19 +84,22 @@ void affine_pairs(const Step& s, const Frame& f) {
     const ptrdiff_t block = ptrdiff_t(a.columns) * 4;
     const int32_t* x[MOST_PAIRS];
     alignas(64) int32_t sum[8][LANES];
-    for (int32_t k = 0; k < a.columns && k < MOST_PAIRS; k++) x[k] = at<const int32_t>(f, s.x.id[k]);
+    for (int32_t k = 0; k < a.columns && k < MOST_PAIRS; k++)
+        x[k] = at<const int32_t>(f, s.x.id[k]);
     for (int32_t row = 0; row < a.rows; row += step) {
         for (int32_t first = 0; first == 0 || first < a.columns; first += MOST_PAIRS) {
             const int32_t columns = least(a.columns - first, MOST_PAIRS);
             if (a.columns > MOST_PAIRS)
-                for (int32_t k = 0; k < columns; k++) x[k] = at<const int32_t>(f, s.x.id[first + k]);
+                for (int32_t k = 0; k < columns; k++)
+                    x[k] = at<const int32_t>(f, s.x.id[first + k]);
             const int32_t* w = weight + row / 4 * block + ptrdiff_t(first) * 4;
             if (two && step == 8 && row + 4 < a.rows)
                 pair_rows<2>(x, columns, w, block, f.lanes, first == 0, sum);
             else
                 pair_rows<1>(x, columns, w, block, f.lanes, first == 0, sum);
         }
-        for (int32_t r = row; r < row + step && r < a.rows; r++) finish_row<int32_t, int32_t, O>(s, f, r, sum[r - row]);
+        for (int32_t r = row; r < row + step && r < a.rows; r++)
+            finish_row<int32_t, int32_t, O>(s, f, r, sum[r - row]);
     }
 }
 
@@ -105,18 +114,22 @@ void affine_whole(const Step& s, const Frame& f) {
         for (int32_t lane = 0; lane < f.lanes; lane += CHUNK) {
             U acc[4][CHUNK];
             for (int r = 0; r < 4; r++)
-                for (int i = 0; i < CHUNK; i++) acc[r][i] = 0;
+                for (int i = 0; i < CHUNK; i++)
+                    acc[r][i] = 0;
             for (int32_t k = 0; k < a.columns; k++) {
                 const X* RESTRICT x = at<const X>(f, s.x.id[k]) + lane;
                 for (int r = 0; r < 4; r++) {
                     const U w = U(weight[k * 4 + r]);
-                    for (int i = 0; i < CHUNK; i++) acc[r][i] += U(x[i]) * w;
+                    for (int i = 0; i < CHUNK; i++)
+                        acc[r][i] += U(x[i]) * w;
                 }
             }
             for (int r = 0; r < 4; r++)
-                for (int i = 0; i < CHUNK; i++) sum[r][lane + i] = X(acc[r][i]);
+                for (int i = 0; i < CHUNK; i++)
+                    sum[r][lane + i] = X(acc[r][i]);
         }
-        for (int32_t r = row; r < row + 4 && r < a.rows; r++) finish_row<C, X, O>(s, f, r, sum[r - row]);
+        for (int32_t r = row; r < row + 4 && r < a.rows; r++)
+            finish_row<C, X, O>(s, f, r, sum[r - row]);
     }
 }
 
@@ -139,7 +152,8 @@ void affine_terms(const Step& s, const Frame& f) {
     const int32_t* weight = static_cast<const int32_t*>(a.weight);
     alignas(64) C sum[LANES];
     for (int32_t row = 0; row < a.rows; row++) {
-        for (int32_t i = 0; i < f.lanes; i++) sum[i] = 0;
+        for (int32_t i = 0; i < f.lanes; i++)
+            sum[i] = 0;
         for (int32_t k = a.first[row]; k < a.first[row + 1]; k++) {
             const int32_t id = s.x.id[k], w = weight[k];
             if (a.type[k] == I16) {
@@ -156,11 +170,11 @@ void affine_terms(const Step& s, const Frame& f) {
 }
 
 Run find_affine(int kind, int out) {
-#define OUTS(run, ...)                                  \
-    switch (out) {                                      \
-        case I16: return run<__VA_ARGS__, int16_t>;     \
-        case I32: return run<__VA_ARGS__, int32_t>;     \
-        default: return run<__VA_ARGS__, int64_t>;      \
+#define OUTS(run, ...)                              \
+    switch (out) {                                  \
+        case I16: return run<__VA_ARGS__, int16_t>; \
+        case I32: return run<__VA_ARGS__, int32_t>; \
+        default: return run<__VA_ARGS__, int64_t>;  \
     }
     switch (kind) {
         case PAIRS: return out == I16 ? affine_pairs<int16_t> : affine_pairs<int32_t>;

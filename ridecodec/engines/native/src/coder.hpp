@@ -35,8 +35,10 @@ class Encoder {
         if (point < low_) carry();
         code.reserve(words_.size() * 4 + 8);
         for (uint32_t word : words_)
-            for (int shift = 24; shift >= 0; shift -= 8) code.push_back(uint8_t(word >> shift));
-        for (int i = 0; i < kept; i++) code.push_back(uint8_t(point >> (56 - 8 * i)));
+            for (int shift = 24; shift >= 0; shift -= 8)
+                code.push_back(uint8_t(word >> shift));
+        for (int i = 0; i < kept; i++)
+            code.push_back(uint8_t(point >> (56 - 8 * i)));
         return code;
     }
 

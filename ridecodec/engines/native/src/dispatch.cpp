@@ -60,7 +60,8 @@ bool all(uint32_t flags, std::initializer_list<int> bits) {
 
 bool has_avx2() {
     const Leaf one(1, 0), seven(7, 0);
-    return all(one.c, {12, 23, 27, 28}) && (saved_registers() & 6) == 6 && all(seven.b, {3, 5, 8});  // with FMA, POPCNT, BMI
+    return all(one.c, {12, 23, 27, 28}) && (saved_registers() & 6) == 6 &&
+           all(seven.b, {3, 5, 8});  // with FMA, POPCNT, BMI
 }
 
 bool has_avx512() {

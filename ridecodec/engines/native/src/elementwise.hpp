@@ -73,7 +73,8 @@ void clamp(const Step& s, const Frame& f) {
         const X* RESTRICT x = at<X>(f, s.x.id[r]);
         O* RESTRICT out = at<O>(f, s.out.id[r]);
         for (int32_t j = 0; j < f.lanes; j += CHUNK)
-            for (int i = j; i < j + CHUNK; i++) out[i] = O(least(most(C(x[i]), lo), hi));
+            for (int i = j; i < j + CHUNK; i++)
+                out[i] = O(least(most(C(x[i]), lo), hi));
     }
 }
 
@@ -88,10 +89,12 @@ void shift(const Step& s, const Frame& f) {
         O* RESTRICT out = at<O>(f, s.out.id[r]);
         if (s.bits >= 0) {
             for (int32_t j = 0; j < f.lanes; j += CHUNK)
-                for (int i = j; i < j + CHUNK; i++) out[i] = O(C(C(x[i]) >> down));
+                for (int i = j; i < j + CHUNK; i++)
+                    out[i] = O(C(C(x[i]) >> down));
         } else {
             for (int32_t j = 0; j < f.lanes; j += CHUNK)
-                for (int i = j; i < j + CHUNK; i++) out[i] = O(C(U(U(C(x[i])) << up)));
+                for (int i = j; i < j + CHUNK; i++)
+                    out[i] = O(C(U(U(C(x[i])) << up)));
         }
     }
 }
@@ -102,7 +105,8 @@ void convert(const Step& s, const Frame& f) {
         const X* RESTRICT x = at<X>(f, s.x.id[r]);
         O* RESTRICT out = at<O>(f, s.out.id[r]);
         for (int32_t j = 0; j < f.lanes; j += CHUNK)
-            for (int i = j; i < j + CHUNK; i++) out[i] = O(x[i]);
+            for (int i = j; i < j + CHUNK; i++)
+                out[i] = O(x[i]);
     }
 }
 
@@ -113,7 +117,8 @@ void lookup(const Step& s, const Frame& f) {
     for (int32_t r = 0; r < s.out.count; r++) {
         const X* RESTRICT x = at<X>(f, s.x.id[r]);
         O* RESTRICT out = at<O>(f, s.out.id[r]);
-        for (int32_t i = 0; i < f.lanes; i++) out[i] = O(table[ptrdiff_t(x[i]) * columns]);
+        for (int32_t i = 0; i < f.lanes; i++)
+            out[i] = O(table[ptrdiff_t(x[i]) * columns]);
     }
 }
 
@@ -125,17 +130,20 @@ void lookup_many(const Step& s, const Frame& f) {
     const X* x = at<X>(f, s.x.id[0]);
     for (int32_t i = 0; i < f.lanes; i += 8) {
         const T* entry[8];
-        for (int k = 0; k < 8; k++) entry[k] = table + ptrdiff_t(x[i + k]) * columns;
+        for (int k = 0; k < 8; k++)
+            entry[k] = table + ptrdiff_t(x[i + k]) * columns;
         int32_t c = 0;
         if constexpr (sizeof(T) == 4 && sizeof(O) == 4)
             for (; c + 8 <= columns; c += 8) {
                 O* out[8];
-                for (int k = 0; k < 8; k++) out[k] = at<O>(f, s.out.id[c + k]);
+                for (int k = 0; k < 8; k++)
+                    out[k] = at<O>(f, s.out.id[c + k]);
                 transpose(entry, c, out, i);
             }
         for (; c < columns; c++) {
             O* RESTRICT out = at<O>(f, s.out.id[c]) + i;
-            for (int k = 0; k < 8; k++) out[k] = O(entry[k][c]);
+            for (int k = 0; k < 8; k++)
+                out[k] = O(entry[k][c]);
         }
     }
 }
@@ -149,12 +157,15 @@ void select(const Step& s, const Frame& f) {
         const int32_t* from = s.y.id + ptrdiff_t(r) * s.count;
         for (int32_t j = 0; j < f.lanes; j += CHUNK) {
             U found[CHUNK];
-            for (int i = 0; i < CHUNK; i++) found[i] = 0;
+            for (int i = 0; i < CHUNK; i++)
+                found[i] = 0;
             for (int32_t g = 0; g < s.count; g++) {
                 const U* RESTRICT x = at<const U>(f, from[g]) + j;
-                for (int i = 0; i < CHUNK; i++) found[i] |= x[i] & U(U(0) - U(index[j + i] == g));
+                for (int i = 0; i < CHUNK; i++)
+                    found[i] |= x[i] & U(U(0) - U(index[j + i] == g));
             }
-            for (int i = 0; i < CHUNK; i++) out[j + i] = found[i];
+            for (int i = 0; i < CHUNK; i++)
+                out[j + i] = found[i];
         }
     }
 }
@@ -162,7 +173,8 @@ void select(const Step& s, const Frame& f) {
 template <class T>
 void place_in(const Step& s, const Frame& f) {
     T* out[6];
-    for (int k = 0; k < 6; k++) out[k] = at<T>(f, s.out.id[k]);
+    for (int k = 0; k < 6; k++)
+        out[k] = at<T>(f, s.out.id[k]);
     const int32_t top = int32_t(s.hi);
     for (int32_t i = 0; i < f.lanes; i++) {  // lanes past the last pixel of the front stand outside of the tile
         int32_t y = least(f.y + i, f.height - 1), x = least(most(f.x - f.slope * i, 0), f.width - 1);
@@ -184,19 +196,20 @@ void pack(const Step& s, const Frame& f) {
         const int16_t* RESTRICT y = at<int16_t>(f, s.y.id[r]);
         uint32_t* RESTRICT out = at<uint32_t>(f, s.out.id[r]);
         for (int32_t j = 0; j < f.lanes; j += CHUNK)
-            for (int i = j; i < j + CHUNK; i++) out[i] = uint32_t(uint16_t(x[i])) | uint32_t(uint16_t(y[i])) << 16;
+            for (int i = j; i < j + CHUNK; i++)
+                out[i] = uint32_t(uint16_t(x[i])) | uint32_t(uint16_t(y[i])) << 16;
     }
 }
 
 // By types: int16 and int32 in all combinations; int64 only where all are.
-#define FOR_TWO(x, out, run)                     \
-    switch ((x) * TYPES + (out)) {               \
-        case I16 * TYPES + I16: return run(I16, I16); \
-        case I16 * TYPES + I32: return run(I16, I32); \
-        case I32 * TYPES + I16: return run(I32, I16); \
-        case I32 * TYPES + I32: return run(I32, I32); \
-        case I64 * TYPES + I64: return run(I64, I64); \
-        default: return nullptr;                 \
+#define FOR_TWO(x, out, run)                         \
+    switch ((x) * TYPES + (out)) {                   \
+        case I16* TYPES + I16: return run(I16, I16); \
+        case I16* TYPES + I32: return run(I16, I32); \
+        case I32* TYPES + I16: return run(I32, I16); \
+        case I32* TYPES + I32: return run(I32, I32); \
+        case I64* TYPES + I64: return run(I64, I64); \
+        default: return nullptr;                     \
     }
 
 template <int OP, int THEN, int Y>
@@ -238,17 +251,15 @@ Run find_pairwise(int op, int then, int x, int y, int out) {
     }
 }
 
-Run find_absolute(int x, int out) {
+Run find_absolute(int x, int out){
 #define ONE(X, O) absolute<LaneOf<X>, LaneOf<O>>
     FOR_TWO(x, out, ONE)
 #undef ONE
-}
-Run find_clamp(int x, int out) {
+} Run find_clamp(int x, int out){
 #define ONE(X, O) clamp<LaneOf<X>, LaneOf<O>>
     FOR_TWO(x, out, ONE)
 #undef ONE
-}
-Run find_shift(int x, int out) {
+} Run find_shift(int x, int out) {
 #define ONE(X, O) shift<LaneOf<X>, LaneOf<O>>
     FOR_TWO(x, out, ONE)
 #undef ONE

@@ -8,7 +8,8 @@ struct Even {
     static void prepare(const Mixture& m, const Frame& f, char* state) {
         const int32_t* RESTRICT top = at<const int32_t>(f, m.part[TOP].id[0]);
         int32_t* RESTRICT count = reinterpret_cast<int32_t*>(state);
-        for (int32_t i = 0; i < f.lanes; i++) count[i] = top[i] + 1;
+        for (int32_t i = 0; i < f.lanes; i++)
+            count[i] = top[i] + 1;
     }
 
     // Below 2^38 and a divisor of at most 256: the quotient rounds to no integer above it.
@@ -17,11 +18,13 @@ struct Even {
     }
     static void one(const Mixture&, const char* state, int32_t pixel, int first, int step, int32_t* RESTRICT below) {
         const int32_t count = reinterpret_cast<const int32_t*>(state)[pixel];
-        for (int i = 0; i < SYMBOLS; i++) below[i] = share(first + step * i, count);
+        for (int i = 0; i < SYMBOLS; i++)
+            below[i] = share(first + step * i, count);
     }
     static void lanes(const Mixture&, const char* state, int32_t lane, const int32_t* RESTRICT edge,
                       int32_t* RESTRICT below) {
         const int32_t* RESTRICT count = reinterpret_cast<const int32_t*>(state) + lane;
-        for (int i = 0; i < CHUNK; i++) below[i] = share(edge[i], count[i]);
+        for (int i = 0; i < CHUNK; i++)
+            below[i] = share(edge[i], count[i]);
     }
 };

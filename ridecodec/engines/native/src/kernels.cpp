@@ -1,5 +1,5 @@
-// The operations on rows of lanes, and the families. Compiled once for each instruction set, as namespace RIDE_SET; what
-// it includes has no inline function that another object could have too, and the standard library is not used.
+// The operations on rows of lanes, and the families. Compiled once for each instruction set, as namespace RIDE_SET;
+// what it includes has no inline function that another object could have too, and the standard library is not used.
 #include "plain.hpp"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -85,23 +85,38 @@ INLINE T limit(int64_t x) {
     return T(x > top ? top : x < -top - 1 ? -top - 1 : x);
 }
 
-#include "elementwise.hpp"
 #include "affine.hpp"
-#include "tables.hpp"
-#include "logistics.hpp"
+#include "elementwise.hpp"
 #include "even.hpp"
-#include "spikes.hpp"
-#include "wide.hpp"
+#include "logistics.hpp"
 #include "memory.hpp"
+#include "spikes.hpp"
 #include "squares.hpp"
+#include "tables.hpp"
+#include "wide.hpp"
 
 }  // namespace
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    RIDE_NAME, find_pairwise, find_absolute, find_clamp, find_shift, find_convert,
-    find_lookup, find_lookup_many, find_select, find_affine, find_look, find_learn, place, pack,
-    {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>()}, collect, add_square, symbols,
+    RIDE_NAME,
+    find_pairwise,
+    find_absolute,
+    find_clamp,
+    find_shift,
+    find_convert,
+    find_lookup,
+    find_lookup_many,
+    find_select,
+    find_affine,
+    find_look,
+    find_learn,
+    place,
+    pack,
+    {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>()},
+    collect,
+    add_square,
+    symbols,
 };
 
 }  // namespace RIDE_SET

@@ -24,7 +24,8 @@ struct Logistics {
             const int32_t* RESTRICT scale = at<const int32_t>(f, m.part[SCALES].id[k]);
             for (int32_t j = 0; j < f.lanes; j += CHUNK) {
                 alignas(64) int32_t places[CHUNK], found[CHUNK];
-                for (int i = 0; i < CHUNK; i++) places[i] = least(most(scale[j + i], 0), scales);
+                for (int i = 0; i < CHUNK; i++)
+                    places[i] = least(most(scale[j + i], 0), scales);
                 gather(inverses, places, found);
                 for (int i = 0; i < CHUNK; i++) {
                     // value v begins half below v
@@ -43,20 +44,25 @@ struct Logistics {
         for (int32_t j = 0; j < f.lanes; j += CHUNK) {
             alignas(64) int32_t top[CHUNK], mass[MOST][CHUNK], before[CHUNK];
             const int32_t* first = at<const int32_t>(f, m.part[LOGITS].id[0]) + j;
-            for (int i = 0; i < CHUNK; i++) top[i] = first[i];
+            for (int i = 0; i < CHUNK; i++)
+                top[i] = first[i];
             for (int32_t k = 1; k < m.count; k++) {
                 const int32_t* RESTRICT logit = at<const int32_t>(f, m.part[LOGITS].id[k]) + j;
-                for (int i = 0; i < CHUNK; i++) top[i] = most(top[i], logit[i]);
+                for (int i = 0; i < CHUNK; i++)
+                    top[i] = most(top[i], logit[i]);
             }
             for (int32_t k = 0; k < m.count; k++) {
                 const int32_t* RESTRICT logit = at<const int32_t>(f, m.part[LOGITS].id[k]) + j;
                 alignas(64) int32_t behind[CHUNK];
-                for (int i = 0; i < CHUNK; i++) behind[i] = least(top[i] - logit[i], last);
+                for (int i = 0; i < CHUNK; i++)
+                    behind[i] = least(top[i] - logit[i], last);
                 gather(fall, behind, mass[k]);
                 if (k)
-                    for (int i = 0; i < CHUNK; i++) mass[k][i] += mass[k - 1][i];
+                    for (int i = 0; i < CHUNK; i++)
+                        mass[k][i] += mass[k - 1][i];
             }
-            for (int i = 0; i < CHUNK; i++) before[i] = 0;
+            for (int i = 0; i < CHUNK; i++)
+                before[i] = 0;
             for (int32_t k = 0; k < m.count; k++) {
                 int32_t* RESTRICT w = weight + k * LANES + j;
                 for (int i = 0; i < CHUNK; i++) {  // below 2^31 both: a double's quotient rounds to no integer above it
@@ -109,13 +115,15 @@ struct Logistics {
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(below + half), sum);
         }
 #else
-        for (int i = 0; i < SYMBOLS; i++) below[i] = 0;
+        for (int i = 0; i < SYMBOLS; i++)
+            below[i] = 0;
         for (int32_t k = 0; k < m.count; k++) {
             int32_t places[SYMBOLS], mass[SYMBOLS];
             for (int i = 0; i < SYMBOLS; i++)
                 places[i] = index(float(first + step * i), centre[k * LANES], inverse[k * LANES]);
             gather(table, places, mass);
-            for (int i = 0; i < SYMBOLS; i++) below[i] += mass[i] * weight[k * LANES];
+            for (int i = 0; i < SYMBOLS; i++)
+                below[i] += mass[i] * weight[k * LANES];
         }
 #endif
     }
@@ -123,15 +131,18 @@ struct Logistics {
     INLINE static void lanes(const Mixture& m, const char* state, int32_t lane, const int32_t* RESTRICT edge,
                              int32_t* RESTRICT below) {
         const int32_t* RESTRICT table = m.table[LOGISTIC];
-        for (int i = 0; i < CHUNK; i++) below[i] = 0;
+        for (int i = 0; i < CHUNK; i++)
+            below[i] = 0;
         for (int32_t k = 0; k < m.count; k++) {
             const int32_t* RESTRICT weight = weights(state) + k * LANES + lane;
             const float* RESTRICT centre = centres(m, state) + k * LANES + lane;
             const float* RESTRICT inverse = centre + m.count * LANES;
             alignas(64) int32_t places[CHUNK], mass[CHUNK];
-            for (int i = 0; i < CHUNK; i++) places[i] = index(float(edge[i]), centre[i], inverse[i]);
+            for (int i = 0; i < CHUNK; i++)
+                places[i] = index(float(edge[i]), centre[i], inverse[i]);
             gather(table, places, mass);
-            for (int i = 0; i < CHUNK; i++) below[i] += mass[i] * weight[i];
+            for (int i = 0; i < CHUNK; i++)
+                below[i] += mass[i] * weight[i];
         }
     }
 };

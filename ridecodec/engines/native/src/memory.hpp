@@ -11,7 +11,8 @@ void look(const Step& s, const Frame& f) {
     const uint32_t mask = (uint32_t(1) << bits) - 1;
     const Slot* slots = f.memory[s.bits];
     alignas(64) uint32_t state[LANES];
-    for (int32_t i = 0; i < f.lanes; i++) state[i] = 1;
+    for (int32_t i = 0; i < f.lanes; i++)
+        state[i] = 1;
     for (int32_t c = 0, row = 0; c < s.count; c++, slots += size_t(mask) + 1) {
         for (; row < ends[c]; row++) {
             const X* RESTRICT x = at<const X>(f, s.x.id[row]);
@@ -61,6 +62,4 @@ Run find_look(int x, int out) {
     if (x == I32) return out == I32 ? look<int32_t, int32_t> : look<int32_t, int64_t>;
     return out == I32 ? look<int64_t, int32_t> : look<int64_t, int64_t>;
 }
-Run find_learn(int x) {
-    return x == I32 ? learn<int32_t> : learn<int64_t>;
-}
+Run find_learn(int x) { return x == I32 ? learn<int32_t> : learn<int64_t>; }

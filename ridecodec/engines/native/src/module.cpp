@@ -28,13 +28,15 @@ Array to_array(nb::handle from) {
     auto found = nb::cast<Longs>(from);
     Array array;
     array.value.assign(found.data(), found.data() + found.size());
-    for (size_t i = 0; i < found.ndim(); i++) array.shape.push_back(found.shape(i));
+    for (size_t i = 0; i < found.ndim(); i++)
+        array.shape.push_back(found.shape(i));
     return array;
 }
 
 std::map<std::string, Array> to_arrays(nb::handle from) {
     std::map<std::string, Array> found;
-    for (auto [name, value] : nb::cast<nb::dict>(from)) found.emplace(nb::cast<std::string>(name), to_array(value));
+    for (auto [name, value] : nb::cast<nb::dict>(from))
+        found.emplace(nb::cast<std::string>(name), to_array(value));
     return found;
 }
 
@@ -57,7 +59,8 @@ Spec to_spec(const nb::dict& from) {
     for (nb::handle operation : nb::cast<nb::sequence>(from["ops"])) {
         auto o = nb::cast<nb::tuple>(operation);
         Operation made{nb::cast<std::string>(o[0]), {}, nb::cast<int>(o[2]), nb::cast<int>(o[3]), to_arrays(o[4])};
-        for (nb::handle input : nb::cast<nb::sequence>(o[1])) made.inputs.push_back(nb::cast<int>(input));
+        for (nb::handle input : nb::cast<nb::sequence>(o[1]))
+            made.inputs.push_back(nb::cast<int>(input));
         for (int input : made.inputs)
             if (input < 0 || size_t(input) >= spec.operations.size()) throw Unsupported("operations out of order");
         spec.operations.push_back(std::move(made));
@@ -66,12 +69,14 @@ Spec to_spec(const nb::dict& from) {
     for (size_t v = 0; v < spec.operations.size(); v++) {
         spec.ranges.push_back({to_array(lo[v]).value, to_array(hi[v]).value});
         const size_t size = size_t(spec.operations[v].size);
-        if (spec.ranges[v].lo.size() != size || spec.ranges[v].hi.size() != size) throw Unsupported("ranges of another size");
+        if (spec.ranges[v].lo.size() != size || spec.ranges[v].hi.size() != size)
+            throw Unsupported("ranges of another size");
     }
     for (nb::handle output : nb::cast<nb::sequence>(from["outputs"])) {
         auto o = nb::cast<nb::dict>(output);
         Output made{nb::cast<std::string>(o["family"]), {}, to_arrays(o["tables"])};
-        for (auto [name, value] : nb::cast<nb::dict>(o["parts"])) made.parts[nb::cast<std::string>(name)] = nb::cast<int>(value);
+        for (auto [name, value] : nb::cast<nb::dict>(o["parts"]))
+            made.parts[nb::cast<std::string>(name)] = nb::cast<int>(value);
         spec.outputs.push_back(std::move(made));
     }
     for (nb::handle row : nb::cast<nb::sequence>(from["kept"]))
@@ -89,7 +94,8 @@ const Kernels& find_kernels(const std::string& name) {
 
 Parameters to_parameters(const std::vector<Words>& from) {
     Parameters found;
-    for (const Words& each : from) found.emplace_back(each.data(), each.data() + each.size());
+    for (const Words& each : from)
+        found.emplace_back(each.data(), each.data() + each.size());
     return found;
 }
 
@@ -104,7 +110,8 @@ Tick to_tick(nb::object callback) {
 template <class T>
 nb::ndarray<nb::numpy, T> empty(std::initializer_list<size_t> shape) {
     size_t size = 1;
-    for (size_t n : shape) size *= n;
+    for (size_t n : shape)
+        size *= n;
     T* data = new T[size]();
     nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
     return nb::ndarray<nb::numpy, T>(data, shape, owner);
@@ -176,8 +183,10 @@ class Program {
         std::vector<int> wanted{group, weight};
         wanted.insert(wanted.end(), vectors.begin(), vectors.end());
         for (int value : wanted)
-            if (value < 0 || size_t(value) >= plan_->spec.operations.size()) throw std::invalid_argument("there is no such value");
-        if (groups < 1 || every < 1 || plan_->values[size_t(group)].size() > 1 || plan_->values[size_t(weight)].size() > 1)
+            if (value < 0 || size_t(value) >= plan_->spec.operations.size())
+                throw std::invalid_argument("there is no such value");
+        if (groups < 1 || every < 1 || plan_->values[size_t(group)].size() > 1 ||
+            plan_->values[size_t(weight)].size() > 1)
             throw std::invalid_argument("groups and weights are single numbers");
         Parameters given = to_parameters(parameters);
         Squares found;
@@ -189,7 +198,8 @@ class Program {
         nb::list sums;
         for (const auto& each : found.sums) {
             size_t n = 0;
-            while (n * n * size_t(groups) < each.size()) n++;
+            while (n * n * size_t(groups) < each.size())
+                n++;
             auto array = empty<double>({size_t(groups), n, n});
             std::memcpy(array.data(), each.data(), each.size() * sizeof(double));
             sums.append(nb::cast(array));
@@ -215,12 +225,14 @@ class Program {
 
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> found;
-    for (const Kernels* kernels : usable_kernels()) found.push_back(kernels->name);
+    for (const Kernels* kernels : usable_kernels())
+        found.push_back(kernels->name);
     return found;
 }
 
-nb::ndarray<nb::numpy, double> solved(const nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>& matrix,
-                                      const nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>& vector) {
+nb::ndarray<nb::numpy, double> solved(
+    const nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>& matrix,
+    const nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>& vector) {
     const size_t n = vector.shape(0);
     if (matrix.shape(0) != n || matrix.shape(1) != n) throw std::invalid_argument("the matrix does not fit the vector");
     std::vector<double> a(matrix.data(), matrix.data() + n * n), b(vector.data(), vector.data() + n);
@@ -247,6 +259,6 @@ NB_MODULE(_native, m) {
         .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "tick"_a = nb::none())
         .def("decode", &ride::Program::decode, "code"_a, "parameters"_a, "height"_a, "width"_a, "tick"_a = nb::none())
         .def("trace", &ride::Program::trace, "planes"_a, "parameters"_a, "y"_a, "x"_a)
-        .def("squares", &ride::Program::squares, "planes"_a, "parameters"_a, "group"_a, "weight"_a, "vectors"_a, "groups"_a,
-             "every"_a);
+        .def("squares", &ride::Program::squares, "planes"_a, "parameters"_a, "group"_a, "weight"_a, "vectors"_a,
+             "groups"_a, "every"_a);
 }

@@ -38,7 +38,7 @@ struct Frame {  // where the rows of a block of pixels are, and where the block 
     const uint8_t* space;
     ptrdiff_t shift[SPACES];
     int32_t pixels, lanes;  // those in use, and rounded up to CHUNK
-    int32_t y, x, slope;  // of the first pixel; lane i is pixel (y + i, x - slope * i)
+    int32_t y, x, slope;    // of the first pixel; lane i is pixel (y + i, x - slope * i)
     int32_t height, width;
     const void* const* fitted;  // weights made of the tile's parameters, as Affine::weight
     Slot* const* memory;        // tables of contexts, 2^slot_bits slots each, by operation
@@ -48,8 +48,8 @@ struct Frame {  // where the rows of a block of pixels are, and where the block 
 struct Step;
 using Run = void (*)(const Step&, const Frame&);
 
-// How sums are formed: of int16 pairs or int32 in int32, which may wrap on the way to a sum that fits; in doubles, which
-// hold all partial sums exactly; or term by term in int16, int32 or int64.
+// How sums are formed: of int16 pairs or int32 in int32, which may wrap on the way to a sum that fits; in doubles,
+// which hold all partial sums exactly; or term by term in int16, int32 or int64.
 enum AffineKind : int32_t { PAIRS, WORDS, REALS, TERMS16, TERMS32, TERMS64 };
 
 // floor((weight x + bias + plus) / 2^shift), clamped to lo..hi. Dense weights lie in blocks of four rows:
@@ -58,21 +58,21 @@ enum AffineKind : int32_t { PAIRS, WORDS, REALS, TERMS16, TERMS32, TERMS64 };
 struct Affine {
     AffineKind kind;
     int32_t rows, columns;
-    const void* weight;     // int32 or double; null: Frame::fitted[parameter]
+    const void* weight;  // int32 or double; null: Frame::fitted[parameter]
     int32_t parameter;
-    const int64_t* bias;    // [rows]
-    const int32_t* shift;   // [rows]
-    const int32_t* first;   // [rows + 1]
-    const int32_t* type;    // of each term's input
+    const int64_t* bias;   // [rows]
+    const int32_t* shift;  // [rows]
+    const int32_t* first;  // [rows + 1]
+    const int32_t* type;   // of each term's input
 };
 
 struct Step {  // one instruction
     Run run;
     Rows x, y, out;
-    int64_t lo, hi;      // of a clamp
-    int32_t bits;        // of a shift; number of a memory
-    int32_t count;       // of a select's alternatives, a look-up's columns, a memory's contexts
-    const void* table;   // int16 or int32 [entries, count]; int32 ends of contexts [count]
+    int64_t lo, hi;     // of a clamp
+    int32_t bits;       // of a shift; number of a memory
+    int32_t count;      // of a select's alternatives, a look-up's columns, a memory's contexts
+    const void* table;  // int16 or int32 [entries, count]; int32 ends of contexts [count]
     const Affine* affine;
 };
 
@@ -93,7 +93,7 @@ struct Interval {
     uint32_t start, width;
 };
 
-struct Reading {  // the decoder of the range coder
+struct Reading {            // the decoder of the range coder
     uint64_t point, range;  // the code's point, less the interval's lower end; the interval's width
     const uint8_t *next, *end;
     uint64_t beyond;  // bytes read behind the end

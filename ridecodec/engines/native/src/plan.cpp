@@ -11,8 +11,8 @@ namespace ride {
 namespace {
 
 constexpr int32_t SHORT = std::numeric_limits<int16_t>::max();
-constexpr size_t SPARSE_SHARE = 8;     // affines with fewer than one weight in this many are summed term by term
-constexpr size_t FEW_COLUMNS = 8;      // tables with more are read a row at a time
+constexpr size_t SPARSE_SHARE = 8;  // affines with fewer than one weight in this many are summed term by term
+constexpr size_t FEW_COLUMNS = 8;   // tables with more are read a row at a time
 constexpr int64_t REAL_LIMIT = int64_t(1) << 53;
 
 int32_t type_of(int64_t lo, int64_t hi) {
@@ -21,7 +21,21 @@ int32_t type_of(int64_t lo, int64_t hi) {
     return I64;
 }
 
-enum What { PAIRWISE_STEP, ABSOLUTE, CLAMP, SHIFT, CONVERT, LOOKUP, LOOKUP_MANY, SELECT, AFFINE, PLACE, PACK, LOOK, LEARN };
+enum What {
+    PAIRWISE_STEP,
+    ABSOLUTE,
+    CLAMP,
+    SHIFT,
+    CONVERT,
+    LOOKUP,
+    LOOKUP_MANY,
+    SELECT,
+    AFFINE,
+    PLACE,
+    PACK,
+    LOOK,
+    LEARN
+};
 
 struct Draft {  // a step whose rows have no place yet
     What what;
@@ -55,13 +69,16 @@ class Planner {
             row = add_row(0, spec_.top, 0);
             plan_.rows[row].space = BLOCK;
         }
-        for (size_t c = 0; c < plan_.samples.size(); c++) stage_[plan_.samples[c]] = int(c) + 1;
+        for (size_t c = 0; c < plan_.samples.size(); c++)
+            stage_[plan_.samples[c]] = int(c) + 1;
         for (size_t v = 0; v < spec_.operations.size(); v++)
             if (!done_[v]) operation(int(v));
         if (purpose_ == Purpose::MEASURE) {
-            for (int v : wanted_) plan_.wanted.push_back(as(rows(v), I32));
+            for (int v : wanted_)
+                plan_.wanted.push_back(as(rows(v), I32));
         } else {
-            for (int c = 0; c < spec_.channels; c++) mixture(c);
+            for (int c = 0; c < spec_.channels; c++)
+                mixture(c);
         }
         keep();
         drop_dead();
@@ -79,11 +96,11 @@ class Planner {
     std::vector<Draft> drafts_;
     std::vector<int> uses_, user_;  // of each value: how often it is used, and by which operation
     std::vector<bool> done_;
-    std::vector<int64_t> lo_, hi_;  // of each row
-    std::vector<int> stage_;        // of each row
-    std::map<std::pair<int, int>, int> converted_;             // (row, type) -> row
-    std::map<std::pair<int, int>, int> packed_;                // (even row, odd row) -> row of pairs
-    std::map<std::tuple<int, int, int>, int> tapped_;          // (plane, dy, dx) -> row
+    std::vector<int64_t> lo_, hi_;                     // of each row
+    std::vector<int> stage_;                           // of each row
+    std::map<std::pair<int, int>, int> converted_;     // (row, type) -> row
+    std::map<std::pair<int, int>, int> packed_;        // (even row, odd row) -> row of pairs
+    std::map<std::tuple<int, int, int>, int> tapped_;  // (plane, dy, dx) -> row
     int zero_ = -1;
 
     const Operation& op(int v) const { return spec_.operations[v]; }
@@ -112,12 +129,14 @@ class Planner {
     }
     std::vector<int> as(const std::vector<int>& rows, int32_t wanted) {
         std::vector<int> found;
-        for (int row : rows) found.push_back(as(row, wanted));
+        for (int row : rows)
+            found.push_back(as(row, wanted));
         return found;
     }
     int32_t widest(const std::vector<int>& rows) const {
         int32_t found = I16;
-        for (int row : rows) found = std::max(found, type(row));
+        for (int row : rows)
+            found = std::max(found, type(row));
         return found;
     }
 
@@ -148,11 +167,15 @@ class Planner {
         size_t n = spec_.operations.size();
         uses_.assign(n, 0), user_.assign(n, -1), done_.assign(n, false);
         for (size_t v = 0; v < n; v++)
-            for (int x : op(int(v)).inputs) uses_[x]++, user_[x] = int(v);
+            for (int x : op(int(v)).inputs)
+                uses_[x]++, user_[x] = int(v);
         for (const Output& output : spec_.outputs)
-            for (auto& [name, v] : output.parts) uses_[v] += 2;
-        for (auto& [v, row] : spec_.kept) uses_[v] += 2;
-        for (int v : wanted_) uses_.at(v) += 2;
+            for (auto& [name, v] : output.parts)
+                uses_[v] += 2;
+        for (auto& [v, row] : spec_.kept)
+            uses_[v] += 2;
+        for (int v : wanted_)
+            uses_.at(v) += 2;
     }
 
     // The only user of a value, where it is of this kind and has no other input.
@@ -172,10 +195,12 @@ class Planner {
     void operation(int v) {
         const std::string& kind = op(v).kind;
         static const std::map<std::string, void (Planner::*)(int)> makers = {
-            {"tap", &Planner::tap},           {"place", &Planner::place},       {"sample", &Planner::sample},
-            {"parameter", &Planner::parameter}, {"affine", &Planner::affine},   {"fitted", &Planner::fitted},
-            {"absolute", &Planner::absolute}, {"clamp", &Planner::clamp},       {"shift", &Planner::shift},
-            {"sum", &Planner::sum},           {"lookup", &Planner::lookup},     {"select", &Planner::select},
+            {"tap", &Planner::tap},           {"place", &Planner::place},
+            {"sample", &Planner::sample},     {"parameter", &Planner::parameter},
+            {"affine", &Planner::affine},     {"fitted", &Planner::fitted},
+            {"absolute", &Planner::absolute}, {"clamp", &Planner::clamp},
+            {"shift", &Planner::shift},       {"sum", &Planner::sum},
+            {"lookup", &Planner::lookup},     {"select", &Planner::select},
             {"take", &Planner::take},         {"concatenate", &Planner::concatenate},
             {"memory", &Planner::memory},     {"learn", &Planner::learn},
         };
@@ -210,7 +235,8 @@ class Planner {
     void place(int v) {
         int limit = int(op(v).number("limit"));
         Draft draft{PLACE, 0};
-        for (int i = 0; i < 6; i++) draft.out.push_back(add_row(0, i < 4 ? limit : 1, 0, type_of(0, limit)));
+        for (int i = 0; i < 6; i++)
+            draft.out.push_back(add_row(0, i < 4 ? limit : 1, 0, type_of(0, limit)));
         draft.hi = limit;
         plan_.values[v] = draft.out;
         drafts_.push_back(draft);
@@ -230,11 +256,13 @@ class Planner {
     }
 
     void take(int v) {
-        for (int64_t i : op(v).array("rows").value) plan_.values[v].push_back(rows(op(v).inputs[0]).at(i));
+        for (int64_t i : op(v).array("rows").value)
+            plan_.values[v].push_back(rows(op(v).inputs[0]).at(i));
     }
 
     void concatenate(int v) {
-        for (int x : op(v).inputs) plan_.values[v].insert(plan_.values[v].end(), rows(x).begin(), rows(x).end());
+        for (int x : op(v).inputs)
+            plan_.values[v].insert(plan_.values[v].end(), rows(x).begin(), rows(x).end());
     }
 
     // --- operations row by row
@@ -258,9 +286,11 @@ class Planner {
             if (b >= 0) draft.y.push_back(b);
             result[i] = row;
         }
-        for (auto& [key, draft] : made) drafts_.push_back(draft);
+        for (auto& [key, draft] : made)
+            drafts_.push_back(draft);
         for (size_t i = 0; i < result.size(); i++)
-            if (int32_t wanted = type_of(out.lo[i], out.hi[i]); type(result[i]) != wanted) result[i] = as(result[i], wanted);
+            if (int32_t wanted = type_of(out.lo[i], out.hi[i]); type(result[i]) != wanted)
+                result[i] = as(result[i], wanted);
         plan_.values[v] = result;
     }
 
@@ -285,11 +315,13 @@ class Planner {
                 last = next;
             }
             if (int next = follower(last, "clamp"); next >= 0) {
-                draft.then |= CLAMPED, draft.lo = limited(op(next).number("lo")), draft.hi = limited(op(next).number("hi"));
+                draft.then |= CLAMPED, draft.lo = limited(op(next).number("lo")),
+                                       draft.hi = limited(op(next).number("hi"));
                 last = next;
             }
         }
-        for (int u = v; u != last; u = user_[u]) done_[user_[u]] = true;
+        for (int u = v; u != last; u = user_[u])
+            done_[user_[u]] = true;
         row_by_row(last, draft, x, y, range(last), wide);
     }
 
@@ -319,7 +351,8 @@ class Planner {
         const Array& table = op(v).array("table");
         size_t entries = table.shape.at(0), columns = table.shape.at(1);
         int32_t kept = I16;
-        for (int64_t x : table.value) kept = std::max(kept, type_of(x, x));
+        for (int64_t x : table.value)
+            kept = std::max(kept, type_of(x, x));
         if (kept > I32) throw Unsupported("tables of more than 32 bits");
         const void* data;
         if (kept == I16) {
@@ -365,16 +398,19 @@ class Planner {
         plan_.values[v].resize(size);
         for (size_t j = 0; j < size; j++) {
             std::vector<int> alternatives;
-            for (size_t g = 0; g < count; g++) alternatives.push_back(x[g * size + j]);
+            for (size_t g = 0; g < count; g++)
+                alternatives.push_back(x[g * size + j]);
             int32_t wanted = widest(alternatives);
             Draft base{SELECT, op(v).stage};
             base.x = {type(index[0]) == I64 ? as(index[0], I32) : index[0]}, base.count = int(count);
             Draft& draft = made.try_emplace(wanted, base).first->second;
-            for (int row : as(alternatives, wanted)) draft.y.push_back(row);
+            for (int row : as(alternatives, wanted))
+                draft.y.push_back(row);
             plan_.values[v][j] = add_row(range(v).lo[j], range(v).hi[j], base.stage, wanted);
             draft.out.push_back(plan_.values[v][j]);
         }
-        for (auto& [wanted, draft] : made) drafts_.push_back(draft);
+        for (auto& [wanted, draft] : made)
+            drafts_.push_back(draft);
     }
 
     // --- memories
@@ -388,7 +424,8 @@ class Planner {
         Draft draft{LOOK, op(v).stage};
         draft.x = as(std::vector<int>(x.begin(), x.begin() + ends.value.back()), std::max<int32_t>(I32, widest(x)));
         for (size_t i = 0; i < 4 * n; i++)
-            draft.out.push_back(add_row(range(v).lo[i], range(v).hi[i], draft.stage, i < 2 * n ? wanted : int32_t(I32)));
+            draft.out.push_back(
+                add_row(range(v).lo[i], range(v).hi[i], draft.stage, i < 2 * n ? wanted : int32_t(I32)));
         plan_.ids.emplace_back(ends.value.begin(), ends.value.end());
         draft.table = plan_.ids.back().data(), draft.count = int(n), draft.bits = int(plan_.memories.size());
         plan_.memories.push_back(int(n));
@@ -419,7 +456,8 @@ class Planner {
         size_t group = size_t(op(v).number("group")), n = x.size() / group;
         Sum s;
         s.x = x, s.weight.assign(n * x.size(), 0), s.bias.assign(n, 0), s.shift.assign(n, 0);
-        for (size_t i = 0; i < x.size(); i++) s.weight[i / group * x.size() + i] = 1;
+        for (size_t i = 0; i < x.size(); i++)
+            s.weight[i / group * x.size() + i] = 1;
         products(v, v, s, NOTHING, 0, 0);
     }
 
@@ -427,7 +465,8 @@ class Planner {
         Sum s;
         s.x = rows(op(v).inputs[0]);
         s.weight = op(v).array("weight").value, s.bias = op(v).array("bias").value;
-        for (int64_t e : op(v).array("shift").value) s.shift.push_back(int32_t(e));
+        for (int64_t e : op(v).array("shift").value)
+            s.shift.push_back(int32_t(e));
         if (op(v).inputs.size() == 2) s.plus = rows(op(v).inputs[1]);
         int last = v;
         int64_t lo = 0, hi = 0;
@@ -460,7 +499,8 @@ class Planner {
             outs = std::max(outs, type_of(range(last).lo[i], range(last).hi[i]));
         }
         if (summed <= I32) outs = std::min<int32_t>(outs, I32);
-        for (int64_t w : s.weight) terms += w != 0;
+        for (int64_t w : s.weight)
+            terms += w != 0;
         Draft draft{AFFINE, op(v).stage};
         draft.then = then, draft.lo = lo, draft.hi = hi;
         Affine a{};
@@ -468,7 +508,8 @@ class Planner {
         plan_.numbers.push_back(s.bias), a.bias = plan_.numbers.back().data();
         plan_.ids.push_back(s.shift), a.shift = plan_.ids.back().data();
         bool shorts = true;
-        for (int row : s.x) shorts = shorts && type_of(lo_[row], hi_[row]) == I16;
+        for (int row : s.x)
+            shorts = shorts && type_of(lo_[row], hi_[row]) == I16;
         if (terms * SPARSE_SHARE <= n * columns || columns <= 4) {
             sparse(s, a, draft, summed);
         } else if (summed <= I32 && shorts) {
@@ -487,7 +528,8 @@ class Planner {
     }
 
     void finish(int last, const Affine& a, Draft& draft, int32_t outs) {
-        for (int i = 0; i < a.rows; i++) draft.out.push_back(add_row(range(last).lo[i], range(last).hi[i], draft.stage, outs));
+        for (int i = 0; i < a.rows; i++)
+            draft.out.push_back(add_row(range(last).lo[i], range(last).hi[i], draft.stage, outs));
         plan_.affines.push_back(a);
         draft.affine = &plan_.affines.back();
         plan_.values[last] = draft.out;
@@ -498,7 +540,8 @@ class Planner {
     static std::vector<T> blocks(const std::vector<int64_t>& weight, size_t rows, size_t columns) {
         std::vector<T> found((rows + 3) / 4 * 4 * columns);
         for (size_t i = 0; i < rows; i++)
-            for (size_t j = 0; j < columns; j++) found[(i / 4 * columns + j) * 4 + i % 4] = T(weight[i * columns + j]);
+            for (size_t j = 0; j < columns; j++)
+                found[(i / 4 * columns + j) * 4 + i % 4] = T(weight[i * columns + j]);
         return found;
     }
 
@@ -514,7 +557,8 @@ class Planner {
             first.push_back(int32_t(weight.size()));
         }
         int32_t widest = s.plus.empty() ? summed : std::max<int32_t>(summed, I32);
-        for (int32_t each : types) widest = std::max(widest, each);
+        for (int32_t each : types)
+            widest = std::max(widest, each);
         a.kind = widest == I16 ? TERMS16 : widest == I32 ? TERMS32 : TERMS64;
         a.columns = int32_t(weight.size());
         plan_.ids.push_back(first), a.first = plan_.ids.back().data();
@@ -529,7 +573,8 @@ class Planner {
         std::vector<int> x;
         auto column = [&](size_t j) {
             std::vector<int64_t> w(n);
-            for (size_t i = 0; i < n; i++) w[i] = s.weight[i * columns + j];
+            for (size_t i = 0; i < n; i++)
+                w[i] = s.weight[i * columns + j];
             return w;
         };
         std::vector<std::pair<int, std::vector<int64_t>>> again;
@@ -538,7 +583,8 @@ class Planner {
             std::vector<int64_t> part(n);
             for (bool first = true; first || std::any_of(all.begin(), all.end(), [](int64_t w) { return w != 0; });
                  first = false) {
-                for (size_t i = 0; i < n; i++) part[i] = std::clamp<int64_t>(all[i], -SHORT, SHORT), all[i] -= part[i];
+                for (size_t i = 0; i < n; i++)
+                    part[i] = std::clamp<int64_t>(all[i], -SHORT, SHORT), all[i] -= part[i];
                 if (first)
                     x.push_back(s.x[j]), weight.push_back(part);
                 else
@@ -547,12 +593,14 @@ class Planner {
             }
         }
         if (x.size() % 2) x.push_back(zero()), weight.emplace_back(n, 0);
-        for (auto& [row, part] : again) x.push_back(row), weight.push_back(part);
+        for (auto& [row, part] : again)
+            x.push_back(row), weight.push_back(part);
         if (x.size() % 2) x.push_back(zero()), weight.emplace_back(n, 0);
         std::vector<size_t> used;
         for (size_t j = 0; j < x.size(); j += 2) {
             bool any = false;
-            for (size_t i = 0; i < n; i++) any = any || weight[j][i] || weight[j + 1][i];
+            for (size_t i = 0; i < n; i++)
+                any = any || weight[j][i] || weight[j + 1][i];
             if (any) used.push_back(j);
         }
         std::vector<int32_t> found((n + 3) / 4 * 4 * used.size());
@@ -587,7 +635,8 @@ class Planner {
             draft.x = as(x, REAL);
             a.kind = REALS, a.columns = int32_t(x.size());
         } else {
-            for (size_t j = 0; j < x.size(); j += 2) draft.x.push_back(pair(x[j], j + 1 < x.size() ? x[j + 1] : zero()));
+            for (size_t j = 0; j < x.size(); j += 2)
+                draft.x.push_back(pair(x[j], j + 1 < x.size() ? x[j + 1] : zero()));
             w.pairs = draft.x.size();
             a.kind = PAIRS, a.columns = int32_t(w.pairs);
         }
@@ -595,7 +644,8 @@ class Planner {
         plan_.numbers.emplace_back(n, 0), a.bias = plan_.numbers.back().data();
         plan_.ids.emplace_back(n, int32_t(op(v).number("shift"))), a.shift = plan_.ids.back().data();
         int32_t outs = I16;
-        for (size_t i = 0; i < n; i++) outs = std::max(outs, type_of(range(v).lo[i], range(v).hi[i]));
+        for (size_t i = 0; i < n; i++)
+            outs = std::max(outs, type_of(range(v).lo[i], range(v).hi[i]));
         finish(v, a, draft, outs);
     }
 
@@ -652,23 +702,28 @@ class Planner {
     // --- what is needed, and where it is put
 
     void drop_dead() {
-        std::stable_sort(drafts_.begin(), drafts_.end(), [](const Draft& a, const Draft& b) { return a.stage < b.stage; });
+        std::stable_sort(drafts_.begin(), drafts_.end(),
+                         [](const Draft& a, const Draft& b) { return a.stage < b.stage; });
         std::vector<bool> needed(plan_.rows.size(), whole_), alive(drafts_.size());
         for (auto* ends : {&ends_, &plan_.wanted})
             for (auto& rows : *ends)
-                for (int row : rows) needed[row] = true;
+                for (int row : rows)
+                    needed[row] = true;
         for (bool more = true; more;) {
             for (size_t i = drafts_.size(); i--;) {
                 const Draft& draft = drafts_[i];
-                for (int row : draft.out) alive[i] = alive[i] || needed[row];
+                for (int row : draft.out)
+                    alive[i] = alive[i] || needed[row];
                 if (!alive[i]) continue;
                 for (auto* rows : {&draft.x, &draft.y})
-                    for (int row : *rows) needed[row] = true;
+                    for (int row : *rows)
+                        needed[row] = true;
             }
             more = false;
             for (size_t i = 0; i < drafts_.size(); i++)  // what is looked into must learn
                 if (drafts_[i].what == LEARN && !alive[i])
-                    for (int row : drafts_[i].x) more = more || needed[row], alive[i] = alive[i] || needed[row];
+                    for (int row : drafts_[i].x)
+                        more = more || needed[row], alive[i] = alive[i] || needed[row];
             for (size_t row = 0; row < plan_.rows.size(); row++)  // what is reached must be kept
                 if (int plane = plan_.rows[row].plane; plane >= spec_.channels && needed[row]) {
                     const int kept = plan_.kept[plane - spec_.channels];
@@ -691,7 +746,8 @@ class Planner {
             const Row& r = plan_.rows[row];
             lead = std::max(lead, -(r.dx + spec_.slope * r.dy));
             if (r.dx + spec_.slope * r.dy >= 0) throw Unsupported("taps that its fronts do not allow");
-            if (-r.dy > spec_.rows_above || r.dx > spec_.right || -r.dx > spec_.left) throw Unsupported("taps out of reach");
+            if (-r.dy > spec_.rows_above || r.dx > spec_.right || -r.dx > spec_.left)
+                throw Unsupported("taps out of reach");
             reached[r.plane] = true;
         }
         for (size_t p = 0; p < reached.size(); p++) {
@@ -701,7 +757,8 @@ class Planner {
         }
         plan_.lead = lead, plan_.ahead = std::max(spec_.right, spec_.slope);
         plan_.slots = 1;
-        while (plan_.slots < lead + 1 + plan_.ahead) plan_.slots *= 2;
+        while (plan_.slots < lead + 1 + plan_.ahead)
+            plan_.slots *= 2;
     }
 
     struct Pool {  // room for rows, by their size
@@ -719,20 +776,26 @@ class Planner {
 
     void place_rows() {
         size_t n = plan_.rows.size(), end = drafts_.size();
-        std::vector<size_t> last(n, 0);        // the draft that uses a row last
-        std::vector<int> until(stage_);        // the stage that does
+        std::vector<size_t> last(n, 0);  // the draft that uses a row last
+        std::vector<int> until(stage_);  // the stage that does
         std::vector<bool> scratch(n, false);
         auto use = [&](int row, size_t at, int stage) { last[row] = at, until[row] = std::max(until[row], stage); };
         for (size_t i = 0; i < end; i++) {
-            for (int row : drafts_[i].x) use(row, i, drafts_[i].stage);
-            for (int row : drafts_[i].y) use(row, i, drafts_[i].stage);
-            for (int row : drafts_[i].out) use(row, i, drafts_[i].stage), scratch[row] = true;
+            for (int row : drafts_[i].x)
+                use(row, i, drafts_[i].stage);
+            for (int row : drafts_[i].y)
+                use(row, i, drafts_[i].stage);
+            for (int row : drafts_[i].out)
+                use(row, i, drafts_[i].stage), scratch[row] = true;
         }
         for (size_t c = 0; c < ends_.size(); c++)
-            for (int row : ends_[c]) use(row, end, int(c));
+            for (int row : ends_[c])
+                use(row, end, int(c));
         for (const auto& rows : plan_.wanted)
-            for (int row : rows) use(row, end, spec_.channels);
-        for (int row : plan_.kept) use(row, end, spec_.channels);
+            for (int row : rows)
+                use(row, end, spec_.channels);
+        for (int row : plan_.kept)
+            use(row, end, spec_.channels);
         Pool temp, block, tile;
         for (size_t row = 0; row < n; row++) {
             Row& r = plan_.rows[row];
@@ -762,7 +825,8 @@ class Planner {
             temp.top = std::max(temp.top, own.top);
         }
         plan_.space_bytes[TEMP] = temp.top, plan_.space_bytes[BLOCK] = block.top, plan_.space_bytes[TILE] = tile.top;
-        for (const Row& r : plan_.rows) plan_.space.push_back(r.space);
+        for (const Row& r : plan_.rows)
+            plan_.space.push_back(r.space);
     }
 
     void emit() {

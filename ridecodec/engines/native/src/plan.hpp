@@ -13,7 +13,7 @@ namespace ride {
 struct Row {
     int32_t type;
     Space space = TEMP;
-    size_t offset = 0;              // in its space; of the ring: unused
+    size_t offset = 0;               // in its space; of the ring: unused
     int plane = -1, dy = 0, dx = 0;  // of a row in the ring
 };
 
@@ -42,22 +42,22 @@ struct Plan {
     const Kernels* kernels;
     Spec spec;
     std::vector<Row> rows;
-    std::vector<uint8_t> space;                   // of every row
-    std::vector<std::vector<Step>> stages;        // [channels + 1]
-    std::vector<Mixture> mixtures;                // [channels]
-    std::vector<const Family*> families;          // [channels]
-    std::vector<int> samples;                     // rows that hold the pixel's own samples, [channels]
-    std::vector<int> kept;                        // rows that go into the planes behind the samples
-    std::vector<std::vector<int>> values;         // rows of each value
-    std::vector<std::vector<int>> wanted;         // rows, in int32, of the values that were asked for
+    std::vector<uint8_t> space;             // of every row
+    std::vector<std::vector<Step>> stages;  // [channels + 1]
+    std::vector<Mixture> mixtures;          // [channels]
+    std::vector<const Family*> families;    // [channels]
+    std::vector<int> samples;               // rows that hold the pixel's own samples, [channels]
+    std::vector<int> kept;                  // rows that go into the planes behind the samples
+    std::vector<std::vector<int>> values;   // rows of each value
+    std::vector<std::vector<int>> wanted;   // rows, in int32, of the values that were asked for
     std::vector<RingPlane> ring;
-    std::vector<int> taps;                        // rows in the ring
+    std::vector<int> taps;  // rows in the ring
     std::vector<FittedWeights> fitted;
-    std::vector<int> memories;                    // contexts of each
+    std::vector<int> memories;  // contexts of each
     std::vector<ParameterRow> parameters;
     size_t space_bytes[SPACES] = {};
-    size_t planes_of[3] = {};                     // in the ring, by type
-    int lead, ahead, slots;                       // fronts: reach of taps, of border values, and of the ring
+    size_t planes_of[3] = {};  // in the ring, by type
+    int lead, ahead, slots;    // fronts: reach of taps, of border values, and of the ring
 
     // what Steps and Mixtures point to
     std::deque<std::vector<int32_t>> ids;

@@ -85,14 +85,16 @@ struct Sums {
 
 // Entries of a table at CHUNK places.
 INLINE void gather(const int32_t* table, const int32_t* RESTRICT index, int32_t* RESTRICT out) {
-    for (int i = 0; i < CHUNK; i++) out[i] = table[index[i]];
+    for (int i = 0; i < CHUNK; i++)
+        out[i] = table[index[i]];
 }
 
 // Eight rows of eight from `in` become columns of `out`.
 INLINE void transpose(const int32_t* const* in, int32_t at, int32_t* const* out, int32_t to) {
 #if defined(__AVX2__)
     __m256i r[8], t[8];
-    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in[i] + at));
+    for (int i = 0; i < 8; i++)
+        r[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in[i] + at));
     for (int i = 0; i < 8; i += 2) {
         t[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
@@ -104,10 +106,12 @@ INLINE void transpose(const int32_t* const* in, int32_t at, int32_t* const* out,
         }
     for (int i = 0; i < 4; i++) {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(out[i] + to), _mm256_permute2x128_si256(r[i], r[i + 4], 0x20));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out[i + 4] + to), _mm256_permute2x128_si256(r[i], r[i + 4], 0x31));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out[i + 4] + to),
+                            _mm256_permute2x128_si256(r[i], r[i + 4], 0x31));
     }
 #else
     for (int c = 0; c < 8; c++)
-        for (int k = 0; k < 8; k++) out[c][to + k] = in[k][at + c];
+        for (int k = 0; k < 8; k++)
+            out[c][to + k] = in[k][at + c];
 #endif
 }

@@ -10,7 +10,8 @@ void solve(std::vector<double>& a, std::vector<double>& b) {
     for (size_t j = 0; j < n; j++) {
         double* column = &columns[j * n];
         const double pivot = std::sqrt(a[j * n + j]);
-        for (size_t i = 0; i < n; i++) column[i] = a[i * n + j] / pivot;
+        for (size_t i = 0; i < n; i++)
+            column[i] = a[i * n + j] / pivot;
         for (size_t i = j + 1; i < n; i++)  // what is not above the pivot; the rest is not looked at again
             for (size_t k = j + 1; k < n; k++) {
                 const double product = column[i] * column[k];

@@ -23,39 +23,46 @@ struct Spikes {
             alignas(64) int32_t top[CHUNK], mass[MOST + 2][CHUNK], behind[CHUNK], before[CHUNK];
             const int32_t* RESTRICT smooth = at<const int32_t>(f, m.part[ODDS].id[n]) + j;
             const int32_t* RESTRICT even = at<const int32_t>(f, m.part[ODDS].id[n + 1]) + j;
-            for (int i = 0; i < CHUNK; i++) top[i] = most(smooth[i], even[i]);
+            for (int i = 0; i < CHUNK; i++)
+                top[i] = most(smooth[i], even[i]);
             for (int32_t k = 0; k < n; k++) {
                 const int32_t* RESTRICT odds = at<const int32_t>(f, m.part[ODDS].id[k]) + j;
                 const int32_t* RESTRICT alive = at<const int32_t>(f, m.part[ALIVE].id[k]) + j;
-                for (int i = 0; i < CHUNK; i++) top[i] = alive[i] ? most(top[i], odds[i]) : top[i];
+                for (int i = 0; i < CHUNK; i++)
+                    top[i] = alive[i] ? most(top[i], odds[i]) : top[i];
             }
             for (int32_t k = 0; k < n + 2; k++) {
                 const int32_t* RESTRICT odds = at<const int32_t>(f, m.part[ODDS].id[k]) + j;
-                for (int i = 0; i < CHUNK; i++) behind[i] = least(most(top[i] - odds[i], 0), last);
+                for (int i = 0; i < CHUNK; i++)
+                    behind[i] = least(most(top[i] - odds[i], 0), last);
                 gather(m.table[FALL], behind, mass[k]);
                 if (k < n) {
                     const int32_t* RESTRICT alive = at<const int32_t>(f, m.part[ALIVE].id[k]) + j;
-                    for (int i = 0; i < CHUNK; i++) mass[k][i] = alive[i] ? mass[k][i] : 0;
+                    for (int i = 0; i < CHUNK; i++)
+                        mass[k][i] = alive[i] ? mass[k][i] : 0;
                 }
                 if (k)
-                    for (int i = 0; i < CHUNK; i++) mass[k][i] += mass[k - 1][i];
+                    for (int i = 0; i < CHUNK; i++)
+                        mass[k][i] += mass[k - 1][i];
             }
-            for (int i = 0; i < CHUNK; i++) before[i] = 0;
+            for (int i = 0; i < CHUNK; i++)
+                before[i] = 0;
             for (int32_t k = 0; k < n + 2; k++) {
                 int32_t* RESTRICT w = weight + k * LANES + j;
                 for (int i = 0; i < CHUNK; i++) {  // see Logistics: no quotient is rounded up to an integer
-                    const int32_t share =
-                        int32_t(double(mass[k][i]) * (1 << WEIGHT_BITS) / double(mass[n + 1][i]));
+                    const int32_t share = int32_t(double(mass[k][i]) * (1 << WEIGHT_BITS) / double(mass[n + 1][i]));
                     w[i] = share - before[i], before[i] = share;
                 }
             }
             for (int32_t k = 0; k < n; k++) {
                 const int32_t* RESTRICT from = at<const int32_t>(f, m.part[VALUE].id[k]) + j;
                 int32_t* RESTRICT to = value + k * LANES + j;
-                for (int i = 0; i < CHUNK; i++) to[i] = from[i];
+                for (int i = 0; i < CHUNK; i++)
+                    to[i] = from[i];
             }
             const int32_t* RESTRICT largest = at<const int32_t>(f, m.part[TOP].id[0]) + j;
-            for (int i = 0; i < CHUNK; i++) count[j + i] = largest[i] + 1;
+            for (int i = 0; i < CHUNK; i++)
+                count[j + i] = largest[i] + 1;
         }
     }
 
@@ -63,8 +70,8 @@ struct Spikes {
     INLINE static int32_t whole(int32_t spiked, int32_t smooth, int32_t smooth_weight, int32_t edge, int32_t count,
                                 int32_t even_weight) {
         const int32_t even = Even::share(edge, count);
-        const double sum = double(spiked) * CDF_TOTAL + double(smooth) * double(smooth_weight) +
-                           double(even) * double(even_weight);
+        const double sum =
+            double(spiked) * CDF_TOTAL + double(smooth) * double(smooth_weight) + double(even) * double(even_weight);
         return int32_t(sum * (1.0 / (1 << WEIGHT_BITS)));
     }
 
@@ -75,13 +82,16 @@ struct Spikes {
         const int32_t count = value[n * LANES];
         alignas(64) int32_t edge[SYMBOLS], spiked[SYMBOLS];
         Logistics::one(m, state, pixel, first, step, below);
-        for (int i = 0; i < SYMBOLS; i++) edge[i] = first + step * i, spiked[i] = 0;
+        for (int i = 0; i < SYMBOLS; i++)
+            edge[i] = first + step * i, spiked[i] = 0;
         for (int32_t k = 0; k < n; k++) {
             const int32_t w = weight[k * LANES], v = value[k * LANES];
-            for (int i = 0; i < SYMBOLS; i++) spiked[i] += edge[i] > v ? w : 0;
+            for (int i = 0; i < SYMBOLS; i++)
+                spiked[i] += edge[i] > v ? w : 0;
         }
         const int32_t smooth = weight[n * LANES], even = weight[(n + 1) * LANES];
-        for (int i = 0; i < SYMBOLS; i++) below[i] = whole(spiked[i], below[i], smooth, edge[i], count, even);
+        for (int i = 0; i < SYMBOLS; i++)
+            below[i] = whole(spiked[i], below[i], smooth, edge[i], count, even);
     }
 
     INLINE static void lanes(const Mixture& m, const char* state, int32_t lane, const int32_t* RESTRICT edge,
@@ -92,11 +102,14 @@ struct Spikes {
         const int32_t* RESTRICT count = value + n * LANES;
         alignas(64) int32_t spiked[CHUNK];
         Logistics::lanes(m, state, lane, edge, below);
-        for (int i = 0; i < CHUNK; i++) spiked[i] = 0;
+        for (int i = 0; i < CHUNK; i++)
+            spiked[i] = 0;
         for (int32_t k = 0; k < n; k++)
-            for (int i = 0; i < CHUNK; i++) spiked[i] += edge[i] > value[k * LANES + i] ? weight[k * LANES + i] : 0;
+            for (int i = 0; i < CHUNK; i++)
+                spiked[i] += edge[i] > value[k * LANES + i] ? weight[k * LANES + i] : 0;
         const int32_t* RESTRICT smooth = weight + n * LANES;
         const int32_t* RESTRICT even = smooth + LANES;
-        for (int i = 0; i < CHUNK; i++) below[i] = whole(spiked[i], below[i], smooth[i], edge[i], count[i], even[i]);
+        for (int i = 0; i < CHUNK; i++)
+            below[i] = whole(spiked[i], below[i], smooth[i], edge[i], count[i], even[i]);
     }
 };

@@ -3,7 +3,8 @@
 void collect(const Rows& rows, const Frame& f, double* RESTRICT to, int32_t stride) {
     for (int32_t r = 0; r < rows.count; r++) {
         const int32_t* RESTRICT x = at<const int32_t>(f, rows.id[r]);
-        for (int32_t i = 0; i < f.lanes; i++) to[i * stride + r] = double(x[i]);
+        for (int32_t i = 0; i < f.lanes; i++)
+            to[i * stride + r] = double(x[i]);
     }
 }
 
@@ -12,6 +13,7 @@ void add_square(double* RESTRICT matrix, const double* RESTRICT v, double weight
         const double w = weight * v[i];
         double* RESTRICT row = matrix + i * stride;
         for (int32_t j = 0; j <= i / 8; j++)
-            for (int k = 8 * j; k < 8 * j + 8; k++) row[k] += w * v[k];
+            for (int k = 8 * j; k < 8 * j + 8; k++)
+                row[k] += w * v[k];
     }
 }

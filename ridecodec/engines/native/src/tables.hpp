@@ -20,7 +20,8 @@ void high_edges(const Mixture& m, const char* state, int32_t pixels, uint32_t* e
     for (int32_t p = 0; p < pixels; p++, edges += SYMBOLS, below += SYMBOLS) {
         F::one(m, state, p, 0, SYMBOLS, below);
         below[0] = 0;
-        for (int s = 0; s < SYMBOLS; s++) edges[s] = (uint32_t(below[s] + GAIN * SYMBOLS * s) >> 6) + uint32_t(s);
+        for (int s = 0; s < SYMBOLS; s++)
+            edges[s] = (uint32_t(below[s] + GAIN * SYMBOLS * s) >> 6) + uint32_t(s);
     }
 }
 
@@ -40,7 +41,8 @@ void low_edges(const Mixture& m, const char* state, int32_t pixels, const uint8_
 }
 
 template <class F>
-void intervals(const Mixture& m, const char* state, int32_t pixels, const int16_t* value, Interval* high, Interval* low) {
+void intervals(const Mixture& m, const char* state, int32_t pixels, const int16_t* value, Interval* high,
+               Interval* low) {
     for (int32_t lane = 0; lane < pixels; lane += CHUNK, value += CHUNK, high += CHUNK, low += CHUNK) {
         alignas(64) int32_t edge[4][CHUNK], below[4][CHUNK];
         for (int i = 0; i < CHUNK; i++) {
@@ -66,7 +68,8 @@ void intervals(const Mixture& m, const char* state, int32_t pixels, const int16_
             last = l == SYMBOLS - 1 ? TABLE_TOTAL : last;
             start[1][i] = uint32_t(first + l), width[1][i] = uint32_t(last + 1 - first);
         }
-        for (int i = 0; i < CHUNK; i++) high[i] = {start[0][i], width[0][i]}, low[i] = {start[1][i], width[1][i]};
+        for (int i = 0; i < CHUNK; i++)
+            high[i] = {start[0][i], width[0][i]}, low[i] = {start[1][i], width[1][i]};
     }
 }
 
@@ -78,7 +81,8 @@ constexpr Family family() {
 INLINE uint32_t next_word(Reading& r) {
     uint32_t word = 0;
     if (r.end - r.next >= 4) {
-        for (int i = 0; i < 4; i++) word = word << 8 | r.next[i];
+        for (int i = 0; i < 4; i++)
+            word = word << 8 | r.next[i];
         r.next += 4;
         return word;
     }
@@ -100,12 +104,13 @@ INLINE int symbol_of(const uint32_t* edges, uint32_t q) {
 #elif defined(__AVX2__)
     const __m256i point = _mm256_set1_epi32(int32_t(q));
     const __m256i* e = reinterpret_cast<const __m256i*>(edges);
-    unsigned above = unsigned(_mm256_movemask_epi8(_mm256_packs_epi32(_mm256_cmpgt_epi32(_mm256_load_si256(e), point),
-                                                                      _mm256_cmpgt_epi32(_mm256_load_si256(e + 1), point))));
+    unsigned above = unsigned(_mm256_movemask_epi8(_mm256_packs_epi32(
+        _mm256_cmpgt_epi32(_mm256_load_si256(e), point), _mm256_cmpgt_epi32(_mm256_load_si256(e + 1), point))));
     return 15 - int(_mm_popcnt_u32(above)) / 2;
 #else
     int found = 0;
-    for (int s = 1; s < SYMBOLS; s++) found += edges[s] <= q;
+    for (int s = 1; s < SYMBOLS; s++)
+        found += edges[s] <= q;
     return found;
 #endif
 }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t ALIGNMENT = 64;
 constexpr auto TICK_EVERY = std::chrono::milliseconds(50);
-constexpr int MOST_SLOT_BITS = 16;    // of a table of contexts
+constexpr int MOST_SLOT_BITS = 16;   // of a table of contexts
 constexpr uint64_t MOST_BEYOND = 8;  // bytes that a decoder reads behind the end of a whole code
 
 class Memory {  // zeroed and aligned
@@ -87,9 +87,11 @@ struct Extent {
         intervals = at.bytes(), at.add({2, lanes, sizeof(Interval)});
         // four slots a pixel at least, where there may be as many
         slot_bits = 2;
-        while (slot_bits < MOST_SLOT_BITS && (4 * size_t(height) * size_t(width) - 1) >> slot_bits) slot_bits++;
+        while (slot_bits < MOST_SLOT_BITS && (4 * size_t(height) * size_t(width) - 1) >> slot_bits)
+            slot_bits++;
         slots = at.bytes();
-        for (int contexts : plan.memories) at.add({size_t(contexts), sizeof(Slot) << slot_bits});
+        for (int contexts : plan.memories)
+            at.add({size_t(contexts), sizeof(Slot) << slot_bits});
         end = at.bytes();
     }
     size_t state_bytes;
@@ -118,7 +120,8 @@ class Tile {
         }
         frame_.memory = slots_.data(), frame_.slot_bits = extent_.slot_bits;
         set_parameters(parameters);
-        for (const RingPlane& p : plan.ring) fill_plane(p);
+        for (const RingPlane& p : plan.ring)
+            fill_plane(p);
     }
 
     int fronts() const { return width_ + spec_.slope * (height_ - 1); }
@@ -137,8 +140,8 @@ class Tile {
         for (int tap : plan_.taps) {
             const Row& r = plan_.rows[size_t(tap)];
             const RingPlane& p = *plane_[size_t(r.plane)];
-            row_[size_t(tap)] = slot(p, t + r.dx + slope * r.dy) +
-                                (ptrdiff_t(spec_.rows_above) + r.dy + y0_) * TYPE_BYTES[p.type];
+            row_[size_t(tap)] =
+                slot(p, t + r.dx + slope * r.dy) + (ptrdiff_t(spec_.rows_above) + r.dy + y0_) * TYPE_BYTES[p.type];
         }
         return true;
     }
@@ -150,7 +153,8 @@ class Tile {
 
     // The samples of a channel of the front, by lane.
     int16_t* samples(int c, int b) {
-        return reinterpret_cast<int16_t*>(row_[size_t(plan_.samples[size_t(c)])] + size_t(b) * plan_.space_bytes[BLOCK]);
+        return reinterpret_cast<int16_t*>(row_[size_t(plan_.samples[size_t(c)])] +
+                                          size_t(b) * plan_.space_bytes[BLOCK]);
     }
     char* state(int b) { return memory_.data() + extent_.states + size_t(b) * extent_.state_bytes; }
 
@@ -160,8 +164,10 @@ class Tile {
         f.pixels = in_block(b), f.lanes = (f.pixels + CHUNK - 1) / CHUNK * CHUNK;
         f.y = y0_ + b * LANES, f.x = t_ - spec_.slope * f.y;
         f.shift[BLOCK] = ptrdiff_t(size_t(b) * plan_.space_bytes[BLOCK]);
-        for (int t = 0; t < 3; t++) f.shift[RING16 + t] = ptrdiff_t(b) * LANES * TYPE_BYTES[t];
-        for (const Step& step : plan_.stages[size_t(stage)]) step.run(step, f);
+        for (int t = 0; t < 3; t++)
+            f.shift[RING16 + t] = ptrdiff_t(b) * LANES * TYPE_BYTES[t];
+        for (const Step& step : plan_.stages[size_t(stage)])
+            step.run(step, f);
         if (stage < spec_.channels && !plan_.families.empty())
             plan_.families[size_t(stage)]->prepare(plan_.mixtures[size_t(stage)], f, state(b));
         if (stage == spec_.channels) keep(b);
@@ -181,7 +187,8 @@ class Tile {
     void leave() {
         for (const RingPlane& p : plan_.ring)
             if (p.plane < spec_.channels)
-                for (int b = 0; b < blocks(); b++) put(p, b, samples(p.plane, b));
+                for (int b = 0; b < blocks(); b++)
+                    put(p, b, samples(p.plane, b));
         write_constants();
         for (const RingPlane& p : plan_.ring)
             if (spec_.planes[size_t(p.plane)].rule == BORDER) {
@@ -254,7 +261,8 @@ class Tile {
                         real[(r / 4 * columns + j) * 4 + r % 4] = double(v);
                         continue;
                     }
-                    if (std::abs(v) > std::numeric_limits<int16_t>::max()) throw Damaged("a tile's parameters are too large");
+                    if (std::abs(v) > std::numeric_limits<int16_t>::max())
+                        throw Damaged("a tile's parameters are too large");
                     const uint32_t half = uint32_t(uint16_t(v)) << (w.column[j] % 2 * 16);
                     int32_t& pair = found[(r / 4 * w.pairs + size_t(w.column[j]) / 2) * 4 + r % 4];
                     pair = int32_t(uint32_t(pair) | half);
@@ -279,7 +287,8 @@ class Tile {
     template <class T>
     static void fill(char* at, ptrdiff_t first, ptrdiff_t last, T value) {
         T* row = reinterpret_cast<T*>(at);
-        for (ptrdiff_t i = first; i < last; i++) row[i] = value;
+        for (ptrdiff_t i = first; i < last; i++)
+            row[i] = value;
     }
     void fill(const RingPlane& p, int t, ptrdiff_t first, ptrdiff_t last) {
         const int64_t value = spec_.planes[size_t(p.plane)].initial;
@@ -292,7 +301,8 @@ class Tile {
     }
 
     void fill_plane(const RingPlane& p) {
-        for (int t = 0; t < plan_.slots; t++) fill(p, t, 0, ptrdiff_t(extent_.ring_rows));
+        for (int t = 0; t < plan_.slots; t++)
+            fill(p, t, 0, ptrdiff_t(extent_.ring_rows));
         plane_.resize(spec_.planes.size());
         plane_[size_t(p.plane)] = &p;
     }
@@ -334,7 +344,8 @@ class Tile {
         const int above = spec_.rows_above, slope = spec_.slope;
         T* own = reinterpret_cast<T*>(slot(p, t_));
         if (y0_ == 0)
-            for (int i = 0; i < above; i++) own[i] = own[above];
+            for (int i = 0; i < above; i++)
+                own[i] = own[above];
         if (t_ % slope == 0 && t_ / slope + 1 < height_) {
             const int y = t_ / slope;
             if (y >= y0_ && y < y1_)
@@ -347,7 +358,8 @@ class Tile {
             const T value = own[above + y];
             for (int t = t_ + 1; t <= t_ + spec_.right; t++) {
                 T* row = reinterpret_cast<T*>(slot(p, t));
-                for (int i = y == 0 ? 0 : above + y; i <= above + y; i++) row[i] = value;
+                for (int i = y == 0 ? 0 : above + y; i <= above + y; i++)
+                    row[i] = value;
             }
         }
     }
@@ -392,12 +404,10 @@ void load_samples(Tile& tile, const uint8_t* planes, int t, int height, int widt
 
 }  // namespace
 
-size_t tile_bytes(const Plan& plan, int height, int width) {
-    return Extent(plan, height, width).end;
-}
+size_t tile_bytes(const Plan& plan, int height, int width) { return Extent(plan, height, width).end; }
 
-std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width,
-                            float* bits, const Tick& tick) {
+std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height,
+                            int width, float* bits, const Tick& tick) {
     Tile tile(plan, parameters, height, width);
     Encoder encoder;
     Ticker ticker(tick);
@@ -416,11 +426,14 @@ std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Param
             }
             for (int low = 0; low < 2; low++) {
                 const Interval* i = tile.intervals(low, 0);
-                for (int p = 0; p < n; p++) encoder.put(i[p]);
-                for (int p = 0; p < n; p++) odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
+                for (int p = 0; p < n; p++)
+                    encoder.put(i[p]);
+                for (int p = 0; p < n; p++)
+                    odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
             }
         }
-        for (int b = 0; b < tile.blocks(); b++) tile.compute(tile.channels(), b);
+        for (int b = 0; b < tile.blocks(); b++)
+            tile.compute(tile.channels(), b);
         tile.leave();
         double length = 0;
         for (int p = 0; p < n; p++) {
@@ -477,15 +490,16 @@ void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters
                 }
             }
         }
-        for (int b = 0; b < tile.blocks(); b++) tile.compute(tile.channels(), b);
+        for (int b = 0; b < tile.blocks(); b++)
+            tile.compute(tile.channels(), b);
         tile.leave();
         ticker.done(n, 0);
     }
     ticker.flush();
 }
 
-std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height,
-                                        int width, int y, int x) {
+std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes, const Parameters& parameters,
+                                        int height, int width, int y, int x) {
     Tile tile(plan, parameters, height, width);
     const int slope = plan.spec.slope, wanted = x + slope * y;
     for (int t = 0; t <= wanted; t++) {
@@ -501,21 +515,24 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
     std::vector<std::vector<int64_t>> found;
     for (const auto& rows : plan.values) {
         found.emplace_back();
-        for (int row : rows) found.back().push_back(tile.value(row, block, lane));
+        for (int row : rows)
+            found.back().push_back(tile.value(row, block, lane));
     }
     return found;
 }
 
-Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width, int groups,
-                int every) {
+Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width,
+                int groups, int every) {
     if (!plan.memories.empty()) throw std::invalid_argument("memories learn only where tiles are coded");
     Tile tile(plan, parameters, height, width);
     const Kernels& kernels = *plan.kernels;
     const size_t vectors = plan.wanted.size() - 2;
     std::vector<Rows> rows;
     std::vector<std::vector<int32_t>> ids;
-    for (const auto& wanted : plan.wanted) ids.emplace_back(wanted.begin(), wanted.end());
-    for (const auto& each : ids) rows.push_back({each.data(), int32_t(each.size()), I32});
+    for (const auto& wanted : plan.wanted)
+        ids.emplace_back(wanted.begin(), wanted.end());
+    for (const auto& each : ids)
+        rows.push_back({each.data(), int32_t(each.size()), I32});
     Squares found;
     found.pixels.resize(size_t(groups));
     std::vector<int32_t> strides;
@@ -528,7 +545,8 @@ Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& param
         if (!tile.enter(t)) continue;
         load_samples(tile, planes, t, height, width, plan.spec.slope, plan.spec.top);
         for (int b = 0; b < tile.blocks(); b++) {
-            for (int stage = 0; stage <= tile.channels(); stage++) tile.compute(stage, b);
+            for (int stage = 0; stage <= tile.channels(); stage++)
+                tile.compute(stage, b);
             double group[LANES], weight[LANES];
             kernels.collect(rows[0], tile.frame(), group, 1);
             kernels.collect(rows[1], tile.frame(), weight, 1);
@@ -540,8 +558,8 @@ Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& param
                     if ((tile.first_row() + b * LANES + i) / 2 % every) continue;
                     if (group[i] < 0 || group[i] >= groups) throw std::invalid_argument("a pixel is of no group");
                     if (v == 0) found.pixels[size_t(group[i])] += 1;
-                    kernels.add_square(&sums[v][size_t(group[i]) * size_t(n) * size_t(stride)], &lanes[size_t(i * stride)],
-                                       weight[i], n, stride);
+                    kernels.add_square(&sums[v][size_t(group[i]) * size_t(n) * size_t(stride)],
+                                       &lanes[size_t(i * stride)], weight[i], n, stride);
                 }
             }
         }

@@ -9,8 +9,8 @@ struct Wide {
     static constexpr int32_t END = VALUES * VALUES;
     static constexpr double WHOLE = double(CDF_TOTAL + END);
 
-    // [component][lane]: centres and inverse scales, as doubles, then weights; of the low byte the first value, the mass
-    // below it and that of the high byte
+    // [component][lane]: centres and inverse scales, as doubles, then weights; of the low byte the first value, the
+    // mass below it and that of the high byte
     static size_t state(const Mixture& m) { return size_t(m.count) * 20 * LANES + 3 * LANES * 4; }
     INLINE static const double* centres(const char* s) { return reinterpret_cast<const double*>(s); }
     INLINE static const int32_t* weights(const Mixture& m, const char* s) {
@@ -27,7 +27,8 @@ struct Wide {
             const int32_t* RESTRICT scale = at<const int32_t>(f, m.part[SCALES].id[k]);
             for (int32_t i = 0; i < f.lanes; i++) {
                 centre[k * LANES + i] = double(mean[i] + MEAN_UNIT / 2);
-                inverse[k * LANES + i] = double(m.table[INVERSE][least(most(scale[i], 0), scales)]) * (1.0 / (1 << SHIFT));
+                inverse[k * LANES + i] =
+                    double(m.table[INVERSE][least(most(scale[i], 0), scales)]) * (1.0 / (1 << SHIFT));
             }
         }
         Logistics::gate(m, f, weight);
@@ -36,10 +37,12 @@ struct Wide {
             const int32_t* high = at<const int32_t>(f, m.part[HIGH].id[0]);
             for (int32_t j = 0; j < f.lanes; j += CHUNK) {
                 alignas(64) int32_t end[CHUNK], below[CHUNK];
-                for (int i = 0; i < CHUNK; i++) first[j + i] = high[j + i] * VALUES, end[i] = first[j + i] + VALUES;
+                for (int i = 0; i < CHUNK; i++)
+                    first[j + i] = high[j + i] * VALUES, end[i] = first[j + i] + VALUES;
                 mass(m, state, j, first + j, first + LANES + j);
                 mass(m, state, j, end, below);
-                for (int i = 0; i < CHUNK; i++) first[2 * LANES + j + i] = below[i] - first[LANES + j + i];
+                for (int i = 0; i < CHUNK; i++)
+                    first[2 * LANES + j + i] = below[i] - first[LANES + j + i];
             }
         }
     }
@@ -62,23 +65,28 @@ struct Wide {
         const int32_t base = LOW ? low[0] : 0, unit = LOW ? 1 : VALUES;
         alignas(64) int32_t value[SYMBOLS];
         double sum[SYMBOLS];
-        for (int i = 0; i < SYMBOLS; i++) value[i] = base + unit * (first + step * i), sum[i] = 0;
+        for (int i = 0; i < SYMBOLS; i++)
+            value[i] = base + unit * (first + step * i), sum[i] = 0;
         for (int32_t k = 0; k < m.count; k++) {
             const double centre = centres(state)[k * LANES + pixel];
             const double inverse = centres(state)[(m.count + k) * LANES + pixel], w = weight[k * LANES];
-            for (int i = 0; i < SYMBOLS; i++) sum[i] += w * logistic(m.table[LOGISTIC], value[i], centre, inverse);
+            for (int i = 0; i < SYMBOLS; i++)
+                sum[i] += w * logistic(m.table[LOGISTIC], value[i], centre, inverse);
         }
         const int32_t start = LOW ? low[LANES] : 0, whole = LOW ? low[2 * LANES] : 1;
-        for (int i = 0; i < SYMBOLS; i++) below[i] = share(ends(sum[i], value[i]), start, whole);
+        for (int i = 0; i < SYMBOLS; i++)
+            below[i] = share(ends(sum[i], value[i]), start, whole);
     }
 
     INLINE static void lanes(const Mixture& m, const char* state, int32_t lane, const int32_t* RESTRICT edge,
                              int32_t* RESTRICT below) {
         const int32_t* RESTRICT low = weights(m, state) + m.count * LANES + lane;
         alignas(64) int32_t value[CHUNK];
-        for (int i = 0; i < CHUNK; i++) value[i] = LOW ? low[i] + edge[i] : edge[i] * VALUES;
+        for (int i = 0; i < CHUNK; i++)
+            value[i] = LOW ? low[i] + edge[i] : edge[i] * VALUES;
         mass(m, state, lane, value, below);
-        for (int i = 0; i < CHUNK; i++) below[i] = share(below[i], LOW ? low[LANES + i] : 0, LOW ? low[2 * LANES + i] : 1);
+        for (int i = 0; i < CHUNK; i++)
+            below[i] = share(below[i], LOW ? low[LANES + i] : 0, LOW ? low[2 * LANES + i] : 1);
     }
 
   private:
@@ -100,7 +108,8 @@ struct Wide {
     INLINE static void mass(const Mixture& m, const char* state, int32_t lane, const int32_t* RESTRICT value,
                             int32_t* RESTRICT below) {
         double sum[CHUNK];
-        for (int i = 0; i < CHUNK; i++) sum[i] = 0;
+        for (int i = 0; i < CHUNK; i++)
+            sum[i] = 0;
         for (int32_t k = 0; k < m.count; k++) {
             const double* RESTRICT centre = centres(state) + k * LANES + lane;
             const double* RESTRICT inverse = centre + m.count * LANES;
@@ -108,6 +117,7 @@ struct Wide {
             for (int i = 0; i < CHUNK; i++)
                 sum[i] += double(weight[i]) * logistic(m.table[LOGISTIC], value[i], centre[i], inverse[i]);
         }
-        for (int i = 0; i < CHUNK; i++) below[i] = ends(sum[i], value[i]);
+        for (int i = 0; i < CHUNK; i++)
+            below[i] = ends(sum[i], value[i]);
     }
 };
