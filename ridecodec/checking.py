@@ -36,4 +36,4 @@ def check(
         named = ", ".join(repr(held.names[number]) for number in wrong[:_NAMED])
         more = f" and {len(wrong) - _NAMED:,} more" if len(wrong) > _NAMED else ""
         raise DamagedError(f"{len(wrong):,} of its {len(held.names):,} pictures are damaged: {named}{more}")
-    return len(held.names), sum(shape.width * shape.height for shape in held.shapes)
+    return len(held.names), sum(kind.header.width * kind.header.height for kind in held.kinds)

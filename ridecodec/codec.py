@@ -78,11 +78,6 @@ def coding_planes(picture: Picture, box: Box) -> NDArray[np.uint8]:
     return np.stack([pixels[c] for c in CODED[picture.colour]])
 
 
-def picture_of(planes: NDArray[np.uint8], colour: ColourType, depth: int) -> Picture:
-    """A picture of planes [C, H, W] in coding order."""
-    return Picture(np.ascontiguousarray(planes[coding_channels(colour, depth)]), colour, depth)
-
-
 def verify(
     picture: Picture,
     data: bytes,
@@ -117,13 +112,31 @@ def decode(
     Raises `InputError` before memory is taken for more than ``max_pixels``.
     """
     held = container.read(data)
+    return decode_held(held, device=device, threads=threads, region=region, max_pixels=max_pixels, progress=progress)
+
+
+def decode_held(
+    held: Container,
+    *,
+    device: str,
+    threads: int,
+    region: tuple[int, int, int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[Progress], None] | None = None,
+) -> Picture:
+    """What `decode` does, of data taken apart already."""
     header = held.header
     area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
     check_pixels(area.width, area.height, max_pixels)
     out = _decode(held, area, 1, decode_tiles, device, threads, max_pixels, progress)
-    picture = _picture(held, out)
     whole = area == Box(0, 0, header.width, header.height)
-    if whole and picture.checksum() != header.samples_checksum:
+    return checked(held, out) if whole else _picture(held, out)
+
+
+def checked(held: Container, samples: Samples) -> Picture:
+    """The whole picture of samples [H, W, C]; DamagedError where they are not those that were compressed."""
+    picture = _picture(held, samples)
+    if picture.checksum() != held.header.samples_checksum:
         raise DamagedError("the decoded pixels do not match the file's checksum of them: the file is damaged")
     return picture
 
@@ -167,7 +180,7 @@ def _decode(
     header = held.header
     if header.model == AUTO and step == 2:
         raise UsageError("there is no preview: the picture's tiles are coded at once")
-    backend = None if header.model == AUTO else _backend(header, step, device)
+    backend = None if header.model == AUTO else backend_of(header, step, device)
     boxes = header.boxes
     tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
     check_pixels(boxes[0].width, boxes[0].height, max_pixels)  # a tile is decoded whole
@@ -192,8 +205,11 @@ def _decode(
     return out
 
 
-def _backend(header: Header, step: int, device: str) -> Backend:
-    """The one model of a file; raises DamagedError where it is none for such a picture."""
+def backend_of(header: Header, step: int, device: str) -> Backend:
+    """The one model of a file, for all its pixels (``step`` 1) or half its size (2).
+
+    Raises DamagedError where it is none for such a picture.
+    """
     channels = coding_channels(header.colour, header.bit_depth)
     boxes = header.boxes
     card = registry.find(header.model, header.model_hash)

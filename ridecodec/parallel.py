@@ -49,6 +49,18 @@ class Meter:
             if self.report is not None:
                 self.report(Progress(self.pixels, self.total, self.bits, self.channels))
 
+    def part(self) -> Callable[[Progress], None]:
+        """What to hand as ``progress`` to work that is a part of this."""
+        pixels, bits = 0, 0.0
+
+        def advance(state: Progress) -> None:
+            nonlocal pixels, bits
+            done = state.pixels_done - pixels, state.bits - bits
+            pixels, bits = state.pixels_done, state.bits
+            self.tick(*done)
+
+        return advance
+
 
 class _StoppedError(Exception):
     """Raised in a worker whose result nobody wants any more."""

@@ -72,7 +72,11 @@ def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None
         _rehearse(jobs, work, batch, summary)
         return
     totals, code = Totals(), 0
-    with contextlib.closing(_outcomes(jobs, work, batch, summary.progress)) as outcomes:
+    names = [label(job.input) for job in jobs]
+    with (
+        progress.batch(names, lambda: [_size(job) for job in jobs], work.passes, summary.progress) as shown,
+        contextlib.closing(_outcomes(jobs, work, batch, shown)) as outcomes,
+    ):
         for job, found in outcomes:
             outcome = Skipped() if batch.came_to_exist(found) else found
             totals.add(outcome)

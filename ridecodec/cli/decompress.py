@@ -73,11 +73,11 @@ def command(
     summary: Summary,
 ) -> None:
     work = Unpacking(kind, region, preview, device, threads, batch.processes, max_pixels, batch.force, preserve)
-    if paths[0].lower().endswith(archives.SUFFIX):
+    if archives.is_named(paths[0]):
         archives.unpack(paths, [output, folder], only, work, batch, summary)
         return
     if only:
-        raise UsageError(f"--only is for archives, whose names end in {archives.SUFFIX}")
+        raise UsageError("--only is for archives (.rdca)")
     jobs = files.plan(
         paths,
         output=output,

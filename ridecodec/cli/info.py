@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ridecodec import gathering
-from ridecodec.cli import archives, failures, files, options
+from ridecodec.cli import archiveinfo, failures, files, options
 from ridecodec.cli.files import Job
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
         if is_archive(data):
             held = read_archive(data)
             if as_json:
-                click.echo(json.dumps({"input": job.input, **archives.fields(held)}))
+                click.echo(json.dumps({"input": job.input, **archiveinfo.fields(held)}))
             else:
-                for line in archives.lines(files.label(job.input), held):
+                for line in archiveinfo.lines(files.label(job.input), held):
                     click.echo(line)
             return
         info = read_info(data)
@@ -72,6 +72,8 @@ def _lines(name: str, info: Info) -> Iterator[str]:
     for number, tile in enumerate(info.tiles):
         at = f"tile {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
         yield row(at, tile.bytes, tile.bits_per_subpixel)
+        if tile.form != info.model:
+            yield f"    coded as {tile.form or 'what cannot be read: it is damaged'}"
         if tile.side_bytes:
             yield f"    side information: {tile.side_bytes:,} bytes"
     yield row("total", info.total_bytes, info.bpsp)

@@ -12,6 +12,7 @@ from ridecodec.cli import failures
 from ridecodec.cli.files import STANDARD, Job, label, output_label
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
 from ridecodec.errors import UsageError
+from ridecodec.modelfield import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,11 @@ class Summary:
                 click.echo(f"  {done.details}", err=True)
 
 
+def counted(count: int, thing: str) -> str:
+    """How many there are of a thing, such as "1 byte" or "2 bytes"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def names(job: Job) -> str:
     """Input and output, for messages."""
     return f"{label(job.input)} -> {output_label(job.output)}"
@@ -124,6 +130,8 @@ def coded(job: Job, info: Info, seconds: float, pixels: int, sizes: tuple[int, i
         "bpsp": info.bpsp,
         "pixels": pixels,
         "model": info.model,
+        "models": info.models,
+        "forms": info.forms,
         "seconds": seconds,
     }
     line = f"{names(job)}: {info.total_bytes:,} bytes, {info.bpsp:.3f} bpsp, {seconds:.1f} s"
@@ -136,4 +144,6 @@ def _details(info: Info, seconds: float, pixels: int) -> str:
     sizes = [f"{name} {size:,}" for name, size in parts.items() if size]
     sizes.append(f"{tiles:,} tile{'s' * (tiles > 1)} {info.total_bytes - sum(parts.values()):,} bytes")
     speed = f"{pixels / 1e6 / max(seconds, 1e-9):.3f} megapixels/s"
-    return f"{info.width} x {info.height}, model {info.model} {info.model_hash}; {', '.join(sizes)}; {speed}"
+    forms = ", ".join(f"{count:,} {form}" for form, count in info.forms.items())
+    coded = f"model {info.model} {info.model_hash}" + (f": {forms}" if info.model == AUTO else "")
+    return f"{info.width} x {info.height}, {coded}; {', '.join(sizes)}; {speed}"

@@ -53,15 +53,22 @@ class Unpacking:
                 progress=advance,
             )
         whole = self.region is None and not self.preview
-        exact, notes = _original(picture) if kind == "png" and whole else (None, [])
-        like, mode = job.input if self.preserve else None, allowed(job.input)
-        if exact is not None:
-            files.write(job.output, exact, self.force, like, mode)
-            size = len(exact)
-        else:
-            size = _save(picture, job.output, kind, self.force, like, mode)
+        like = job.input if self.preserve else None
+        size, notes = self._write(picture, job.output, kind, whole, like)
         seconds = time.perf_counter() - begun
         return coded(job, info, seconds, picture.width * picture.height, (len(data), size), notes)
+
+    def put(self, picture: Picture, output: str) -> list[str]:
+        """Write a whole picture to a file; returns what is to be said of it."""
+        return self._write(picture, output, self.kind or _format(output), True, None)[1]
+
+    def _write(self, picture: Picture, output: str, kind: str, whole: bool, like: str | None) -> tuple[int, list[str]]:
+        """Write a picture, as the very file that it was where that can be had; returns the bytes and what is said."""
+        exact, notes = _original(picture) if kind == "png" and whole else (None, [])
+        if exact is None:
+            return _save(picture, output, kind, self.force, like), notes
+        files.write(output, exact, self.force, like)
+        return len(exact), notes
 
     def check_job(self, job: Job) -> None:
         """Raise what can be known before the work."""

@@ -37,7 +37,8 @@ def test_json(folder: Path, command: str) -> None:
     failed, done = map(json.loads, result.stdout.splitlines())
     assert failed.keys() == {"input", "output", "error", "exit_code"}
     assert (failed["input"], failed["exit_code"], result.exit_code) == ("nosuch", 3, 3)
-    assert done.keys() == {"input", "output", "bytes", "bpsp", "pixels", "model", "seconds"}
+    assert done.keys() == {"input", "output", "bytes", "bpsp", "pixels", "model", "models", "forms", "seconds"}
+    assert (done["models"], done["forms"]) == (["uniform"], {"uniform": 1})
     assert (done["input"], done["output"], done["model"], done["pixels"]) == (args[0], target, "uniform", 126)
     assert done["bytes"] == Path("done.rdc").stat().st_size
     assert done["bpsp"] == pytest.approx(8 * done["bytes"] / RGB.size)
@@ -109,6 +110,65 @@ def test_help() -> None:
         assert re.search(rf"^  {command} ", text, re.MULTILINE)
         assert run(command, "--help").exit_code == 0
     assert run("--version").stdout == f"ridecodec {ridecodec.__version__}\n"
+
+
+def test_help_as_a_command() -> None:
+    for words in ((), ("compress",), ("train", "ride"), ("corpora", "list")):
+        asked = run("help", *words)
+        assert (asked.exit_code, asked.stdout) == (0, run(*words, "--help").stdout)
+    assert_fails(run("help", "nosuch"), 2, "there is no command 'nosuch'")
+    assert_fails(run("help", "compress", "nosuch"), 2, "there is no command 'compress nosuch'")
+
+
+def test_a_name_that_looks_like_an_option(folder: Path) -> None:
+    """As a pattern gives it: -d would be --output-dir."""
+    for name in ("-dash.png", "--dash.png"):
+        Path("in.png").rename(name)
+        assert_fails(compress(name, "gray.png"), 2, f"{name} is a file", "write -- before the names", f"./{name}")
+        assert compress("-f", "--", name).exit_code == 0
+        assert Path(name).with_suffix(".rdc").exists()
+        Path(name).rename("in.png")
+    assert_fails(compress("-q.png"), 2, "-.")
+
+
+def test_one_of_a_thing(folder: Path) -> None:
+    assert counted(1, "byte") == "1 byte"
+    assert counted(2000, "byte") == "2,000 bytes"
+    Path("dot.rdc").write_bytes(ridecodec.compress(RGB[:1, :1] % 2))
+    Image.new("1", (1, 1)).save("bit.png")
+    assert run("compress", "bit.png", "--archive", "x.rdca").exit_code == 0
+    assert run("compress", "bit.png").exit_code == 0
+    for name in ("dot.rdc", "bit.rdc", "x.rdca"):
+        said = run("info", name).output + run("verify", "-v", name).output
+        assert not re.search(r"\b1 +(bytes|bits|pixels|pictures|tiles)\b", said), said
+
+
+def test_tif_beside_tiff(folder: Path) -> None:
+    assert_fails(run("decompress", "done.rdc", "x.foo"), 2, ".tif, .tiff,")
+    assert run("decompress", "done.rdc", "--format", "tif").exit_code == 0
+    assert Path("done.tif").read_bytes()[:2] == b"II"
+
+
+def test_info_says_the_forms_and_models_of_tiles(folder: Path) -> None:
+    pixels = np.zeros((16, 48, 4), np.uint8)
+    pixels[:, 16:32, :3] = crop("astronaut", 16, 16)
+    pixels[:, 32:] = np.random.default_rng(1).integers(0, 2, (16, 16, 1)) * 255
+    Path("x.rdc").write_bytes(ridecodec.compress(pixels, tile=16))
+    text = run("info", "x.rdc").stdout
+    found = json.loads(run("info", "--json", "x.rdc").stdout)
+    forms = [tile["form"] for tile in found["tiles"]]
+    assert sum(found["forms"].values()) == len(forms) == 3
+    assert all(f"coded as {form}" in text for form in forms)
+    assert forms[0] == "constant"
+    assert forms[1].startswith("apart(constant, ")
+    assert found["models"] == sorted({m for tile in found["tiles"] for m in tile["models"]}, key=found["models"].index)
+    assert all(model in text for model in found["models"])
+    data = bytearray(Path("x.rdc").read_bytes())
+    data[-1] ^= 1
+    Path("x.rdc").write_bytes(data)
+    result = run("info", "--json", "x.rdc")
+    assert result.exit_code == 4
+    assert json.loads(result.stdout.splitlines()[0])["tiles"][-1]["form"] is None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
