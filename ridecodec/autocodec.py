@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.models.registry import ModelCard
-from ridecodec.parallel import Meter, Progress, batches, encoders, spread
+from ridecodec.parallel import Creep, Meter, Progress, batches, encoders, spread
 from ridecodec.picture import CODING_ORDER, Chunk, ColourType, Picture
 from ridecodec.tilecoder import decode_tiles
 
@@ -48,9 +47,10 @@ def encode(
     palette = palette_of(picture.colour, picture.metadata)
 
     def work(box: Box) -> bytes:
-        chooser = Chooser(load, partial(meter.tick, 0, 0.0))
+        creep = Creep(meter, box.width * box.height)
+        chooser = Chooser(load, creep.beat)
         payload = chooser.encode(coding_part(picture, box), shape_of(picture.colour, picture.bit_depth, box, palette))
-        meter.tick(box.width * box.height, 8.0 * len(payload))
+        creep.finish(8.0 * len(payload))
         return payload
 
     at_once = encoders(load(0), boxes[0].width * boxes[0].height, threads)

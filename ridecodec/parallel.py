@@ -17,6 +17,8 @@ _MEMORY = 1 << 30
 _INTERVALS = 120
 """Bytes a pixel that an encoder holds beside the model's state: intervals and their order."""
 
+_CREEP = 0.02
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -38,6 +40,8 @@ class Meter:
         self.pixels, self.bits = 0, 0.0
         self.off = False
         self.lock = threading.Lock()
+        if report is not None:
+            report(Progress(0, total, 0.0, channels))
 
     def tick(self, pixels: int, bits: float) -> None:
         """Count what was finished; raises to stop a worker whose result nobody wants any more."""
@@ -60,6 +64,24 @@ class Meter:
             self.tick(*done)
 
         return advance
+
+
+class Creep:
+    """A part of work of ``pixels`` whose length is not known: each beat brings it some of what is left nearer to its
+    end."""
+
+    def __init__(self, meter: Meter, pixels: int) -> None:
+        self._meter, self._left = meter, pixels
+
+    def beat(self) -> None:
+        """Something was done."""
+        step = int(self._left * _CREEP)
+        self._left -= step
+        self._meter.tick(step, 0.0)
+
+    def finish(self, bits: float) -> None:
+        """All was done."""
+        self._meter.tick(self._left, bits)
 
 
 class _StoppedError(Exception):

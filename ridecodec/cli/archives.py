@@ -127,7 +127,7 @@ def _pack(
             notes.extend(f"{files.printable(entry.source)}: {note}" for note in entry.notes)
             yield entry
 
-    with progress.bar(files.label(job.output), summary.progress) as advance:
+    with progress.bar(files.label(job.output), summary.progress, work.passes) as advance:
         entries = noted()
         first = list(islice(entries, 1))
         from ridecodec import setcodec  # takes seconds, for which nobody waits to be told that there is no picture

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ridecodec.cli import files, progress
+from ridecodec.cli import files
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
@@ -15,6 +16,7 @@ from ridecodec.errors import DamagedError, OutputError, UsageError
 from ridecodec.placing import allowed, placed
 
 if TYPE_CHECKING:
+    from ridecodec.parallel import Progress
     from ridecodec.picture import Picture
 
 
@@ -33,7 +35,9 @@ class Unpacking:
     force: bool
     preserve: bool
 
-    def __call__(self, job: Job, shown: bool) -> Done:
+    passes = 1
+
+    def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
         self.check_job(job)
         kind = self.kind or _format(job.output)
         import ridecodec
@@ -42,16 +46,15 @@ class Unpacking:
         begun = time.perf_counter()
         data = files.read(job.input)
         info = ridecodec.read_info(data)
-        with progress.bar(files.label(job.input), shown) as advance:
-            picture = ridecodec.decompress(
-                data,
-                device=self.device,
-                threads=share(self.threads, self.processes),
-                region=self.region,
-                preview=self.preview,
-                max_pixels=self.max_pixels,
-                progress=advance,
-            )
+        picture = ridecodec.decompress(
+            data,
+            device=self.device,
+            threads=share(self.threads, self.processes),
+            region=self.region,
+            preview=self.preview,
+            max_pixels=self.max_pixels,
+            progress=advance,
+        )
         whole = self.region is None and not self.preview
         like = job.input if self.preserve else None
         size, notes = self._write(picture, job.output, kind, whole, like)

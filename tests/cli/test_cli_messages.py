@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from functools import partialmethod
+import time
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from commands import RGB, assert_fails, compress, run
-from tqdm import tqdm
 
 import ridecodec
-from ridecodec.cli import files, progress
+from ridecodec.cli import batches, files, progress
 from ridecodec.cli.app import COMMANDS
+from ridecodec.cli.batches import Batch
+from ridecodec.cli.files import Job
+from ridecodec.cli.packing import Packing
+from ridecodec.cli.summary import Summary
 from ridecodec.errors import UsageError
+from ridecodec.evaluation import benchmark
+from ridecodec.preparing import Wishes
 
 
 def test_summary(folder: Path) -> None:
@@ -75,6 +80,33 @@ def test_benchmark(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "in.png" in result.stdout
     json.loads(Path("report.json").read_text())
+    Path("bad.png").write_bytes(b"no picture")
+    result = run("benchmark", "bad.png", "in.png", *args[2:], "--force")
+    assert result.exit_code == 3
+    assert "\nridecodec: bad.png: is damaged" in result.stderr
+    assert result.stderr.endswith("1 picture measured, 1 failed\n")
+    assert len(json.loads(Path("report.json").read_text())["failures"]) == 1
+    result = run("benchmark", "bad.png", "in.png", *args[2:], "--force", "--no-keep-going")
+    assert (result.exit_code, result.stdout) == (3, "")
+
+
+def test_an_interrupted_benchmark_keeps_what_it_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports are written as results come."""
+    seen: list[bool] = []
+
+    def stop(path: Path, *args: object) -> object:
+        seen.append(Path("report.csv").exists())
+        if path.name == "gray.png":
+            raise KeyboardInterrupt
+        return measured(path, *args)
+
+    measured = benchmark._file
+    monkeypatch.setattr(benchmark, "_file", stop)
+    result = run("benchmark", "in.png", "gray.png", "-m", "uniform", "--no-peers", "--report", "report.csv")
+    assert result.exit_code == 130
+    assert seen == [False, True]
+    assert "in.png" in result.stdout
+    assert "in.png" in Path("report.csv").read_text()
 
 
 class Terminal(StringIO):
@@ -82,18 +114,55 @@ class Terminal(StringIO):
         return True
 
 
-def test_progress_bar_on_a_terminal_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    monkeypatch.setattr("tqdm.tqdm.__init__", partialmethod(tqdm.__init__, mininterval=0))  # show every step
-    with progress.bar("in.png", wanted=True) as advance:
+def stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Not as a fixture: pytest sets standard error anew for the test."""
+    monkeypatch.setattr("sys.stderr", found := Terminal())
+    monkeypatch.setattr(progress, "_LEAST", -1)  # show every step
+    return found
+
+
+def shown(terminal: Terminal) -> list[tuple[str, int, str]]:
+    """Name, per cent and time left of all bars that were shown."""
+    found = re.findall(r"\r([^:\r]+): +(\d+)%[^\r]*\| [\d:]+, (\S+) left", terminal.getvalue())
+    return [(name, int(part), left) for name, part, left in found]
+
+
+def test_progress_bar_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there before any work is done, and its time goes on; coding and verifying are two halves of one way."""
+    terminal = stderr_is_a_terminal(monkeypatch)
+    monkeypatch.setattr(progress, "_PAUSE", 0.01)
+    with progress.bar("in.png", wanted=True, passes=2) as advance:
+        assert advance is not None
+        while len(shown(terminal)) < 4:
+            time.sleep(0.01)
+        assert set(shown(terminal)) == {("in.png", 0, "?")}
         ridecodec.compress(RGB, model="uniform", tile=4, progress=advance)
-    assert re.search(r"in\.png: 100%.* 126/126 .*\d\.\d{3} bpsp", terminal.getvalue())
+    parts = [part for _, part, _ in shown(terminal)]
+    assert parts == sorted(parts)
+    assert {0, 50, 100} < set(parts)
+    assert shown(terminal)[-1][2] == "00:00"
     assert terminal.getvalue().endswith("\r")
     for stream, wanted in ((terminal, False), (StringIO(), True)):
         monkeypatch.setattr("sys.stderr", stream)
         with progress.bar("in.png", wanted) as advance:
             assert advance is None
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_progress_of_many_files(jobs: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bar for all, by their sizes; with several processes too. Lines of files come between."""
+    terminal = stderr_is_a_terminal(monkeypatch)
+    work = Packing(Wishes(), "auto", None, 4, "cpu", 1, jobs, True, False, False, False)
+    files = [Job("in.png", "a.rdc"), Job("gray.png", "b.rdc")]
+    batches.run(files, work, Batch(processes=jobs), Summary(quiet=False, verbose=False, as_json=False))
+    found = shown(terminal)
+    assert {"1/2 in.png", "2/2 gray.png"} == {name for name, _, _ in found}
+    parts = [part for _, part, _ in found]
+    assert parts == sorted(parts)
+    assert (parts[0], parts[-1]) == (0, 100)
+    assert len(set(parts)) > 4
+    assert Path("a.rdc").exists()
+    assert Path("b.rdc").exists()
 
 
 def test_no_bytes_to_a_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
