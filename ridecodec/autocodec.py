@@ -19,8 +19,9 @@ from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.models.registry import ModelCard
-from ridecodec.parallel import Creep, Meter, Progress, batches, encoders, spread
+from ridecodec.parallel import Creep, Meter, batches, encoders, spread
 from ridecodec.picture import CODING_ORDER, Chunk, ColourType, Picture
+from ridecodec.progress import Progress
 from ridecodec.tilecoder import decode_tiles
 
 TILE = 1024

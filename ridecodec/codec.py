@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec import autocodec, container
+from ridecodec import autocodec, container, precheck
 from ridecodec.container import Box, Container, Header
-from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
+from ridecodec.errors import DamagedError, UsageError, VerificationError
 from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
-from ridecodec.parallel import Meter, Progress, batches, encoders, spread
-from ridecodec.picture import CODING_ORDER, MAX_PIXELS, ColourType, Picture, Samples, check_pixels
+from ridecodec.parallel import Meter, batches, encoders, spread
+from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels
+from ridecodec.precheck import CODED, coding_channels
+from ridecodec.progress import Progress
 from ridecodec.tilecoder import EncodedTile, decode_halves, decode_tiles, encode_tile
-
-CODED = {colour: CODING_ORDER[colour.channels] for colour in (ColourType.GRAY, ColourType.RGB)}
-"""Channels of the pictures that are coded, in coding order."""
 
 
 def encode(
@@ -99,7 +97,7 @@ def verify(
 
 
 def decode(
-    data: bytes,
+    data: bytes | memoryview,
     *,
     device: str,
     threads: int,
@@ -126,7 +124,7 @@ def decode_held(
 ) -> Picture:
     """What `decode` does, of data taken apart already."""
     header = held.header
-    area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
+    area = precheck.area(header, region)
     check_pixels(area.width, area.height, max_pixels)
     out = _decode(held, area, 1, decode_tiles, device, threads, max_pixels, progress)
     whole = area == Box(0, 0, header.width, header.height)
@@ -142,15 +140,14 @@ def checked(held: Container, samples: Samples) -> Picture:
 
 
 def preview(
-    data: bytes,
+    held: Container,
     *,
     device: str,
     threads: int,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[Progress], None] | None = None,
 ) -> Picture:
-    """The picture in .rdc data at half its size, without the rest; UsageError where its model does not code it."""
-    held = container.read(data)
+    """The picture in a file at half its size, without the rest; UsageError where its model does not code it."""
     header = held.header
     area = Box(0, 0, (header.width + 1) // 2, (header.height + 1) // 2)
     check_pixels(area.width, area.height, max_pixels)
@@ -248,26 +245,6 @@ def _decode_modelled(
     shapes = {i: (len(channels), boxes[i].height, boxes[i].width) for i in tiles}
     groups, at_once = batches(backend, shapes, threads)
     spread(work, groups, at_once, meter)
-
-
-def coding_channels(colour: ColourType, depth: int) -> list[int]:
-    if colour not in CODED or depth != 8:
-        words = f"{depth}-bit {colour.words} pictures are not for one model alone, only 8-bit gray and RGB"
-        raise InputError(f"{words}; leave the model out, or name {AUTO!r}")
-    return CODED[colour]
-
-
-def _region(header: Header, region: tuple[int, int, int, int]) -> Box:
-    try:
-        x, y, width, height = map(operator.index, region)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"a region is four integers (x, y, width, height), not {region!r}") from error
-    inside = 0 <= x < x + width <= header.width and 0 <= y < y + height <= header.height
-    if not inside:
-        raise UsageError(
-            f"the region {x},{y},{width},{height} is not inside of the picture ({header.width} x {header.height})"
-        )
-    return Box(x, y, width, height)
 
 
 def _covering(header: Header, area: Box) -> list[int]:

@@ -30,6 +30,8 @@ TYPES = {colour | _DEPTHS.index(depth) << 3: (colour, depth) for colour in Colou
 METADATA_FLAG = 1 << 6
 TILED_FLAG = 1 << 7
 TILE_SLACK_BITS = 64
+LARGEST_TILE = 1 << 11
+"""Largest side of a tile: bounds the memory that a file can make a decoder take, and what an encoder needs."""
 _INDEX_ENTRY = 5
 _LONGEST_HEADER = 128
 _PIECE = 1 << 20

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ridecodec import container
 from ridecodec.container import Container
-from ridecodec.errors import DamagedError, InputError
+from ridecodec.errors import DamagedError
 from ridecodec.formats import metadata
 from ridecodec.forms.outline import outline
+from ridecodec.inputs import DataLike, file_bytes
 from ridecodec.modelfield import AUTO
 from ridecodec.payload import side_place
 
@@ -81,18 +80,8 @@ class Info:
         return {**asdict(self), "models": self.models, "forms": self.forms}
 
 
-def file_bytes(data: bytes | str | os.PathLike[str]) -> bytes:
-    """The data itself, or that of the file at a path; InputError where it cannot be read."""
-    if not isinstance(data, (str, os.PathLike)):
-        return data
-    try:
-        return Path(data).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error})") from error
-
-
-def read_info(data: bytes | str | os.PathLike[str]) -> Info:
-    """What .rdc data, or the file at a path, says of itself; nothing is decoded.
+def read_info(data: DataLike) -> Info:
+    """What .rdc data, a binary file object, or the file at a path says of itself; nothing is decoded.
 
     Raises DamagedError where it is damaged or no .rdc data, InputError where the file cannot be read.
     """

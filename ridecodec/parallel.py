@@ -6,11 +6,13 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ridecodec.errors import UsageError
-from ridecodec.models.base import Backend
+from ridecodec import precheck
+from ridecodec.progress import Progress
+
+if TYPE_CHECKING:
+    from ridecodec.models.base import Backend  # which imports torch
 
 _MEMORY = 1 << 30
 """Bytes that the tiles at hand may take, all threads together; one tile a thread may take more."""
@@ -20,16 +22,6 @@ _INTERVALS = 120
 _CREEP = 0.02
 
 K = TypeVar("K", bound=Hashable)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the work is: pixels of all, and the bits that they took."""
-
-    pixels_done: int
-    pixels_total: int
-    bits: float
-    channels: int
 
 
 class Meter:
@@ -90,8 +82,7 @@ class _StoppedError(Exception):
 
 def workers(threads: int) -> int:
     """How many threads ``threads`` means; 0: as many as there are cores for this process."""
-    if threads < 0:
-        raise UsageError(f"{threads} threads make no sense; choose 1 or more, or 0 for all cores")
+    precheck.check_threads(threads)
     if threads:
         return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

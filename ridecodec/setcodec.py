@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ridecodec import archive, autocodec, codec, container
+from ridecodec import archive, autocodec, codec, container, precheck
 from ridecodec.archive import Archive, Kind
 from ridecodec.container import Container
 from ridecodec.errors import DamagedError, InputError, RidecodecError, VerificationError
@@ -15,7 +15,7 @@ from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.parallel import Meter, batches, encoders, spread
-from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels, check_total
+from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels
 from ridecodec.progress import Progress
 from ridecodec.sets import Entry
 from ridecodec.tilecoder import decode_tiles
@@ -223,7 +223,7 @@ def _of_model(held: Archive, numbers: list[int], device: str, threads: int, mete
 
     def work(batch: list[int]) -> list[Found]:
         header = held.kinds[batch[0]].header
-        order = codec.coding_channels(header.colour, header.bit_depth)
+        order = precheck.coding_channels(header.colour, header.bit_depth)
         try:
             pictures = [held.picture(number) for number in batch]
             payloads = [bytes(each.payload(0)) for each in pictures]

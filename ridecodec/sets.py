@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.counting import counted
 from ridecodec.errors import InputError, UsageError
 from ridecodec.formats import npyfile
 from ridecodec.gathering import PICTURE_ENDINGS
@@ -69,7 +70,9 @@ def entries(
         check_total(pixels, wishes.max_pixels)
         yield entry
     if count is not None and found < count:
-        raise InputError(f"there are {found} pictures, and {count} were asked for")
+        raise InputError(
+            f"{count:,} pictures were asked for, and there {'is' if found == 1 else 'are'} {counted(found, 'picture')}"
+        )
 
 
 def readable(paths: Sequence[Path]) -> Iterator[Picture]:

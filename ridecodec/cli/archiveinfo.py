@@ -9,7 +9,7 @@ from typing import Any
 from ridecodec import info
 from ridecodec.archive import Archive
 from ridecodec.cli import files
-from ridecodec.cli.summary import counted
+from ridecodec.counting import counted, plural
 from ridecodec.errors import DamagedError
 
 
@@ -17,7 +17,7 @@ def lines(name: str, held: Archive) -> Iterator[str]:
     """In words."""
 
     def row(part: str, size: int, sub_pixels: int) -> str:
-        return f"  {part:<40}{size:>15,} bytes {8 * size / sub_pixels:>9.4f} bpsp"
+        return f"  {part:<40}{size:>15,} {plural(size, 'byte'):<5} {8 * size / sub_pixels:>9.4f} bpsp"
 
     total = held.sub_pixels
     yield f"{name}: {counted(len(held.names), 'picture')}"
@@ -26,7 +26,7 @@ def lines(name: str, held: Archive) -> Iterator[str]:
     for part, size in _parts(held).items():
         yield row(part, size, total)
     for picture in _pictures(held):
-        kind = f"{picture['width']} x {picture['height']}, {picture['colour']}, {picture['bit_depth']} bits"
+        kind = f"{picture['width']} x {picture['height']}, {picture['colour']}, {counted(picture['bit_depth'], 'bit')}"
         label = f"{files.printable(str(picture['name']))}: {kind}"
         yield row(label, picture["bytes"], picture["sub_pixels"])
         yield f"    coded as {_forms(picture['forms'])}"

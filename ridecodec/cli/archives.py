@@ -18,8 +18,9 @@ from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.packing import Packing
-from ridecodec.cli.summary import Summary, counted, names
+from ridecodec.cli.summary import Summary, names
 from ridecodec.cli.unpacking import Unpacking
+from ridecodec.counting import counted
 from ridecodec.errors import DamagedError, InputError, OutputError, RidecodecError, UsageError
 from ridecodec.formats import saving
 from ridecodec.models import registry

@@ -19,7 +19,7 @@ from ridecodec.cli.summary import Summary, Totals
 from ridecodec.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
-    from ridecodec.parallel import Progress
+    from ridecodec.progress import Progress
 
 _PAUSE = 0.2
 """Seconds between two tellings."""

@@ -12,7 +12,7 @@ import click
 
 from ridecodec.cli import failures, options, progress
 from ridecodec.cli.files import Job, printable
-from ridecodec.cli.summary import counted
+from ridecodec.counting import counted
 from ridecodec.errors import UsageError
 from ridecodec.placing import refuse_existing
 

@@ -15,12 +15,13 @@ from ridecodec.cli import files
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
+from ridecodec.counting import counted
 from ridecodec.errors import OutputError, UsageError
 from ridecodec.placing import allowed, settle
 from ridecodec.preparing import Wishes, prepare
 
 if TYPE_CHECKING:
-    from ridecodec.parallel import Progress
+    from ridecodec.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Packing:
         notes = list(prepared.notes)
         larger = len(data) > size
         if larger and not prepared.lossy:
-            notes.append(f"takes {len(data):,} bytes, more than the {size:,} of the file")
+            notes.append(f"takes {counted(len(data), 'byte')}, more than the {size:,} of the file")
         if self.delete_source and (larger or not prepared.whole):
             notes.append("is kept, as it " + ("is the smaller file" if prepared.whole else "cannot be had again"))
         elif self.delete_source:

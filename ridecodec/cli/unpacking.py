@@ -16,8 +16,8 @@ from ridecodec.errors import DamagedError, OutputError, UsageError
 from ridecodec.placing import allowed, placed
 
 if TYPE_CHECKING:
-    from ridecodec.parallel import Progress
     from ridecodec.picture import Picture
+    from ridecodec.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec import gathering
+from ridecodec import gathering, precheck
 from ridecodec.cli import archives, batches, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import Job
 from ridecodec.cli.outcomes import Done
-from ridecodec.cli.summary import Summary, counted
+from ridecodec.cli.summary import Summary
+from ridecodec.counting import counted
 
 if TYPE_CHECKING:
-    from ridecodec.parallel import Progress
+    from ridecodec.progress import Progress
 
 ENDINGS = (".rdc", archives.SUFFIX)
 
@@ -39,6 +40,7 @@ class Checking:
 
     def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
         data = files.read(job.input)
+        precheck.check_data(data)
         from ridecodec import checking
         from ridecodec.parallel import share
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from ridecodec.counting import counted
 from ridecodec.errors import OutputError, UsageError
 from ridecodec.evaluation.results import Results, Row
 from ridecodec.placing import placed
@@ -153,7 +154,7 @@ def describe(results: Results) -> str:
     count = len(results.images)
     megapixels = sum(image.width * image.height for image in results.images) / 1e6
     settings = ", ".join(f"{key} {value}" for key, value in results.settings.items())
-    return f"{count} picture{'s' * (count != 1)}, {megapixels:.3f} megapixels; {settings}."
+    return f"{counted(count, 'picture')}, {megapixels:.3f} megapixels; {settings}."
 
 
 FORMATS = {".html": html, ".md": markdown, ".csv": comma_separated, ".json": as_json}

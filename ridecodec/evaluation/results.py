@@ -9,6 +9,35 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.counting import counted
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """Rates of one picture, in bits a sub-pixel, and the file."""
+
+    model: str
+    """What the file is coded with."""
+    likelihood: float | None
+    """Of the float model; None for a model that has no float form, and for `auto`."""
+    ideal: float | None
+    """Of the integers that the coder uses; None for `auto`."""
+    achieved: float
+    """Of the file, all counted."""
+    sub_pixels: int
+    bits_map: NDArray[np.float32]
+    """[H, W] ideal bits of every pixel, all channels together; of `auto` the mean of each tile's bytes."""
+    data: bytes
+    """The file."""
+
+    def __repr__(self) -> str:
+        rates = (f"{name}={_rate(getattr(self, name))}" for name in ("likelihood", "ideal", "achieved"))
+        return f"<Rates {self.model}: {', '.join(rates)}, {counted(len(self.data), 'byte')}>"
+
+
+def _rate(value: float | None) -> str:
+    return "None" if value is None else f"{value:.4f}"
+
 
 @dataclass(frozen=True)
 class Measurement:

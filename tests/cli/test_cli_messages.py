@@ -8,8 +8,11 @@ import time
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import RGB, assert_fails, compress, run
+from pictures import crop
+from PIL import Image
 
 import ridecodec
 from ridecodec.cli import batches, files, progress
@@ -18,6 +21,7 @@ from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import Job
 from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary
+from ridecodec.counting import counted
 from ridecodec.errors import UsageError
 from ridecodec.evaluation import benchmark
 from ridecodec.preparing import Wishes
@@ -235,9 +239,7 @@ def test_info_says_the_forms_and_models_of_tiles(folder: Path) -> None:
     data = bytearray(Path("x.rdc").read_bytes())
     data[-1] ^= 1
     Path("x.rdc").write_bytes(data)
-    result = run("info", "--json", "x.rdc")
-    assert result.exit_code == 4
-    assert json.loads(result.stdout.splitlines()[0])["tiles"][-1]["form"] is None
+    assert json.loads(run("info", "--json", "x.rdc").stdout)["tiles"][-1]["form"] is None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
