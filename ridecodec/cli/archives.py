@@ -183,6 +183,8 @@ def unpack(
     def unpack_all(job: Job) -> None:
         begun = time.perf_counter()
         held = archive.read(files.read(job.input))
+        for model, model_hash in held.models:
+            registry.find(model, model_hash)
         jobs = _jobs(job, held, only, work)
         if batch.dry_run:
             for each in jobs.values():

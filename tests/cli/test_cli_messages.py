@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -19,12 +22,12 @@ from ridecodec.cli import batches, files, progress
 from ridecodec.cli.app import COMMANDS
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import Job
-from ridecodec.cli.packing import Packing
+from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import Summary
 from ridecodec.counting import counted
 from ridecodec.errors import UsageError
 from ridecodec.evaluation import benchmark
-from ridecodec.preparing import Wishes
+from ridecodec.progress import Progress
 
 
 def test_summary(folder: Path) -> None:
@@ -156,17 +159,31 @@ def test_progress_bar_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_progress_of_many_files(jobs: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One bar for all, by their sizes; with several processes too. Lines of files come between."""
     terminal = stderr_is_a_terminal(monkeypatch)
-    work = Packing(Wishes(), "auto", None, 4, "cpu", 1, jobs, True, False, False, False)
-    files = [Job("in.png", "a.rdc"), Job("gray.png", "b.rdc")]
-    batches.run(files, work, Batch(processes=jobs), Summary(quiet=False, verbose=False, as_json=False))
+    files = [Job("in.png", "a"), Job("gray.png", "b")]
+    batches.run(files, Steps(), Batch(processes=jobs), Summary(quiet=False, verbose=False, as_json=False))
     found = shown(terminal)
     assert {"1/2 in.png", "2/2 gray.png"} == {name for name, _, _ in found}
     parts = [part for _, part, _ in found]
     assert parts == sorted(parts)
     assert (parts[0], parts[-1]) == (0, 100)
     assert len(set(parts)) > 4
-    assert Path("a.rdc").exists()
-    assert Path("b.rdc").exists()
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Work that is told in steps, and gone through twice."""
+
+    passes = 2
+
+    def check_job(self, job: Job) -> None:
+        pass
+
+    def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
+        assert advance is not None
+        for done in [*range(0, 101, 50)] * 2:
+            time.sleep(0.21 * (multiprocessing.parent_process() is not None))  # they tell at most every 0.2 s
+            advance(Progress(done, 100, 0.0, 1))
+        return Done(job.input, "", {})
 
 
 def test_no_bytes_to_a_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
