@@ -150,15 +150,19 @@ class Results:
 
     @cached_property
     def totals(self) -> list[Row]:
-        """Sums for every codec, over all pictures, or over those that it takes: "2 of 3"; the ratio is over these."""
+        """Sums for every codec, over all pictures, or over those that it takes: "2 of 3".
+
+        The ratio is over those of them that have a PNG.
+        """
         rows = []
         for codec in self.labels:
             found = [(m, image) for image in self.images for m in image.measurements if m.codec == codec]
             if found:
                 whole = total([m for m, _ in found])
-                reference = _sum(image.reference for _, image in found)
+                compared = [(m.size, image.reference) for m, image in found if image.reference]
+                size, reference = (sum(each) for each in zip(*compared, strict=True)) if compared else (0, 0)
                 name = "total" if len(found) == len(self.images) else f"{len(found):,} of {len(self.images):,}"
-                rows.append(Row(name, whole, whole.size / reference if reference else None))
+                rows.append(Row(name, whole, size / reference if reference else None))
         return rows
 
     @property
