@@ -170,19 +170,19 @@ def measure(peer: Peer, pixels: Pixels) -> Measurement:
 
 
 def measure_png(picture: Picture, pixels: Pixels | None) -> Measurement | None:
-    """Pillow's optimized PNG of a picture of any type, by its own type; None where Pillow has none."""
-    plain = np.array_equal(picture.to_numpy(), pixels) if pixels is not None else False
-    if pixels is not None and plain:
+    """Pillow's optimized PNG of a picture of any type, by its own type.
+
+    None where Pillow has no such type, and where it writes another picture, as of indices beyond the palette.
+    """
+    if pixels is not None and np.array_equal(picture.to_numpy(), pixels):
         return measure(PEERS["png-optimize"], pixels) if PEERS["png-optimize"].takes(pixels) else None
     if pixels is None or picture.bit_depth == 16 or picture.colour is ColourType.PALETTE_ALPHA:
         return None
     image, file = picture.to_pil(), BytesIO()
     _, encode = timed(lambda: image.save(file, "PNG", optimize=True))
     found, decode = timed(lambda: _loaded(file.getvalue()))
-    modes = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-    _verify(
-        LABELS["png-optimize"], np.asarray(found.convert(modes[1 if pixels.ndim == 2 else pixels.shape[2]])), pixels
-    )
+    if not np.array_equal(np.asarray(found.convert(Image.fromarray(pixels).mode)), pixels):
+        return None
     size = len(file.getvalue())
     return Measurement("png-optimize", picture.width * picture.height, picture.sub_pixels, size, encode, decode)
 
