@@ -51,10 +51,10 @@ def note(whole: Measurement) -> None:
             path.write_text(json.dumps(record, indent=2) + "\n")
 
 
-def _say(name: str, number: int, pictures: Sequence[Path]) -> None:
+def _say(name: str, number: float, pictures: Sequence[Path]) -> None:
     """Which picture comes next."""
-    if number < len(pictures):
-        print(f"{name} {number + 1}/{len(pictures)} {pictures[number]}", file=sys.stderr, flush=True)
+    if number == int(number) and number < len(pictures):
+        print(f"{name} {int(number) + 1}/{len(pictures)} {pictures[int(number)]}", file=sys.stderr, flush=True)
 
 
 def main() -> None:

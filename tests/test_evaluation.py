@@ -145,7 +145,7 @@ def test_gray_and_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(benchmark, "PREVIEW_SIDE", 10)
     pixels = crop("coffee", 16, 25)
     Image.fromarray(pixels).save(tmp_path / "x.png")
-    steps: list[int] = []
+    steps: list[float] = []
     found = benchmark.run(
         [tmp_path / "x.png"],
         None,
@@ -156,7 +156,7 @@ def test_gray_and_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         gray=True,
     )
     (image,) = found.images
-    assert steps == [0, 1]
+    assert steps == [0, 0.5, 1]  # the second codec begins at a half
     assert image.channels == 1
     assert [m.codec for m in image.measurements] == ["uniform"]  # the PNG as given has other pixels
     assert image.measurements[0].likelihood is None

@@ -91,8 +91,7 @@ def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None
     ):
         for job, outcome in outcomes:
             totals.add(outcome)
-            if shown:
-                shown.clear()
+            progress.clear()
             summary.report(job, outcome)
             if isinstance(outcome, Failed):
                 code = code or outcome.code

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,8 +93,7 @@ def command(
     with _Display(reports) as display:
 
         def failed(path: Path, error: Exception) -> None:
-            with display.paused():
-                codes.append(failures.report(error, Job(str(path))))
+            codes.append(failures.report(error, Job(str(path))))
             if not keep_going:
                 raise click.exceptions.Exit(codes[0])
 
@@ -127,30 +125,27 @@ class _Display:
         self.results: Results | None = None
         self.bar: progress.Bar | None = None
         self.sizes: list[int] = []
+        self.said = -1
         self.written = self.took = 0.0
 
     def __enter__(self) -> _Display:
         return self
 
-    def step(self, number: int, files: Sequence[Path]) -> None:
+    def step(self, done: float, files: Sequence[Path]) -> None:
         """Say which picture comes next: in a bar with the time left, or a line each where there is no terminal."""
+        number = int(done)
         if not progress.welcome(True):
-            if number < len(files):
+            if number == done < len(files):
                 click.echo(f"{number + 1}/{len(files)} {printable(str(files[number]))}", err=True)
             return
         if self.bar is None:
             self.sizes = [max(1, path.stat().st_size) if path.is_file() else 1 for path in files]
             self.bar = progress.Bar("benchmark")
-        if number < len(files):
+        if number < len(files) and number != self.said:
             self.bar.name(f"{number + 1}/{len(files)} {printable(files[number].name)}")
-        self.bar.at(sum(self.sizes[:number]) / sum(self.sizes))
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """A line can be printed."""
-        if self.bar is not None:
-            self.bar.clear()
-        yield
+        self.said = number
+        finished = sum(self.sizes[:number]) + (done - number) * sum(self.sizes[number : number + 1])
+        self.bar.at(finished / sum(self.sizes))
 
     def done(self, results: Results) -> None:
         """Keep the results so far, and write them where that takes little of the time."""

@@ -32,6 +32,7 @@ class Bar:
         self._ended = threading.Event()
         self._clock = threading.Thread(target=self._tick, daemon=True)
         self._clock.start()
+        _bars.append(self)
 
     def at(self, part: float) -> None:
         """So much is done; the bar never goes back."""
@@ -50,6 +51,7 @@ class Bar:
 
     def close(self) -> None:
         """Take the bar away."""
+        _bars.remove(self)
         self._ended.set()
         self._clock.join()
         self._shown.close()
@@ -90,10 +92,6 @@ class Batch:
         """The thing of this number is done, well or not."""
         self._at(number, 1.0)
 
-    def clear(self) -> None:
-        """Make room for a line."""
-        self._bar.clear()
-
     def close(self) -> None:
         """Take the bar away."""
         self._bar.close()
@@ -106,6 +104,16 @@ class Batch:
         if len(self._names) == 1:
             return self._names[0]
         return f"{number + 1:,}/{len(self._names):,} {self._names[number]}"
+
+
+_bars: list[Bar] = []
+"""Those that are shown."""
+
+
+def clear() -> None:
+    """Make room for a line on standard error; bars come back by themselves."""
+    for each in _bars:
+        each.clear()
 
 
 def welcome(wanted: bool) -> bool:

@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,7 +57,7 @@ def run(
     threads: int = 0,
     tile: int = 0,
     likelihood: bool = True,
-    step: Callable[[int, Sequence[Path]], None] | None = None,
+    step: Callable[[float, Sequence[Path]], None] | None = None,
     gray: bool = False,
     failed: Callable[[Path, Exception], None] | None = None,
     done: Callable[[Results], None] | None = None,
@@ -69,8 +70,9 @@ def run(
     measured without their metadata, but for the size of PNG files as given.  A codec has no result for a picture of a
     type that it does not take; `auto` takes all.
 
-    `step` is given the number of pictures that are done, and all of them, before each picture and at the end; `done`
-    the results so far, after each.  A picture that cannot be read or measured is told to `failed` and left out.
+    `step` is given the number of pictures that are done, and all of them, before each picture, after each codec (a
+    fraction then) and at the end; `done` the results so far, after each picture.  A picture that cannot be read or
+    measured is told to `failed` and left out.
 
     Times are CPU seconds of calls in this process, without verification, from and to pixels in memory, after one call
     on a small picture, so that neither imports nor the loading of models count.
@@ -87,10 +89,10 @@ def run(
     failures: list[str] = []
     warm: set[tuple[ColourType, int]] = set()
     for number, path in enumerate(files):
-        if step:
-            step(number, files)
+        told = partial(_tell, step, number, files)
+        told(0.0)
         try:
-            images.append(_file(path, gray, options, warm))
+            images.append(_file(path, gray, options, warm, told))
         except Exception as error:  # whatever one picture meets, the others are measured
             if failed is None and isinstance(error, RidecodecError):
                 raise type(error)(f"{path}: {error}") from error
@@ -100,8 +102,7 @@ def run(
             failed(path, error)
         if done:
             done(Results(tuple(images), labels, settings, tuple(failures)))
-    if step:
-        step(len(files), files)
+    _tell(step, len(files), files, 0.0)
     return Results(tuple(images), labels, settings, tuple(failures))
 
 
@@ -117,7 +118,17 @@ def pictures(paths: Sequence[str | Path], corpus: str | None, limit: int | None)
     return files[:limit]
 
 
-def _file(path: Path, gray: bool, options: _Options, warm: set[tuple[ColourType, int]]) -> ImageResult:
+def _tell(
+    step: Callable[[float, Sequence[Path]], None] | None, number: int, files: Sequence[Path], part: float
+) -> None:
+    """Part of a picture is done."""
+    if step:
+        step(number + part, files)
+
+
+def _file(
+    path: Path, gray: bool, options: _Options, warm: set[tuple[ColourType, int]], told: Callable[[float], None]
+) -> ImageResult:
     """Measure a picture file."""
     data = path.read_bytes() if path.is_file() else b""
     picture = stripped(Picture.open(path, pixels=True), ["all"])
@@ -126,10 +137,10 @@ def _file(path: Path, gray: bool, options: _Options, warm: set[tuple[ColourType,
     _check(picture, options)
     kind = (picture.colour, picture.bit_depth)
     if kind not in warm:
-        _measure_all(replace(picture, planes=picture.planes[:, :8, :8]), options)
+        _measure_all(replace(picture, planes=picture.planes[:, :8, :8]), options, lambda part: None)
         warm.add(kind)
     given = data if data.startswith(SIGNATURE) and not gray else None
-    return _image(path.name, picture, given, options)
+    return _image(path.name, picture, given, options, told)
 
 
 def _gray(picture: Picture) -> Picture:
@@ -153,8 +164,10 @@ def _codes(model: str, picture: Picture) -> bool:
     return model == AUTO or (plain and picture.channels in registry.current(model).channels)
 
 
-def _image(name: str, picture: Picture, given: bytes | None, options: _Options) -> ImageResult:
-    measured, heat_maps = _measure_all(picture, options)
+def _image(
+    name: str, picture: Picture, given: bytes | None, options: _Options, told: Callable[[float], None]
+) -> ImageResult:
+    measured, heat_maps = _measure_all(picture, options, told)
     pixels = others.shown(picture)
     if given is not None:
         reference: Measurement | None = others.measure_given(given, picture, pixels)
@@ -179,10 +192,15 @@ def _preview(picture: Picture, pixels: Pixels | None) -> NDArray[np.uint8]:
     return _reduced(np.ascontiguousarray(pixels, np.uint8))
 
 
-def _measure_all(picture: Picture, options: _Options) -> tuple[list[Measurement], dict[str, NDArray[np.float32]]]:
+def _measure_all(
+    picture: Picture, options: _Options, told: Callable[[float], None]
+) -> tuple[list[Measurement], dict[str, NDArray[np.float32]]]:
+    count = len(options.peers) + len(options.models)
     pixels = others.shown(picture)
     measured = []
-    for name in options.peers:
+    for number, name in enumerate(options.peers):
+        if number:
+            told(number / count)
         found = None
         if name == PNG:
             found = others.measure_png(picture, pixels)
@@ -191,7 +209,9 @@ def _measure_all(picture: Picture, options: _Options) -> tuple[list[Measurement]
         if found is not None:
             measured.append(replace(found, sub_pixels=picture.sub_pixels))
     heat_maps = {}
-    for model in options.models:
+    for number, model in enumerate(options.models, len(options.peers)):
+        if number:
+            told(number / count)
         if not _codes(model, picture):
             continue
         measurement, bits_map = _measure_model(model, picture, options)
