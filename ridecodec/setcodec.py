@@ -42,7 +42,7 @@ def encode(
     """The .rdca data of pictures, of which only some are held at a time.
 
     A picture that cannot be coded is told to ``refused`` and left out; without that it raises, named: `InputError`
-    or `UsageError`. `InputError` where no picture is left. ``verify``: decode the data and compare, as in `verify`.
+    or `UsageError`. `InputError` where no picture is left. ``verify``: decode the data and compare.
     """
     registry.current(model)
     names: dict[str, bytes] = {}
