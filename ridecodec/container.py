@@ -193,9 +193,8 @@ def read(data: bytes | memoryview) -> Container:
 
 
 def check_size(header: Header, size: int) -> None:
-    """Raise `DamagedError` where payloads of `size` bytes, and their index, cannot hold so many pixels."""
-    tiles = len(header.boxes)
-    if tiles > max(1, size) or size * 8 + tiles * TILE_SLACK_BITS < header.sub_pixels * MIN_BITS:
+    """Raise `DamagedError` where payloads of `size` bytes cannot hold so many pixels."""
+    if size * 8 + len(header.boxes) * TILE_SLACK_BITS < header.sub_pixels * MIN_BITS:
         raise DamagedError("the header is damaged: it claims more pixels than the file's bytes can hold")
 
 
