@@ -378,7 +378,7 @@ def test_verify_goes_through_all_and_names_what_is_damaged(folder: Path) -> None
     result = run("verify", "bad-done.rdc", "bad-set.rdca", "in.png", "done.rdc", "nosuch.rdc")
     assert result.exit_code == 4
     assert "bad-done.rdc: the pixel data is damaged" in result.stderr
-    assert "bad-set.rdca: 1 of its 2 pictures are damaged: 'gray'" in result.stderr
+    assert "bad-set.rdca: 1 of its 2 pictures is damaged: 'gray'" in result.stderr
     assert "done.rdc: whole" in result.stderr
     assert result.stderr.endswith(f"1 done, 0 skipped, 4 failed; {Path('done.rdc').stat().st_size:,} bytes\n")
     assert names(folder) == before
