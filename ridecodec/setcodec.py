@@ -15,7 +15,7 @@ from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.parallel import Meter, batches, encoders, spread
-from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels
+from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels, check_total
 from ridecodec.progress import Progress
 from ridecodec.sets import Entry
 from ridecodec.tilecoder import decode_tiles
@@ -173,14 +173,15 @@ def decode(
     coded, and `InputError` for one of more than ``max_pixels``, or as many in total.
     """
     kinds = {number: held.kinds[number] for number in numbers}
-    for kind in set(kinds.values()):
-        header = kind.header
+    headers = [kind.header for kind in kinds.values()]
+    for header in headers:
         check_pixels(header.width, header.height, max_pixels)
-        if header.model == AUTO:
-            registry.find(AUTO, header.model_hash)
+    check_total(sum(header.width * header.height for header in headers), max_pixels)
+    for kind in set(kinds.values()):
+        if kind.header.model == AUTO:
+            registry.find(AUTO, kind.header.model_hash)
         else:
-            codec.backend_of(header, 1, device)
-    check_total(sum(kind.header.width * kind.header.height for kind in kinds.values()), max_pixels)
+            codec.backend_of(kind.header, 1, device)
     return _decoded(held, kinds, device, threads, progress)
 
 

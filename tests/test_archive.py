@@ -226,7 +226,12 @@ def test_sets_of_folders_mosaics_and_arrays(tmp_path: Path) -> None:
         (lambda path: path.mkdir(), None, None, "no pictures in this folder"),
         (lambda path: path.write_bytes(b"no picture"), None, None, "set.png: "),
         (lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path), (3, 4), None, "cannot be cut"),
-        (lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path), (4, 4), 5, "5 pictures were asked for, and there are 4 pictures"),
+        (
+            lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path),
+            (4, 4),
+            5,
+            "5 pictures were asked for, and there are 4 pictures",
+        ),
     ],
 )
 def test_sets_that_cannot_be_read(make: object, cut: object, count: object, text: str, tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None
         progress.batch(names, lambda: [_size(job) for job in jobs], work.passes, summary.progress) as shown,
         contextlib.closing(_outcomes(jobs, work, batch, shown)) as outcomes,
     ):
-        for job, outcome in outcomes:
+        for job, found in outcomes:
+            outcome = Skipped() if batch.came_to_exist(found) else found
             totals.add(outcome)
             progress.clear()
             summary.report(job, outcome)

@@ -256,7 +256,9 @@ def test_info_says_the_forms_and_models_of_tiles(folder: Path) -> None:
     data = bytearray(Path("x.rdc").read_bytes())
     data[-1] ^= 1
     Path("x.rdc").write_bytes(data)
-    assert json.loads(run("info", "--json", "x.rdc").stdout)["tiles"][-1]["form"] is None
+    result = run("info", "--json", "x.rdc")
+    assert result.exit_code == 4
+    assert json.loads(result.stdout.splitlines()[0])["tiles"][-1]["form"] is None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
