@@ -24,7 +24,7 @@ from ridecodec.counting import counted
 from ridecodec.errors import DamagedError, InputError, OutputError, RidecodecError, UsageError
 from ridecodec.formats import saving
 from ridecodec.models import registry
-from ridecodec.placing import file_name, refuse_existing
+from ridecodec.placing import allowed, file_name, refuse_existing
 
 SUFFIX = ".rdca"
 _STDIN = "stdin"
@@ -144,7 +144,7 @@ def _pack(
             progress=advance,
             refused=lambda entry, error: failed(entry.source, error),
         )
-    files.write(job.output, data, work.force)
+    files.write(job.output, data, work.force, mode=_shared_mode(sources))
     held = archive.read(data)
     summary.report(job, _done(job, held, len(held.names), time.perf_counter() - begun, notes))
 
@@ -257,10 +257,16 @@ def _unpack(whole: Job, held: Archive, jobs: dict[int, Job], work: Unpacking, ba
             result = results.pop(job)
             if isinstance(result, DamagedError):
                 raise result
-            for note in work.put(result, job.output):
+            for note in work.put(result, job.output, allowed(whole.input)):
                 failures.say(f"{job.input}: {note}")
 
         failures.for_each(decoded(), save, keep_going=batch.keep_going, as_json=summary.as_json)
+
+
+def _shared_mode(sources: Sequence[str]) -> int:
+    """The permissions that all files among sources and in folders have (see `allowed`)."""
+    paths = [each for name in sources for each in (Path(name).iterdir() if Path(name).is_dir() else [Path(name)])]
+    return allowed(*map(str, paths))
 
 
 def _done(job: Job, held: Archive, count: int, seconds: float, notes: Sequence[str]) -> Done:

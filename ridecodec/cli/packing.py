@@ -71,7 +71,7 @@ class Packing:
             verify=self.verify,
             progress=advance,
         )
-        files.write(job.output, data, self.force, job.input if self.preserve else None)
+        files.write(job.output, data, self.force, job.input if self.preserve else None, allowed(job.input))
         notes = list(prepared.notes)
         larger = len(data) > size
         if larger and not prepared.lossy:

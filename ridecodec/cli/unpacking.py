@@ -56,21 +56,23 @@ class Unpacking:
             progress=advance,
         )
         whole = self.region is None and not self.preview
-        like = job.input if self.preserve else None
-        size, notes = self._write(picture, job.output, kind, whole, like)
+        like, mode = job.input if self.preserve else None, allowed(job.input)
+        size, notes = self._write(picture, job.output, kind, whole, like, mode)
         seconds = time.perf_counter() - begun
         return coded(job, info, seconds, picture.width * picture.height, (len(data), size), notes)
 
-    def put(self, picture: Picture, output: str) -> list[str]:
+    def put(self, picture: Picture, output: str, mode: int) -> list[str]:
         """Write a whole picture to a file; returns what is to be said of it."""
-        return self._write(picture, output, self.kind or _format(output), True, None)[1]
+        return self._write(picture, output, self.kind or _format(output), True, None, mode)[1]
 
-    def _write(self, picture: Picture, output: str, kind: str, whole: bool, like: str | None) -> tuple[int, list[str]]:
+    def _write(
+        self, picture: Picture, output: str, kind: str, whole: bool, like: str | None, mode: int
+    ) -> tuple[int, list[str]]:
         """Write a picture, as the very file that it was where that can be had; returns the bytes and what is said."""
         exact, notes = _original(picture) if kind == "png" and whole else (None, [])
         if exact is None:
-            return _save(picture, output, kind, self.force, like), notes
-        files.write(output, exact, self.force, like)
+            return _save(picture, output, kind, self.force, like, mode), notes
+        files.write(output, exact, self.force, like, mode)
         return len(exact), notes
 
     def check_job(self, job: Job) -> None:
