@@ -44,8 +44,8 @@ from ridecodec.errors import RidecodecError
 from ridecodec.formats import metadata
 from ridecodec.formats.carriers import info
 from ridecodec.models import registry
-from ridecodec.parallel import Progress
 from ridecodec.picture import USUAL_PIXELS, Chunk, ColourType, Picture
+from ridecodec.progress import Progress
 from ridecodec.sets import Entry
 from ridecodec.tilecoder import decode_tiles, encode_tile
 
@@ -147,12 +147,12 @@ def forged(files: list[bytes], rng: np.random.Generator) -> bytes:
     size = rng.uniform(4, 11)
     width, height = (int(2 ** min(size + rng.uniform(-1.5, 1.5), 11)) for _ in range(2))
     if is_archive(data):
-        held = archive.read(data)
         count = int(rng.integers(1, 40))
-        shapes = [archive.Shape(width, height, held.shapes[0].colour, 8)] * count
-        payloads = [held.payload(0)[: int(rng.integers(8))] + code for _ in range(count)]
+        held = archive.read(data).picture(0)
+        body = bytes(held.body)[: int(rng.integers(8))] + code
+        header = replace(held.header, width=width, height=height, tile=0)
         names = [str(number) for number in range(count)]
-        return archive.write(held.model, held.model_hash, names, shapes, [0] * count, payloads)
+        return archive.write(names, [container.inside(header, held.metadata, memoryview(body))] * count)
     held = container.read(data)
     first = bytes(held.payload(0))[: int(rng.integers(8))]
     tile = int(rng.choice([0, 64, 256]))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 import click
 
+from ridecodec.cli import progress
 from ridecodec.cli.files import Job, label, printable
 from ridecodec.cli.outcomes import Failed
 from ridecodec.errors import InputError, RidecodecError
@@ -30,6 +31,7 @@ CONTROL = (
 
 def say(message: str) -> None:
     """One line on standard error, with the program's name before it."""
+    progress.clear()
     click.echo(f"ridecodec: {printable(message)}", err=True)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ridecodec.models.base import Backend
 
+DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS = Path(__file__).parent.parent / "weights"
 HASH_BYTES = 4
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
@@ -234,12 +235,17 @@ def write(
     return card
 
 
+def check_device(name: str) -> None:
+    """UsageError where there is no device of this name."""
+    if name not in DEVICES:
+        raise UsageError(f"unknown device {name!r}; choose {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+
+
 def pick_device(name: str) -> torch.device:
     """Device of ``auto``, ``cpu`` or ``cuda``; UsageError where it is not there."""
+    check_device(name)
     import torch
 
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device {name!r}; choose auto, cpu or cuda")
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
         raise UsageError("there is no CUDA device that this PyTorch can use; choose --device cpu")
