@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ridecodec.evaluation import benchmark, corpora, report
@@ -50,6 +51,12 @@ def note(whole: Measurement) -> None:
             path.write_text(json.dumps(record, indent=2) + "\n")
 
 
+def _say(name: str, number: float, pictures: Sequence[Path]) -> None:
+    """Which picture comes next."""
+    if number == int(number) and number < len(pictures):
+        print(f"{name} {int(number) + 1}/{len(pictures)} {pictures[int(number)]}", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Run the benchmark and write its tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -70,7 +77,7 @@ def main() -> None:
             peers=options.peers,
             limit=options.limit,
             threads=options.threads,
-            say=lambda line, name=name: print(f"{name} {line}", file=sys.stderr, flush=True),
+            step=partial(_say, name),
             gray=gray,
         )
         results = replace(results, settings={"command": " ".join(["python", *sys.argv]), **results.settings})

@@ -62,19 +62,22 @@ def _index(reader: Reader, width: int, height: int, tile: int) -> bytes:
 def _archive(data: bytes) -> bytes:
     reader = Reader(memoryview(data))
     reader.take(4, "")
-    alike = reader.integer(1, "") & 1
-    modelfield.take(reader)
-    reader.take(4, "")
-    count = reader.varint("")
-    if count > _MOST:
+    count, models, sections, kinds = (reader.varint("") for _ in range(4))
+    if max(count, models, sections, kinds) > _MOST:
         return data
-    for _ in range(1 if alike else count):
-        reader.take(1, "")
-        reader.varint("")
-        reader.varint("")
+    for _ in range(models):
+        modelfield.take(reader)
+        reader.take(4, "")
+    for _ in range(sections):
+        reader.take(reader.varint(""), "")
+    for _ in range(kinds):
+        flags = reader.integer(1, "")
+        for _ in range(3 + bool(flags & _TILED) + bool(flags & _METADATA)):
+            reader.varint("")
     reader.take(reader.varint(""), "")
     for _ in range(count):
-        reader.varint("")
+        for _ in range(1 + (1 < kinds < count)):
+            reader.varint("")
         reader.take(4, "")
     at = reader.position
     return data[:at] + _checksum(data[:at]) + data[at + 4 :]

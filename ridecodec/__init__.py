@@ -1,15 +1,16 @@
 """ridecodec: lossless image compression driven by learned density models.
 
-The whole public interface: `compress`, `decompress`, `read_info`, `evaluate`, the `Picture` they give and take, and
-the errors they raise. Importing this does not import torch; the first picture does. Pillow knows .rdc files then.
+The whole public interface: `compress`, `decompress`, `read_info`, `evaluate`, what they give and take, and the errors
+they raise. Importing this does not import torch; the first picture does. Pillow knows .rdc files then.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
+from ridecodec import container, precheck
 from ridecodec.errors import (
     DamagedError,
     InputError,
@@ -22,19 +23,22 @@ from ridecodec.errors import (
     UsageError,
     VerificationError,
 )
-from ridecodec.info import Info, file_bytes, read_info
+from ridecodec.evaluation.results import Rates
+from ridecodec.info import Info, read_info
+from ridecodec.inputs import file_bytes, refuse, stream_of
 from ridecodec.picture import MAX_PIXELS, ColourType, Picture, check_pixels
 from ridecodec.plugins.pillow import register as _register_with_pillow
+from ridecodec.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
-    from ridecodec.evaluation.rates import Rates
-    from ridecodec.parallel import Progress
+    from ridecodec.inputs import BytesLike, DataLike
 
-    ImageLike: TypeAlias = Image.Image | NDArray[np.uint8 | np.uint16] | str | os.PathLike[str] | Picture
+    Array: TypeAlias = NDArray[np.uint8 | np.uint16 | np.bool_]
+    ImageLike: TypeAlias = BytesLike | BinaryIO | str | os.PathLike[str] | Image.Image | Array | Picture
 
 __version__ = "0.1.0"
 
@@ -57,8 +61,8 @@ def compress(
     """Compress a picture without loss and return the .rdc data.
 
     Args:
-        image: a path, a Pillow image, an array of uint8 or uint16 [H, W] or [H, W, C] of 1 to 4 channels, or a
-            `Picture`; what `Picture.open`, `from_pil` and `from_numpy` take.
+        image: a picture file, as a path, its bytes or a binary file object; a Pillow image; an array of uint8 or
+            uint16, [H, W] or [H, W, C] of 1 to 4 channels, or of bool, [H, W]; or a `Picture`.
         model: ``auto``, which takes the cheapest way for each tile of any picture, or the name of a density model, of
             8-bit gray and RGB; see ``ridecodec models``.
         device: ``auto``, ``cpu`` or ``cuda``; the data is the same.
@@ -76,10 +80,12 @@ def compress(
         InputError: the picture cannot be read, or is of a type that is not supported.
         UsageError: an option makes no sense.
         VerificationError: the data does not decode to the picture.
+        TypeError: the image is of no type that is taken.
     """
-    from ridecodec import codec
-
     picture = as_picture(image, max_pixels, pixels)
+    precheck.check_options(picture, model, device, threads, tile, label)
+    from ridecodec import codec  # and with it torch, when what costs little was checked
+
     data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, label=label, progress=progress)
     if verify:
         codec.verify(picture, data, device=device, threads=threads, progress=progress)
@@ -87,7 +93,7 @@ def compress(
 
 
 def decompress(
-    data: bytes | str | os.PathLike[str],
+    data: DataLike,
     *,
     device: str = "auto",
     threads: int = 0,
@@ -99,7 +105,7 @@ def decompress(
     """Decompress .rdc data.
 
     Args:
-        data: the whole file's bytes, or its path.
+        data: a whole .rdc file, as its bytes, a binary file object or a path.
         device: ``auto``, ``cpu`` or ``cuda``; the pixels are the same.
         threads: workers, 0 for all cores; the pixels are the same.
         region: (x, y, width, height) in pixels; only the tiles that it touches are decoded.
@@ -112,37 +118,46 @@ def decompress(
         DamagedError: the data is damaged or no .rdc data.
         ModelMissingError: the model that it was compressed with is not at hand.
         UsageError: an option makes no sense, or the region is not inside of the picture.
+        TypeError: the data is of no type that is taken.
     """
+    limit = _limit(max_pixels)
+    precheck.check_work(device, threads)
+    held = container.read(file_bytes(data))
+    precheck.check_decoding(held.header, region, preview, limit)
     from ridecodec import codec
 
-    held, limit = file_bytes(data), _limit(max_pixels)
     if preview:
-        if region is not None:
-            raise UsageError("a preview is of the whole picture: leave out the region")
         return codec.preview(held, device=device, threads=threads, max_pixels=limit, progress=progress)
-    return codec.decode(held, device=device, threads=threads, region=region, max_pixels=limit, progress=progress)
+    return codec.decode_held(held, device=device, threads=threads, region=region, max_pixels=limit, progress=progress)
 
 
-def evaluate(image: ImageLike, *, model: str = "photo", device: str = "auto", threads: int = 0, tile: int = 0) -> Rates:
-    """Likelihood rate, ideal length and achieved rate of an 8-bit gray or RGB picture, and where its bits go.
+def evaluate(image: ImageLike, *, model: str = "auto", device: str = "auto", threads: int = 0, tile: int = 0) -> Rates:
+    """Likelihood rate, ideal length and achieved rate of a picture, and where its bits go: of the file that `compress`
+    makes of it with the same options.
 
-    Raises what `compress` raises.
+    With ``auto`` the first two are None where the file is of several forms, as of drawings: only a density model has
+    them, such as ``photo``, which codes 8-bit gray and RGB. Raises what `compress` raises.
     """
+    picture = as_picture(image, pixels=True)
+    precheck.check_options(picture, model, device, threads, tile, None)
     from ridecodec.evaluation import rates
 
-    return rates.evaluate(as_picture(image, pixels=True), model=model, device=device, threads=threads, tile=tile)
+    return rates.evaluate(picture, model=model, device=device, threads=threads, tile=tile)
 
 
 def as_picture(image: Any, max_pixels: int | None = None, pixels: bool = False) -> Picture:
     """A `Picture` of anything that `compress` takes; ``pixels`` is as there."""
     limit = _limit(max_pixels)
-    if isinstance(image, (str, os.PathLike)):
-        return Picture.open(image, max_pixels=limit, pixels=pixels)
     from PIL import Image
 
     if isinstance(image, Image.Image):
         check_pixels(*image.size, limit)
         return Picture.from_pil(image)
+    source = image if isinstance(image, (str, os.PathLike)) else stream_of(image)
+    if source is not None:
+        return Picture.open(source, max_pixels=limit, pixels=pixels)
+    if not isinstance(image, Picture) and not hasattr(image, "__array__"):
+        raise refuse(image)
     picture = image if isinstance(image, Picture) else Picture.from_numpy(image)
     check_pixels(picture.width, picture.height, limit)
     return picture
@@ -165,6 +180,8 @@ __all__ = [
     "OutputError",
     "OutputExistsError",
     "Picture",
+    "Progress",
+    "Rates",
     "RidecodecError",
     "UsageError",
     "VerificationError",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,9 @@ from ridecodec.forms.part import Request, Samples, Shape
 from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.registry import ModelCard
-from ridecodec.parallel import Meter, Progress, batches, encoders, spread
+from ridecodec.parallel import Creep, Meter, batches, encoders, spread
 from ridecodec.picture import CODING_ORDER, Chunk, ColourType, Picture
+from ridecodec.progress import Progress
 from ridecodec.tilecoder import TileCodec, decode_tiles
 
 TILE = 1024
@@ -46,9 +46,10 @@ def encode(
     palette = palette_of(picture.colour, picture.metadata)
 
     def work(box: Box) -> bytes:
-        chooser = Chooser(load, partial(meter.tick, 0, 0.0))
+        creep = Creep(meter, box.width * box.height)
+        chooser = Chooser(load, creep.beat)
         payload = chooser.encode(coding_part(picture, box), shape_of(picture.colour, picture.bit_depth, box, palette))
-        meter.tick(box.width * box.height, 8.0 * len(payload))
+        creep.finish(8.0 * len(payload))
         return payload
 
     at_once = encoders(load(0), boxes[0].width * boxes[0].height, threads)
@@ -137,23 +138,42 @@ def decode(
     What the tiles want of the same model is decoded together.
     """
     header = held.header
-    card = registry.find(AUTO, header.model_hash)
-    load = loader(card, registry.pick_device(device))
     palette = palette_of(header.colour, held.metadata)
-    at_once = max(1, min(_TILES_AT_ONCE, _PIXELS_AT_ONCE // (header.boxes[0].width * header.boxes[0].height)))
+    at_once = at_a_time(header.boxes[0].width * header.boxes[0].height)
     for first in range(0, len(tiles), at_once):
-        some = tiles[first : first + at_once]
-        shapes = {tile: shape_of(header.colour, header.bit_depth, header.boxes[tile], palette) for tile in some}
-        going = {tile: reading.decode(held.payload(tile), shape) for tile, shape in shapes.items()}
-        answers: dict[int, NDArray[np.uint8] | None] = dict.fromkeys(going)
-        while answers:
-            wanted: dict[int, Request] = {}
-            for tile, answer in answers.items():
-                try:
-                    wanted[tile] = going[tile].send(answer) if answer is not None else next(going[tile])
-                except StopIteration as end:
-                    place(tile, end.value[np.argsort(CODING_ORDER[len(end.value)])])
-            answers = dict(_answered(wanted, load, threads, meter))
+        parts = {
+            tile: (held.payload(tile), shape_of(header.colour, header.bit_depth, header.boxes[tile], palette))
+            for tile in tiles[first : first + at_once]
+        }
+        decode_parts(parts, place, header.model_hash, device=device, threads=threads, meter=meter)
+
+
+def at_a_time(pixels: int) -> int:
+    """How many tiles of so many pixels are decoded before they are put in place."""
+    return max(1, min(_TILES_AT_ONCE, _PIXELS_AT_ONCE // pixels))
+
+
+def decode_parts(
+    parts: Mapping[int, tuple[bytes | memoryview, Shape]],
+    place: Callable[[int, Samples], None],
+    model_hash: bytes,
+    *,
+    device: str,
+    threads: int,
+    meter: Meter,
+) -> None:
+    """Give ``place`` the samples [C, H, W] of payloads in forms, by number; raises DamagedError."""
+    load = loader(registry.find(AUTO, model_hash), registry.pick_device(device))
+    going = {number: reading.decode(payload, shape) for number, (payload, shape) in parts.items()}
+    answers: dict[int, NDArray[np.uint8] | None] = dict.fromkeys(going)
+    while answers:
+        wanted: dict[int, Request] = {}
+        for number, answer in answers.items():
+            try:
+                wanted[number] = going[number].send(answer) if answer is not None else next(going[number])
+            except StopIteration as end:
+                place(number, end.value[np.argsort(CODING_ORDER[len(end.value)])])
+        answers = dict(_answered(wanted, load, threads, meter))
 
 
 def _answered(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ridecodec import archive, codec, setcodec
+from ridecodec.counting import counted
 from ridecodec.errors import DamagedError
-from ridecodec.parallel import Progress
 from ridecodec.picture import MAX_PIXELS
+from ridecodec.progress import Progress
 
 _NAMED = 5
 """Damaged pictures of an archive that a message names."""
@@ -34,6 +35,7 @@ def check(
     wrong = sorted(number for number, picture in found if isinstance(picture, DamagedError))
     if wrong:
         named = ", ".join(repr(held.names[number]) for number in wrong[:_NAMED])
+        state = "is damaged" if len(wrong) == 1 else "are damaged"
         more = f" and {len(wrong) - _NAMED:,} more" if len(wrong) > _NAMED else ""
-        raise DamagedError(f"{len(wrong):,} of its {len(held.names):,} pictures are damaged: {named}{more}")
-    return len(held.names), sum(shape.width * shape.height for shape in held.shapes)
+        raise DamagedError(f"{len(wrong):,} of its {counted(len(held.names), 'picture')} {state}: {named}{more}")
+    return len(held.names), sum(kind.header.width * kind.header.height for kind in held.kinds)

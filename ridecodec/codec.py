@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec import autocodec, container
+from ridecodec import autocodec, container, precheck
 from ridecodec.container import Box, Container, Header
-from ridecodec.errors import DamagedError, InputError, UsageError, VerificationError
+from ridecodec.errors import DamagedError, UsageError, VerificationError
 from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
-from ridecodec.parallel import Meter, Progress, batches, encoders, spread
-from ridecodec.picture import CODING_ORDER, MAX_PIXELS, ColourType, Picture, Samples, check_pixels
+from ridecodec.parallel import Meter, batches, encoders, spread
+from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels
+from ridecodec.precheck import CODED, coding_channels
+from ridecodec.progress import Progress
 from ridecodec.tilecoder import EncodedTile, TileCodec, decode_halves, decode_tiles, encode_tile
-
-CODED = {colour: CODING_ORDER[colour.channels] for colour in (ColourType.GRAY, ColourType.RGB)}
-"""Channels of the pictures that are coded, in coding order."""
 
 
 def encode(
@@ -77,11 +75,6 @@ def coding_planes(picture: Picture, box: Box) -> NDArray[np.uint8]:
     return np.stack([pixels[c] for c in CODED[picture.colour]])
 
 
-def picture_of(planes: NDArray[np.uint8], colour: ColourType, depth: int) -> Picture:
-    """A picture of planes [C, H, W] in coding order."""
-    return Picture(np.ascontiguousarray(planes[coding_channels(colour, depth)]), colour, depth)
-
-
 def verify(
     picture: Picture,
     data: bytes,
@@ -103,7 +96,7 @@ def verify(
 
 
 def decode(
-    data: bytes,
+    data: bytes | memoryview,
     *,
     device: str,
     threads: int,
@@ -116,27 +109,44 @@ def decode(
     Raises `InputError` before memory is taken for more than ``max_pixels``.
     """
     held = container.read(data)
+    return decode_held(held, device=device, threads=threads, region=region, max_pixels=max_pixels, progress=progress)
+
+
+def decode_held(
+    held: Container,
+    *,
+    device: str,
+    threads: int,
+    region: tuple[int, int, int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[Progress], None] | None = None,
+) -> Picture:
+    """What `decode` does, of data taken apart already."""
     header = held.header
-    area = Box(0, 0, header.width, header.height) if region is None else _region(header, region)
+    area = precheck.area(header, region)
     check_pixels(area.width, area.height, max_pixels)
     out = _decode(held, area, 1, decode_tiles, device, threads, max_pixels, progress)
-    picture = _picture(held, out)
     whole = area == Box(0, 0, header.width, header.height)
-    if whole and picture.checksum() != header.samples_checksum:
+    return checked(held, out) if whole else _picture(held, out)
+
+
+def checked(held: Container, samples: Samples) -> Picture:
+    """The whole picture of samples [H, W, C]; DamagedError where they are not those that were compressed."""
+    picture = _picture(held, samples)
+    if picture.checksum() != held.header.samples_checksum:
         raise DamagedError("the decoded pixels do not match the file's checksum of them: the file is damaged")
     return picture
 
 
 def preview(
-    data: bytes,
+    held: Container,
     *,
     device: str,
     threads: int,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[Progress], None] | None = None,
 ) -> Picture:
-    """The picture in .rdc data at half its size, without the rest; UsageError where its model does not code it."""
-    held = container.read(data)
+    """The picture in a file at half its size, without the rest; UsageError where its model does not code it."""
     header = held.header
     area = Box(0, 0, (header.width + 1) // 2, (header.height + 1) // 2)
     check_pixels(area.width, area.height, max_pixels)
@@ -166,7 +176,7 @@ def _decode(
     header = held.header
     if header.model == AUTO and step == 2:
         raise UsageError("there is no preview: the picture's tiles are coded at once")
-    backend = None if header.model == AUTO else _backend(header, step, device)
+    backend = None if header.model == AUTO else backend_of(header, step, device)
     boxes = header.boxes
     tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
     check_pixels(boxes[0].width, boxes[0].height, max_pixels)  # a tile is decoded whole
@@ -191,8 +201,11 @@ def _decode(
     return out
 
 
-def _backend(header: Header, step: int, device: str) -> TileCodec:
-    """The one model of a file; raises DamagedError where it is none for such a picture."""
+def backend_of(header: Header, step: int, device: str) -> TileCodec:
+    """The one model of a file, for all its pixels (``step`` 1) or half its size (2).
+
+    Raises DamagedError where it is none for such a picture.
+    """
     channels = coding_channels(header.colour, header.bit_depth)
     boxes = header.boxes
     card = registry.find(header.model, header.model_hash)
@@ -231,26 +244,6 @@ def _decode_modelled(
     shapes = {i: (len(channels), boxes[i].height, boxes[i].width) for i in tiles}
     groups, at_once = batches(backend, shapes, threads)
     spread(work, groups, at_once, meter)
-
-
-def coding_channels(colour: ColourType, depth: int) -> list[int]:
-    if colour not in CODED or depth != 8:
-        words = f"{depth}-bit {colour.words} pictures are not for one model alone, only 8-bit gray and RGB"
-        raise InputError(f"{words}; leave the model out, or name {AUTO!r}")
-    return CODED[colour]
-
-
-def _region(header: Header, region: tuple[int, int, int, int]) -> Box:
-    try:
-        x, y, width, height = map(operator.index, region)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"a region is four integers (x, y, width, height), not {region!r}") from error
-    inside = 0 <= x < x + width <= header.width and 0 <= y < y + height <= header.height
-    if not inside:
-        raise UsageError(
-            f"the region {x},{y},{width},{height} is not inside of the picture ({header.width} x {header.height})"
-        )
-    return Box(x, y, width, height)
 
 
 def _covering(header: Header, area: Box) -> list[int]:

@@ -27,9 +27,11 @@ MIN_BITS = 2 * math.log2(2**24 / (2**24 - 15))
 
 _DEPTHS = (8, 1, 2, 4, 16)
 TYPES = {colour | _DEPTHS.index(depth) << 3: (colour, depth) for colour in ColourType for depth in colour.depths}
-_METADATA_FLAG = 1 << 6
-_TILED_FLAG = 1 << 7
+METADATA_FLAG = 1 << 6
+TILED_FLAG = 1 << 7
 TILE_SLACK_BITS = 64
+LARGEST_TILE = 1 << 11
+"""Largest side of a tile: bounds the memory that a file can make a decoder take, and what an encoder needs."""
 _INDEX_ENTRY = 5
 _LONGEST_HEADER = 128
 _PIECE = 1 << 20
@@ -131,6 +133,12 @@ class Container:
         """Bytes of the whole file."""
         return len(self._data)
 
+    @property
+    def body(self) -> memoryview:
+        """What `inside` takes."""
+        before = self.header_bytes + self.metadata_bytes
+        return self._data[before if self.header.tile else before + self.index_bytes :]
+
     def check(self) -> None:
         """Raise `DamagedError`, naming the first tile whose checksum is wrong, as in a file that is cut short."""
         for tile in range(len(self.lengths)):
@@ -180,9 +188,28 @@ def read(data: bytes | memoryview) -> Container:
     lengths, checksums = _read_index(reader, header)
     index_bytes = reader.position - header_bytes - metadata_bytes
     offsets = reader.position + np.cumsum(lengths) - lengths
-    if (reader.left * 8 + len(lengths) * TILE_SLACK_BITS) < header.sub_pixels * MIN_BITS:
-        raise DamagedError("the header is damaged: it claims more pixels than the file's bytes can hold")
+    check_size(header, reader.left)
     return Container(header, metadata, lengths, header_bytes, metadata_bytes, index_bytes, checksums, offsets, view)
+
+
+def check_size(header: Header, size: int) -> None:
+    """Raise `DamagedError` where payloads of `size` bytes cannot hold so many pixels."""
+    if size * 8 + len(header.boxes) * TILE_SLACK_BITS < header.sub_pixels * MIN_BITS:
+        raise DamagedError("the header is damaged: it claims more pixels than the file's bytes can hold")
+
+
+def inside(header: Header, metadata: tuple[Chunk, ...], body: memoryview) -> Container:
+    """A picture inside an archive; raises `DamagedError`.
+
+    `body` is what follows the metadata in a file of its own, but without the checksum of a single tile's payload.
+    """
+    reader = Reader(body)
+    if header.tile:
+        lengths, checksums = _read_index(reader, header)
+    else:
+        lengths, checksums = np.array([len(body)], np.int64), np.array([zlib.crc32(body)], np.uint32)
+    offsets = reader.position + np.cumsum(lengths) - lengths
+    return Container(header, metadata, lengths, 0, 0, reader.position, checksums, offsets, body)
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -217,22 +244,22 @@ def _read_header(reader: Reader) -> tuple[Header, int, int]:
     model_field = modelfield.take(reader)
     model_hash = bytes(reader.take(4, "header"))
     samples_checksum = reader.integer(4, "header")
-    tile = reader.varint("header") if flags & _TILED_FLAG else 0
-    metadata_bytes = reader.varint("header") if flags & _METADATA_FLAG else 0
-    metadata_checksum = reader.integer(4, "header") if flags & _METADATA_FLAG else 0
+    tile = reader.varint("header") if flags & TILED_FLAG else 0
+    metadata_bytes = reader.varint("header") if flags & METADATA_FLAG else 0
+    metadata_checksum = reader.integer(4, "header") if flags & METADATA_FLAG else 0
     check = zlib.crc32(reader.data[: reader.position]) & 0xFFFF
     if reader.integer(2, "header") != check:
         raise DamagedError("the header is damaged: its check is wrong")
 
-    code = flags & ~(_METADATA_FLAG | _TILED_FLAG)
+    code = flags & ~(METADATA_FLAG | TILED_FLAG)
     if code not in TYPES:
         raise DamagedError("the header is damaged: it claims a type of picture that there is not")
     colour, bit_depth = TYPES[code]
     if not width or not height:
         raise DamagedError("the header is damaged: it claims a picture without pixels")
-    if flags & _TILED_FLAG and not 0 < tile < max(width, height):
+    if flags & TILED_FLAG and not 0 < tile < max(width, height):
         raise DamagedError("the header is damaged: its tile size makes no sense")
-    if flags & _METADATA_FLAG and not metadata_bytes:
+    if flags & METADATA_FLAG and not metadata_bytes:
         raise DamagedError("the header is damaged: it claims metadata without bytes")
     header = Header(width, height, colour, bit_depth, modelfield.name(*model_field), model_hash, samples_checksum, tile)
     return header, metadata_bytes, metadata_checksum
@@ -280,10 +307,10 @@ def _write_header(header: Header, section: bytes) -> bytes:
     ]
     fields.append(header.samples_checksum.to_bytes(4, "little"))
     if header.tile:
-        flags |= _TILED_FLAG
+        flags |= TILED_FLAG
         fields.append(write_varint(header.tile))
     if section:
-        flags |= _METADATA_FLAG
+        flags |= METADATA_FLAG
         fields.append(write_varint(len(section)) + checksum(section))
     head = MAGIC + bytes((VERSION, flags)) + b"".join(fields)
     return head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ridecodec import container
 from ridecodec.container import Container
-from ridecodec.errors import DamagedError, InputError
+from ridecodec.errors import DamagedError
 from ridecodec.formats import metadata
+from ridecodec.forms.outline import outline
+from ridecodec.inputs import DataLike, file_bytes
 from ridecodec.modelfield import AUTO
 from ridecodec.payload import side_place
 
@@ -25,6 +27,10 @@ class TileInfo:
     height: int
     bytes: int
     bits_per_subpixel: float
+    form: str | None
+    """How it is coded: a model's name, or a form with those of its parts, as ``colours(graphics)``; None: damaged."""
+    models: tuple[str, ...]
+    """The models that take part in it."""
     side_bytes: int | None
     """Of them the side information: a label, a code, half the size, experts; None: damaged, or in forms."""
 
@@ -59,32 +65,28 @@ class Info:
     total_bytes: int
     bpsp: float
 
+    @property
+    def forms(self) -> dict[str, int]:
+        """How many tiles are of each form, the most frequent first; damaged ones are not counted."""
+        return dict(Counter(tile.form for tile in self.tiles if tile.form is not None).most_common())
+
+    @property
+    def models(self) -> list[str]:
+        """The models that take part in it."""
+        return list(dict.fromkeys(model for tile in self.tiles for model in tile.models))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain types, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "models": self.models, "forms": self.forms}
 
 
-def file_bytes(data: bytes | str | os.PathLike[str]) -> bytes:
-    """The data itself, or that of the file at a path; InputError where it cannot be read."""
-    if not isinstance(data, (str, os.PathLike)):
-        return data
-    try:
-        return Path(data).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error})") from error
-
-
-def read_info(data: bytes | str | os.PathLike[str]) -> Info:
-    """What .rdc data, or the file at a path, says of itself; nothing is decoded.
+def read_info(data: DataLike) -> Info:
+    """What .rdc data, a binary file object, or the file at a path says of itself; nothing is decoded.
 
     Raises DamagedError where it is damaged or no .rdc data, InputError where the file cannot be read.
     """
     held = container.read(file_bytes(data))
     header = held.header
-    tiles = []
-    for number, (box, length) in enumerate(zip(header.boxes, held.lengths.tolist(), strict=True)):
-        rate = 8 * length / (box.width * box.height * header.colour.channels)
-        tiles.append(TileInfo(box.x, box.y, box.width, box.height, length, rate, _side_bytes(held, number)))
     return Info(
         header.width,
         header.height,
@@ -95,7 +97,7 @@ def read_info(data: bytes | str | os.PathLike[str]) -> Info:
         header.model_hash.hex(),
         f"{header.samples_checksum:08x}",
         header.tile,
-        tiles,
+        list(tiles(held)),
         [ChunkInfo(c.kind.decode("ascii"), len(c.data), metadata.describe(c)) for c in held.metadata],
         held.header_bytes,
         held.metadata_bytes,
@@ -105,11 +107,23 @@ def read_info(data: bytes | str | os.PathLike[str]) -> Info:
     )
 
 
-def _side_bytes(held: Container, tile: int) -> int | None:
-    if held.header.model == AUTO:
-        return None
+def tiles(held: Container) -> Iterator[TileInfo]:
+    """The tiles of a file that was taken apart."""
+    header = held.header
+    for number, (box, length) in enumerate(zip(header.boxes, held.lengths.tolist(), strict=True)):
+        rate = 8 * length / (box.width * box.height * header.colour.channels)
+        yield TileInfo(box.x, box.y, box.width, box.height, length, rate, *_coded(held, number))
+
+
+def _coded(held: Container, tile: int) -> tuple[str | None, tuple[str, ...], int | None]:
+    """Form, models and bytes of side information of a tile."""
+    header = held.header
+    known = (None, ()) if header.model == AUTO else (header.model, (header.model,))
     try:
-        begin, end = side_place(held.payload(tile))
+        payload = held.payload(tile)
+        if header.model == AUTO:
+            return *outline(payload, header.colour.channels, header.bit_depth), None
+        begin, end = side_place(payload)
     except DamagedError:
-        return None
-    return end - begin
+        return *known, None
+    return *known, end - begin

@@ -6,10 +6,10 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ridecodec.errors import UsageError
+from ridecodec import precheck
+from ridecodec.progress import Progress
 from ridecodec.tilecoder import TileCodec
 
 _MEMORY = 1 << 30
@@ -17,17 +17,9 @@ _MEMORY = 1 << 30
 _INTERVALS = 120
 """Bytes a pixel that an encoder holds beside the model's state: intervals and their order."""
 
+_CREEP = 0.02
+
 K = TypeVar("K", bound=Hashable)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the work is: pixels of all, and the bits that they took."""
-
-    pixels_done: int
-    pixels_total: int
-    bits: float
-    channels: int
 
 
 class Meter:
@@ -38,6 +30,8 @@ class Meter:
         self.pixels, self.bits = 0, 0.0
         self.off = False
         self.lock = threading.Lock()
+        if report is not None:
+            report(Progress(0, total, 0.0, channels))
 
     def tick(self, pixels: int, bits: float) -> None:
         """Count what was finished; raises to stop a worker whose result nobody wants any more."""
@@ -49,6 +43,36 @@ class Meter:
             if self.report is not None:
                 self.report(Progress(self.pixels, self.total, self.bits, self.channels))
 
+    def part(self) -> Callable[[Progress], None]:
+        """What to hand as ``progress`` to work that is a part of this."""
+        pixels, bits = 0, 0.0
+
+        def advance(state: Progress) -> None:
+            nonlocal pixels, bits
+            done = state.pixels_done - pixels, state.bits - bits
+            pixels, bits = state.pixels_done, state.bits
+            self.tick(*done)
+
+        return advance
+
+
+class Creep:
+    """A part of work of ``pixels`` whose length is not known: each beat brings it some of what is left nearer to its
+    end."""
+
+    def __init__(self, meter: Meter, pixels: int) -> None:
+        self._meter, self._left = meter, pixels
+
+    def beat(self) -> None:
+        """Something was done."""
+        step = int(self._left * _CREEP)
+        self._left -= step
+        self._meter.tick(step, 0.0)
+
+    def finish(self, bits: float) -> None:
+        """All was done."""
+        self._meter.tick(self._left, bits)
+
 
 class _StoppedError(Exception):
     """Raised in a worker whose result nobody wants any more."""
@@ -56,8 +80,7 @@ class _StoppedError(Exception):
 
 def workers(threads: int) -> int:
     """How many threads ``threads`` means; 0: as many as there are cores for this process."""
-    if threads < 0:
-        raise UsageError(f"{threads} threads make no sense; choose 1 or more, or 0 for all cores")
+    precheck.check_threads(threads)
     if threads:
         return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ridecodec.counting import counted
 from ridecodec.errors import InputError, LossWarning, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ Samples: TypeAlias = NDArray[np.uint8 | np.uint16]
 
 FORMATS = ("png", "ppm", "pgm", "pnm", "pbm", "tiff", "bmp", "webp", "npy")
 """The formats that `Picture.save` writes, all of them lossless."""
+
+ALIASES = {"tif": "tiff"}
+"""Other extensions of these formats."""
 
 MAX_PIXELS = 2**31 - 1
 """The most pixels a picture may have; what claims more is refused before memory is taken."""
@@ -39,6 +43,10 @@ BAND_PIXELS = 1 << 20
 
 CODING_ORDER = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
 """Channels of a picture in the order they are coded, by how many there are: what stands beside colours, then green."""
+
+
+_SHOWN = 8
+"""Kinds of metadata that a representation names."""
 
 
 class ColourType(IntEnum):
@@ -95,7 +103,7 @@ class Chunk:
     data: bytes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
     """The samples of a picture, what they mean, and what the file says besides.
 
@@ -121,6 +129,13 @@ class Picture:
             raise ValueError(f"a sample of {self.planes.max()} has more than {self.bit_depth} bits")
         if self.colour.indexed and self.palette is None:
             raise ValueError("a palette picture has no palette of 1 to 256 entries before its pixels")
+
+    def __repr__(self) -> str:
+        kinds = [chunk.kind.decode("ascii", "replace").strip() for chunk in self.metadata]
+        shown = [*kinds[:_SHOWN], *(["..."] if len(kinds) > _SHOWN else [])]
+        with_metadata = f", metadata {' '.join(shown)}" if kinds else ""
+        bits = counted(self.bit_depth, "bit")
+        return f"<Picture {self.width}x{self.height} {self.colour.name}, {bits}{with_metadata}>"
 
     @property
     def width(self) -> int:
@@ -312,8 +327,8 @@ def more(limit: int) -> str:
 def target_format(path: str | os.PathLike[str]) -> str:
     """Return the format that a path's extension stands for, one of `FORMATS`; raise `UsageError` if none."""
     extension = Path(path).suffix.lower().removeprefix(".")
-    name = "tiff" if extension == "tif" else extension
+    name = ALIASES.get(extension, extension)
     if name not in FORMATS:
-        choice = ", ".join(f".{known}" for known in FORMATS)
+        choice = ", ".join(f".{known}" for known in sorted([*FORMATS, *ALIASES]))
         raise UsageError(f"the extension {extension!r} is not known to write; choose one of {choice}")
     return name

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
@@ -15,12 +16,17 @@ R = TypeVar("R")
 
 
 def spread(
-    work: Callable[[T], R], items: Iterable[T], count: int, begin: Callable[[], None]
+    work: Callable[[T], R],
+    items: Iterable[T],
+    count: int,
+    begin: Callable[[], None],
+    told: Callable[[T, Any], None] | None = None,
 ) -> Generator[tuple[T, R | None], None, None]:
     """Give every item and what ``work`` made of it, as it comes; None where the process ended before it was done.
 
     At most ``count`` items are worked on at a time.  ``work`` raises nothing, and everything can be pickled.  Each
-    process calls ``begin`` first, which should see to the signals that end it.  Closing the generator ends them all.
+    process calls ``begin`` first, which should see to the signals that end it.  What ``work`` hands to `tell` is given
+    to ``told``, with its item.  Closing the generator ends them all.
     """
     todo = iter(items)
     busy: dict[Any, _Worker[T, R]] = {}
@@ -35,8 +41,13 @@ def spread(
             start(item)
         while busy:
             for pipe in wait(list(busy)):
+                ended, result = busy[pipe].receive()
+                if not ended:
+                    if told is not None:
+                        told(busy[pipe].item, result)
+                    continue
                 worker = busy.pop(pipe)
-                item, result = worker.item, worker.result()
+                item = worker.item
                 more = list(itertools.islice(todo, 1))
                 if more and result is not None:
                     busy[pipe] = worker
@@ -71,11 +82,12 @@ class _Worker(Generic[T, R]):
         with contextlib.suppress(ConnectionError):  # that it has ended shows when the result is read
             self.pipe.send(item)
 
-    def result(self) -> R | None:
+    def receive(self) -> tuple[bool, Any]:
+        """(whether the item is done, its result, or None where the process ended, or what it tells)."""
         try:
-            found: R = self.pipe.recv()
+            found: tuple[bool, Any] = self.pipe.recv()
         except (EOFError, ConnectionError):
-            return None
+            return True, None
         return found
 
     def end(self) -> None:
@@ -99,6 +111,26 @@ def _undisturbed() -> Iterator[None]:
 def _serve(pipe: Connection, work: Callable[[T], R], begin: Callable[[], None]) -> None:
     """What a process does: one item after another, until there are no more, or nobody who wants the results."""
     begin()
+    _teller.pipe = pipe
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            pipe.send(work(pipe.recv()))
+            result = work(pipe.recv())
+            with _teller.lock:
+                pipe.send((True, result))
+
+
+class _Teller:
+    """Who a process works for."""
+
+    pipe: Connection | None = None
+    lock = threading.Lock()
+
+
+_teller = _Teller()
+
+
+def tell(message: Any) -> None:
+    """Tell the process that this one works for; nothing where it works for none, or that one has ended."""
+    if _teller.pipe is not None:
+        with _teller.lock, contextlib.suppress(ConnectionError):
+            _teller.pipe.send((False, message))

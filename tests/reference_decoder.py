@@ -1,4 +1,5 @@
-"""A second decoder of .rdc files, written from docs/format.md alone: numpy and plain Python, a pixel at a time.
+"""A second decoder of .rdc and .rdca files, written from docs/format.md alone: numpy and plain Python, a pixel at a
+time.
 
 It shares no line with the package and needs no torch, so what it decodes shows that the specification suffices. It is
 as slow as it is plain, and trusts its input beyond the checksums: for tests with small pictures, and for study.
@@ -75,26 +76,82 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
     assert file.number(1) == 1
     flags = file.number(1)
     width, height = file.varint(), file.varint()
-    number = file.number(1)
-    name = MODELS[number] if number else file.take(file.varint()).decode("ascii")
-    model_hash = file.take(4)
+    name, model_hash = model_field(file)
     samples = file.number(4)
-    side = file.varint() if flags & 128 else max(width, height)
+    side = file.varint() if flags & 128 else 0
     metadata, metadata_check = (file.varint(), file.number(4)) if flags & 64 else (0, 0)
     check = zlib.crc32(data[: file.at]) & 0xFFFF
     assert file.number(2) == check
     section = file.take(metadata)
     assert zlib.crc32(section) == metadata_check
+    if not side:
+        check = file.number(4)
+        assert zlib.crc32(data[file.at :]) == check
+    body = file.take(len(data) - file.at)
+    return decode_body(body, flags, width, height, side, name, model_hash, section, samples, weights)
+
+
+def decode_archive(data: bytes, weights: Path) -> dict[str, np.ndarray]:
+    """The samples of every picture in an archive, by name."""
+    file = Bytes(data)
+    assert file.take(3) == b"\x92RA"
+    assert file.number(1) == 1
+    count, models, sections, kinds = (file.varint() for _ in range(4))
+    named = [model_field(file) for _ in range(models)]
+    metadata = [file.take(file.varint()) for _ in range(sections)]
+    known = []
+    for _ in range(kinds):
+        flags = file.number(1)
+        model, width, height = file.varint(), file.varint(), file.varint()
+        side = file.varint() if flags & 128 else 0
+        section = metadata[file.varint()] if flags & 64 else b""
+        known.append((flags, width, height, side, *named[model], section))
+    names = zlib.decompress(file.take(file.varint()), -15).decode().split("\n")
+    assert len(names) == count
+    index = []
+    for number in range(count):
+        kind = file.varint() if 1 < kinds < count else 0 if kinds == 1 else number
+        index.append((known[kind], file.varint(), file.number(4)))
+    check = zlib.crc32(data[: file.at])
+    assert file.number(4) == check
+    found = {
+        name: decode_body(file.take(length), *kind, samples, weights)
+        for name, (kind, length, samples) in zip(names, index, strict=True)
+    }
+    assert file.at == len(data)
+    return found
+
+
+def model_field(file: Bytes) -> tuple[str, bytes]:
+    """Name and hash of a model."""
+    number = file.number(1)
+    name = MODELS[number] if number else file.take(file.varint()).decode("ascii")
+    return name, file.take(4)
+
+
+def decode_body(
+    body: bytes,
+    flags: int,
+    width: int,
+    height: int,
+    side: int,
+    name: str,
+    model_hash: bytes,
+    section: bytes,
+    samples: int,
+    weights: Path,
+) -> np.ndarray:
+    """The samples of a picture, of its tile index and payloads, or of its one payload if ``side`` is 0."""
+    file = Bytes(body)
     depth = DEPTHS[flags >> 3 & 7]
     order = ORDERS[CHANNELS[flags & 7]]  # channels in coding order
-    corners = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
-    if flags & 128:
-        start = file.at
+    index = [(len(body), zlib.crc32(body))]
+    step = side or max(width, height)
+    corners = [(y, x) for y in range(0, height, step) for x in range(0, width, step)]
+    if side:
         index = [(file.varint(), file.number(4)) for _ in corners]
-        check = zlib.crc32(data[start : file.at])
+        check = zlib.crc32(body[: file.at])
         assert file.number(4) == check
-    else:
-        index = [(len(data) - file.at - 4, file.number(4))]
     picture = np.empty((height, width, len(order)), np.uint16 if depth == 16 else np.uint8)
     decoder = forms(model_hash, weights, depth, palette(section) if flags & 7 == 3 else None)
     if name != "auto":
@@ -106,10 +163,10 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
     for (y, x), (length, check) in zip(corners, index, strict=True):
         payload = file.take(length)
         assert zlib.crc32(payload) == check
-        part = picture[y : y + side, x : x + side]
+        part = picture[y : y + step, x : x + step]
         planes = decoder(payload, *part.shape)
         part[:, :, order] = planes.transpose(1, 2, 0)
-    assert file.at == len(data)
+    assert file.at == len(body)
     kind = bytes([flags & 7, depth]) + width.to_bytes(4, "little") + height.to_bytes(4, "little")
     assert zlib.crc32(kind + picture.tobytes()) == samples
     return picture if len(order) > 1 else picture[:, :, 0]

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from checker import CIFAR
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import crop, piece
+from pictures import crop, identical, piece, typed
+from reference_decoder import decode_archive
 
 import ridecodec
-from ridecodec import archive, container, setcodec, sets
-from ridecodec.archive import Shape
-from ridecodec.errors import DamagedError, InputError, RidecodecError, UsageError
-from ridecodec.picture import ColourType, Picture
-from ridecodec.sets import Entry
+from ridecodec import archive, chunks, container, setcodec, sets
+from ridecodec.container import Header
+from ridecodec.errors import DamagedError, InputError, RidecodecError, UsageError, VerificationError
+from ridecodec.picture import Chunk, ColourType, Picture
+from ridecodec.sets import Entry, Loose
 
 MODEL = "gradient"
+WEIGHTS = Path(ridecodec.__file__).parent / "weights"
 
 
 def entry(name: str, array: object) -> Entry:
@@ -36,8 +39,16 @@ def mixed() -> list[Entry]:
     ]
 
 
-def packed(entries: list[Entry], threads: int = 1) -> bytes:
-    return setcodec.encode(entries, model=MODEL, device="cpu", threads=threads)
+def packed(entries: list[Entry], threads: int = 1, model: str = MODEL, **options: Any) -> bytes:
+    return setcodec.encode(entries, model=model, device="cpu", threads=threads, **options)
+
+
+def restored(data: bytes) -> dict[str, Picture]:
+    """All pictures of an archive, with their metadata."""
+    held = archive.read(data)
+    found = {held.names[k]: each for k, each in setcodec.decode(held, range(len(held.names)), device="cpu", threads=1)}
+    assert all(isinstance(each, Picture) for each in found.values())
+    return found  # type: ignore[return-value]
 
 
 def unpacked(data: bytes, only: list[str] | None = None, threads: int = 1) -> dict[str, np.ndarray]:
@@ -61,7 +72,55 @@ def test_round_trip() -> None:
         assert sorted(found) == sorted(each.name for each in entries)
         for each in entries:
             assert np.array_equal(found[each.name], each.picture.to_numpy())
-    setcodec.verify(entries, data, device="cpu", threads=1)
+
+
+@settings(max_examples=8)
+@given(st.lists(typed(8), min_size=1, max_size=5), st.sampled_from([0, 5]))
+def test_pictures_of_all_types(pictures: list[Picture], tile: int) -> None:
+    """With all metadata, each smaller than as a file of its own; read by the second decoder too."""
+    entries = [Entry(str(number), each) for number, each in enumerate(pictures)]
+    data = packed(entries, model="auto", tile=tile, verify=True)
+    found, again = restored(data), decode_archive(data, WEIGHTS)
+    files = [ridecodec.compress(each, tile=tile, verify=False) for each in pictures]
+    for number, each in enumerate(pictures):
+        assert identical(found[str(number)], each)
+        assert np.array_equal(again[str(number)], each.to_numpy())
+    held = archive.read(data)
+    beside = len(archive.MAGIC) + 1 + 4 + 5 * len(held.models) + held.names_bytes + 4  # of no one picture
+    assert len(data) - beside <= sum(map(len, files))
+
+
+def test_a_picture_takes_less_than_its_file() -> None:
+    """A large one in tiles too; what pictures share is stored once."""
+    profile = (Chunk(b"ICC ", bytes(range(256)) * 9),)
+    shared = [Picture(piece((9, 8, 3), k).transpose(2, 0, 1), ColourType.RGB, 8, profile) for k in range(4)]
+    large = Picture.from_numpy(np.tile(np.arange(1100, dtype=np.uint8)[None, :], (6, 1)))
+    entries = [Entry(str(number), each) for number, each in enumerate([*shared, large])]
+    data = packed(entries, model="auto")
+    found, held = restored(data), archive.read(data)
+    assert all(identical(found[each.name], each.picture) for each in entries)
+    assert held.metadata_bytes == len(chunks.write(profile)) + 2
+    files = sum(len(ridecodec.compress(each.picture, verify=False)) for each in entries)
+    assert len(data) < files - 3 * held.metadata_bytes
+
+
+def test_what_is_decoded_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [entry("a", piece((3, 3, 3), 1)), entry("b", piece((3, 3, 3), 2))]
+    wrong = Picture(entries[0].picture.planes, ColourType.RGB, 8, (Chunk(b"tEXt", b"a\0b"),))
+    monkeypatch.setattr(setcodec, "decode", lambda *args, **options: iter([(0, entries[0].picture), (1, wrong)]))
+    with pytest.raises(VerificationError, match="'b' gives another picture"):
+        packed(entries, verify=True)
+
+
+def test_pictures_that_fail_are_left_out() -> None:
+    """Names that cannot be, and types that the model does not code; the others are there."""
+    bad = [entry("a", piece((3, 3), 1)), entry("b\n", piece((3, 3), 2)), entry("c", np.zeros((3, 3, 4), np.uint8))]
+    good = [entry("b", piece((3, 3), 3)), entry("a", piece((3, 3), 4))]
+    told: list[tuple[Entry, RidecodecError]] = []
+    data = packed([good[1], *bad, good[0]], refused=lambda each, error: told.append((each, error)))
+    assert [each for each, _ in told] == bad
+    assert archive.read(data).names == ("a", "b")
+    assert np.array_equal(restored(data)["a"].planes, good[1].picture.planes)
 
 
 @pytest.mark.parametrize("model", CIFAR)
@@ -73,7 +132,7 @@ def test_batches_of_one_and_of_64(model: str) -> None:
     held = archive.read(data)
     for number in (0, 17, 63):
         alone = ridecodec.compress(entries[number].picture, model=model, threads=1, verify=False)
-        assert bytes(held.payload(number)) == bytes(container.read(alone).payload(0))
+        assert bytes(held.picture(number).payload(0)) == bytes(container.read(alone).payload(0))
         assert np.array_equal(unpacked(data, [f"{number:02}"])[f"{number:02}"], entries[number].picture.to_numpy())
     for threads in (1, 2):
         found = unpacked(data, threads=threads)
@@ -130,10 +189,11 @@ def test_noise_is_no_archive(noise: bytes) -> None:
 
 def test_names_are_unique() -> None:
     twice = [entry("a", piece((3, 3), 1)), entry("a", piece((3, 3), 2))]
-    with pytest.raises(InputError, match="two pictures are named 'a'"):
+    with pytest.raises(InputError, match="another picture named 'a'"):
         packed(twice)
+    held = container.read(container.write(Header(1, 1, ColourType.GRAY, 8, MODEL, b"1234", 0), (), [b"x"]))
     with pytest.raises(ValueError, match="unique"):
-        archive.write(MODEL, b"1234", ["a", "a"], [Shape(1, 1, ColourType.GRAY, 8)] * 2, [0, 0], [b"", b""])
+        archive.write(["a", "a"], [held, held])
     with pytest.raises(InputError, match="no pictures"):
         packed([])
 
@@ -166,7 +226,12 @@ def test_sets_of_folders_mosaics_and_arrays(tmp_path: Path) -> None:
         (lambda path: path.mkdir(), None, None, "no pictures in this folder"),
         (lambda path: path.write_bytes(b"no picture"), None, None, "set.png: "),
         (lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path), (3, 4), None, "cannot be cut"),
-        (lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path), (4, 4), 5, "there are 4 pictures, and 5"),
+        (
+            lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path),
+            (4, 4),
+            5,
+            "5 pictures were asked for, and there are 4 pictures",
+        ),
     ],
 )
 def test_sets_that_cannot_be_read(make: object, cut: object, count: object, text: str, tmp_path: Path) -> None:
@@ -176,8 +241,40 @@ def test_sets_that_cannot_be_read(make: object, cut: object, count: object, text
         list(sets.entries([path], cut, count))  # type: ignore[arg-type]
 
 
+def test_sets_of_files_that_fail_and_of_any_type(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    palette = typed_file(tmp_path / "b.png")
+    told: list[str] = []
+    sources = [tmp_path, Loose("loose", "standard input", (tmp_path / "b.png").read_bytes())]
+    found = list(sets.entries(sources, failed=lambda name, error: told.append(f"{name}: {error}")))
+    assert [each.name for each in found] == ["b", "loose"]
+    assert all(identical(each.picture, palette) for each in found)
+    assert [each.position for each in found] == sorted(each.position for each in found)
+    assert found[-1].position == 1
+    assert len(told) == 1
+    assert told[0].startswith(f"{tmp_path / 'a.png'}: is damaged")
+    parts = list(sets.entries([tmp_path / "b.png"], (2, 3)))
+    assert all(each.picture.metadata == palette.metadata for each in parts)
+    np.save(tmp_path / "c.npy", np.zeros((2, 3, 4, 2), np.uint16))
+    np.save(tmp_path / "d.npy", np.zeros((3, 4), np.bool_))
+    found = list(sets.entries([tmp_path / "c.npy", tmp_path / "d.npy"]))
+    assert [(each.name, each.picture.colour.name, each.picture.bit_depth) for each in found] == [
+        ("c-0", "GRAY_ALPHA", 16),
+        ("c-1", "GRAY_ALPHA", 16),
+        ("d", "GRAY", 1),
+    ]
+
+
+def typed_file(path: Path) -> Picture:
+    """A palette picture of 4 x 6 pixels with transparency and a text."""
+    chunks = (Chunk(b"PLTE", bytes(range(12))), Chunk(b"tRNS", b"\1"), Chunk(b"tEXt", b"Title\0a picture"))
+    picture = Picture(np.arange(24, dtype=np.uint8).reshape(1, 6, 4) % 4, ColourType.PALETTE, 2, chunks)
+    picture.save(path)
+    return picture
+
+
 @pytest.mark.parametrize(
-    "array", [np.zeros((2, 3, 3), np.uint16), np.zeros((3, 3), np.uint8), np.zeros((2, 3, 3, 4), np.uint8)]
+    "array", [np.zeros((2, 3, 3), np.int16), np.zeros((3, 3), np.float32), np.zeros((2, 3, 3, 5), np.uint8)]
 )
 def test_arrays_that_are_no_sets(array: object, tmp_path: Path) -> None:
     path = tmp_path / "set.npy"

@@ -28,9 +28,9 @@ from ridecodec.errors import (
     VerificationError,
 )
 from ridecodec.models import registry
-from ridecodec.parallel import Progress
 from ridecodec.payload import join_payload, split_payload
 from ridecodec.picture import Chunk, ColourType, Picture
+from ridecodec.progress import Progress
 from ridecodec.varint import write_varint
 
 SMALL = crop("astronaut", 2, 3)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from pictures import typed
 from PIL import Image
 
 import ridecodec
@@ -120,7 +123,8 @@ def test_sizes_and_rates(results: Results, folder: Path) -> None:
 
 def test_totals(results: Results) -> None:
     rows = {row.measurement.codec: row for row in results.totals}
-    assert list(rows) == [*FAST[1:], "gradient", "uniform"]  # one picture did not come as PNG
+    assert [codec for codec, row in rows.items() if row.image == "total"] == [*FAST[1:], "gradient", "uniform"]
+    assert rows["png"].image == "1 of 2"  # one picture did not come as PNG
     parts = [image.measurements[-1] for image in results.images]
     whole = rows["uniform"].measurement
     assert whole == total(parts)
@@ -141,12 +145,18 @@ def test_gray_and_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(benchmark, "PREVIEW_SIDE", 10)
     pixels = crop("coffee", 16, 25)
     Image.fromarray(pixels).save(tmp_path / "x.png")
-    said: list[str] = []
+    steps: list[float] = []
     found = benchmark.run(
-        [tmp_path / "x.png"], None, ["uniform"], ["png"], likelihood=False, say=said.append, gray=True
+        [tmp_path / "x.png"],
+        None,
+        ["uniform"],
+        ["png"],
+        likelihood=False,
+        step=lambda number, files: steps.append(number),
+        gray=True,
     )
     (image,) = found.images
-    assert said == [f"1/1 {tmp_path / 'x.png'}"]
+    assert steps == [0, 0.5, 1]  # the second codec begins at a half
     assert image.channels == 1
     assert [m.codec for m in image.measurements] == ["uniform"]  # the PNG as given has other pixels
     assert image.measurements[0].likelihood is None
@@ -171,6 +181,42 @@ def test_a_wrong_pixel_ends_the_benchmark(folder: Path, monkeypatch: pytest.Monk
         benchmark.run([folder / "a&b.png"], models=["uniform"], peers=[])
 
 
+@settings(max_examples=6)
+@given(typed(12))
+def test_pictures_of_all_types_are_measured(picture: Picture) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.tif" if picture.colour.name in ("CMYK", "RGBX", "PALETTE_ALPHA") else "x.png")
+        picture.save(path)
+        found = benchmark.run([path], models=["auto", "gradient"], peers=None, threads=1)
+    (image,) = found.images
+    measured = {m.codec: m for m in image.measurements}
+    plain = picture.colour.name in ("GRAY", "RGB") and picture.bit_depth == 8
+    assert ("gradient" in measured) == plain
+    assert measured["auto"].sub_pixels == picture.sub_pixels
+    assert {m.sub_pixels for m in image.measurements} == {picture.sub_pixels}
+    assert report.html(found)
+
+
+def test_failures_do_not_end_the_benchmark(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG")
+    paths = [tmp_path / "missing.png", folder / "gray.pgm", tmp_path / "broken.png", folder / "a&b.png"]
+    told: list[Path] = []
+    seen: list[int] = []
+    found = benchmark.run(
+        paths,
+        models=["uniform"],
+        peers=[],
+        failed=lambda path, error: told.append(path),
+        done=lambda results: seen.append(len(results.images)),
+    )
+    assert told == [paths[0], paths[2]]
+    assert seen == [0, 1, 1, 2]
+    assert [image.name for image in found.images] == ["gray.pgm", "a&b.png"]
+    assert f"Not measured: {paths[2]}: " in report.text(found)
+    with pytest.raises(InputError, match=r"a&b.png: is 8-bit RGB, which ride-gray do not code; add --model auto"):
+        benchmark.run([folder / "a&b.png"], models=["ride-gray"], peers=[])
+
+
 def test_unreadable_pictures_are_named(tmp_path: Path) -> None:
     for name, content in (("broken.png", b"\x89PNG"), ("other.txt", b"text")):
         (tmp_path / name).write_bytes(content)
@@ -184,9 +230,10 @@ def test_text_is_aligned(results: Results) -> None:
     lines = report.text(results).splitlines()
     end = lines[0].index("bpsp") + len("bpsp")
     rows = [line for line in lines[1:] if any(label in line for label in results.labels.values())]
-    table = rows[: 6 + 5 + 5]
+    table = rows[: 6 + 5 + 6]
     assert all(line[end - 4] == "." and line[end : end + 2] == "  " for line in table)
-    assert [line.split()[0] for line in (table[0], table[6], table[11])] == ["a&b.png", "gray.pgm", "total"]
+    assert [line.split()[0] for line in (table[0], table[6], table[12])] == ["a&b.png", "gray.pgm", "total"]
+    assert table[11].startswith("1 of 2")
     assert len(report.text(results, pictures=False).splitlines()) == len(lines) - 6 - 5 - 2
 
 
@@ -194,7 +241,7 @@ def test_report_as_table(results: Results, tmp_path: Path) -> None:
     report.write(results, tmp_path / "r.csv")
     with (tmp_path / "r.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 6 + 5 + 5
+    assert len(rows) == 6 + 5 + 6
     last = results.totals[-1].measurement
     assert rows[-1]["image"] == "total"
     assert rows[-1]["bytes"] == str(last.size)

@@ -275,6 +275,46 @@ def test_chunks_of_zarr_arrays(order: str, tmp_path: Path) -> None:
     assert ridecodec.read_info(chunk).model == "gradient"
 
 
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2"])
+def test_zarr_arrays_of_format_3(dtype: str, tmp_path: Path) -> None:
+    """The codec is found by its entry point; chunks are pictures, whatever their byte order."""
+    zarr = pytest.importorskip("zarr")
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    ((name, value),) = project["entry-points"]["zarr.codecs"].items()
+    codec = EntryPoint(name, value, "zarr.codecs").load()
+    zarr.registry.register_codec(name, codec)
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 20, 25, 3)).astype(dtype) * 9
+    options = {"shape": pixels.shape, "chunks": (1, 16, 25, 3), "dtype": dtype, "compressors": None}
+    model = "gradient" if dtype == "u1" else "auto"
+    path = tmp_path / "a.zarr"
+    array = zarr.create_array(path, serializer=codec(model=model, tile=16), **options)
+    array[:] = pixels
+    array[1, :5] = 3
+    pixels[1, :5] = 3
+    again = zarr.open_array(path, mode="r")
+    assert np.array_equal(again[:], pixels)
+    assert again.metadata.codecs[-1].to_dict() == {
+        "name": "rdc",
+        "configuration": {"model": model, "tile": 16, "verify": True},
+    }
+    info = ridecodec.read_info(path / "c" / "0" / "0" / "0" / "0")
+    assert (info.width, info.height, info.channels, info.tile) == (25, 16, 3, 16)
+
+
+def test_zarr_refuses_what_is_no_picture(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    from ridecodec.plugins.zarr import Rdc
+
+    with pytest.raises(InputError, match="float32 are not supported, only uint8 and uint16"):
+        zarr.create_array(tmp_path / "a.zarr", shape=(4, 4), chunks=(4, 4), dtype="f4", serializer=Rdc())
+    options = {"shape": (4, 4), "chunks": (4, 4), "dtype": "u1", "compressors": None}
+    array = zarr.create_array(tmp_path / "b.zarr", serializer=Rdc("uniform"), **options)
+    array[:] = 1
+    (tmp_path / "b.zarr" / "c" / "0" / "0").write_bytes(DATA)
+    with pytest.raises(DamagedError, match="the chunk holds uint8"):
+        array[:]
+
+
 def test_pictures_of_one_bit_go_both_ways(iio: ModuleType) -> None:
     array = np.random.default_rng(1).random((5, 7)) < 0.5
     again = iio.imread(iio.imwrite("<bytes>", array, extension=".rdc"), extension=".rdc")

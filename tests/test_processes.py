@@ -55,6 +55,20 @@ def test_a_process_that_is_killed_costs_its_item_only(count: int) -> None:
     assert found == {0: 0, 1: 1, 2: None, 3: 3, 4: 4}
 
 
+def test_what_a_process_tells() -> None:
+    told: list[tuple[int, str]] = []
+    found = dict(processes.spread(tells, range(4), 2, begin, lambda item, message: told.append((item, message))))
+    assert found == {0: 0, 1: 1, 2: 2, 3: 3}
+    assert sorted(told) == [(item, f"{step} of {item}") for item in range(4) for step in range(2)]
+    processes.tell("nobody")
+
+
+def tells(number: int) -> int:
+    for step in range(2):
+        processes.tell(f"{step} of {number}")
+    return number
+
+
 def test_closing_ends_the_processes(tmp_path: Path) -> None:
     results = processes.spread(wait_at_one, [tmp_path / "1", tmp_path / "2"], 2, begin)
     assert next(results) == (tmp_path / "2", "2")

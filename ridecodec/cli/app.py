@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from typing import Any
 import click
 
 from ridecodec import __version__
-from ridecodec.cli import failures, signals
+from ridecodec.cli import failures, files, signals
+from ridecodec.errors import UsageError
 
 COMMANDS = (
     "compress",
@@ -29,6 +31,7 @@ COMMANDS = (
     "inpaint",
     "corpora",
     "completion",
+    "help",
 )
 """In the order of the help; the module of the same name holds each as `command`."""
 
@@ -60,6 +63,17 @@ class CommandLine(click.Group):
             return None
         command: click.Command = import_module(f"ridecodec.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command and its arguments; UsageError where a file's name would be taken for options."""
+        found = super().resolve_command(ctx, args)
+        for each in itertools.takewhile(lambda each: each != "--", found[2]):
+            if each.startswith("-") and os.path.splitext(each)[1] and os.path.lexists(each):
+                name = files.label(each)
+                raise UsageError(f"{name} is a file, but looks like an option: write -- before the names, or ./{name}")
+        return found
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse the arguments; prints what --help and --version ask for."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
-from ridecodec import archive, gathering
+import click
+
+from ridecodec import archive, gathering, sets
 from ridecodec.archive import Archive
 from ridecodec.cli import failures, files, progress
 from ridecodec.cli.batches import Batch
@@ -15,12 +20,20 @@ from ridecodec.cli.outcomes import Done
 from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary, names
 from ridecodec.cli.unpacking import Unpacking
-from ridecodec.errors import DamagedError, InputError, OutputError, UsageError
-from ridecodec.placing import allowed, file_name, placed, refuse_existing
+from ridecodec.counting import counted
+from ridecodec.errors import DamagedError, InputError, OutputError, RidecodecError, UsageError
+from ridecodec.formats import saving
+from ridecodec.models import registry
+from ridecodec.placing import allowed, file_name, refuse_existing
 
 SUFFIX = ".rdca"
-DEFAULT_MODEL = "photo"
-"""Of archives, which hold pictures of one model alone."""
+_STDIN = "stdin"
+"""Name in an archive of the picture from standard input."""
+
+
+def is_named(path: str) -> bool:
+    """Whether an input is an archive, by its name or else by its first bytes."""
+    return path.lower().endswith(SUFFIX) or archive.is_archive(files.start(path, len(archive.MAGIC)))
 
 
 def pack(
@@ -36,7 +49,7 @@ def pack(
 ) -> None:
     """Compress the pictures of folders, mosaics and arrays into one archive; ``elsewhere``: what other output is named.
 
-    Exits like `failures.for_each`.
+    Exits like `failures.for_each`; with ``batch.keep_going`` the archive has the pictures that did not fail.
     """
     wishes = work.wishes
     _refuse(
@@ -44,50 +57,96 @@ def pack(
         {
             "--output": elsewhere is not None,
             "--output-dir": elsewhere is not None,
-            "--tile": bool(work.tile),
-            "standard input": STANDARD in paths,
-            "--strip": bool(wishes.strip),
-            "--alpha": wishes.alpha != "exact",
-            "--exact-file": wishes.exact_file,
             "--preserve": work.preserve,
             "--delete-source": work.delete_source,
-            "--keep-going": batch.keep_going,
             **_one_by_one(batch),
         },
     )
+    if cut is not None and wishes.exact_file:
+        raise UsageError("--exact-file does not go with --cut: the parts are no files")
     if output != STANDARD and not output.lower().endswith(SUFFIX):
         raise UsageError(f"{files.label(output)}: an archive's name ends in {SUFFIX}")
+    files.check_standard(paths)
     whole = Job(", ".join(paths), output)
     summary.check([whole])
     sources = list(gathering.expanded(paths))
+    codes: list[int] = []
+
+    def failed(name: str, error: RidecodecError) -> None:
+        codes.append(failures.report(error, Job(name, output), summary.as_json))
+        if not batch.keep_going:
+            raise click.exceptions.Exit(codes[0])
 
     def check(job: Job) -> None:
-        if not Path(job.input).exists():
+        if job.input != STANDARD and not Path(job.input).exists():
             raise InputError("there is no such file or folder")
         files.check(job, work.force)
 
-    failures.for_each([Job(name, output) for name in sources], check, as_json=summary.as_json)
+    check(Job(STANDARD, output))
+    there = []
+    for name in sources:
+        try:
+            check(Job(name, output))
+            there.append(name)
+        except RidecodecError as error:
+            failed(name, error)
+    registry.current(work.model)
     if batch.dry_run:
         summary.planned(whole, skipped=False)
-        return
-    from ridecodec import setcodec, sets
-
-    model = DEFAULT_MODEL if work.model == "auto" else work.model
-
-    def pack_all(job: Job) -> None:
-        begun = time.perf_counter()
-        entries = list(sets.entries([Path(name) for name in sources], cut, count, wishes))
-        with progress.bar(files.label(output), summary.progress) as advance:
-            device, threads = work.device, work.threads
-            data = setcodec.encode(
-                entries, model=model, label=work.label, device=device, threads=threads, progress=advance
+    elif there:
+        try:
+            failures.for_each(
+                [whole],
+                partial(_pack, sources=there, work=work, summary=summary, failed=failed, cut=cut, count=count),
+                as_json=summary.as_json,
             )
-            if work.verify:
-                setcodec.verify(entries, data, device=device, threads=threads, progress=advance)
-        files.write(output, data, work.force, mode=_shared_mode(sources))
-        summary.report(job, _done(job, archive.read(data), len(entries), time.perf_counter() - begun))
+        except click.exceptions.Exit as end:
+            codes.append(end.exit_code)
+    if codes:
+        raise click.exceptions.Exit(codes[0])
 
-    failures.for_each([whole], pack_all, as_json=summary.as_json)
+
+def _pack(
+    job: Job,
+    sources: Sequence[str],
+    work: Packing,
+    summary: Summary,
+    failed: Callable[[str, RidecodecError], None],
+    cut: tuple[int, int] | None,
+    count: int | None,
+) -> None:
+    """Write the archive of what can be read and coded, and say so."""
+    begun = time.perf_counter()
+    notes: list[str] = []
+
+    def noted() -> Iterator[sets.Entry]:
+        given = [
+            sets.Loose(_STDIN, files.label(STANDARD), files.read_standard()) if name == STANDARD else Path(name)
+            for name in sources
+        ]
+        for entry in sets.entries(given, cut, count, work.wishes, failed):
+            notes.extend(f"{files.printable(entry.source)}: {note}" for note in entry.notes)
+            yield entry
+
+    with progress.bar(files.label(job.output), summary.progress, work.passes) as advance:
+        entries = noted()
+        first = list(islice(entries, 1))
+        from ridecodec import setcodec  # takes seconds, for which nobody waits to be told that there is no picture
+
+        data = setcodec.encode(
+            chain(first, entries),
+            model=work.model,
+            label=work.label,
+            tile=work.tile,
+            device=work.device,
+            threads=work.threads,
+            verify=work.verify,
+            progress=advance,
+            refused=lambda entry, error: failed(entry.source, error),
+        )
+    files.write(job.output, data, work.force, mode=_shared_mode(sources))
+    held = archive.read(data)
+    summary.report(job, _done(job, held, len(held.names), time.perf_counter() - begun, notes))
 
 
 def unpack(
@@ -105,7 +164,9 @@ def unpack(
     folders = [each for each in (*paths[1:], *targets) if each is not None]
     if len(folders) > 1 or any(each.lower().endswith(SUFFIX) for each in folders):
         raise UsageError("an archive is decompressed alone, and into one folder")
-    whole = Job(paths[0], folders[0] if folders else paths[0][: -len(SUFFIX)])
+    if not folders and paths[0] == STANDARD:
+        raise UsageError("standard input is an archive: name a folder for its pictures")
+    whole = Job(paths[0], folders[0] if folders else os.path.splitext(paths[0])[0])
     summary.check([])
     if whole.output == STANDARD:
         raise UsageError("an archive is decompressed into a folder, not to standard output")
@@ -122,13 +183,15 @@ def unpack(
     def unpack_all(job: Job) -> None:
         begun = time.perf_counter()
         held = archive.read(files.read(job.input))
+        for model, model_hash in held.models:
+            registry.find(model, model_hash)
         jobs = _jobs(job, held, only, work)
         if batch.dry_run:
             for each in jobs.values():
                 summary.planned(each, skipped=False)
             return
         _unpack(job, held, jobs, work, batch, summary)
-        summary.report(job, _done(job, held, len(jobs), time.perf_counter() - begun))
+        summary.report(job, _done(job, held, len(jobs), time.perf_counter() - begun, []))
 
     failures.for_each([whole], unpack_all, as_json=summary.as_json)
 
@@ -154,8 +217,10 @@ def _jobs(job: Job, held: Archive, only: Sequence[str], work: Unpacking) -> dict
     numbers = held.numbers(list(dict.fromkeys(only))) if only else range(len(held.names))
     found = {}
     for number in numbers:
-        target = Path(job.output) / f"{file_name(held.names[number])}.{work.kind or 'png'}"
-        found[number] = Job(f"{job.input}: {held.names[number]}", str(target))
+        header = held.kinds[number].header
+        kind = work.kind or ("png" if saving.holds("png", header.colour, header.bit_depth) else "tif")
+        target = Path(job.output) / f"{file_name(held.names[number])}.{kind}"
+        found[number] = Job(f"{files.label(job.input)}: {held.names[number]}", str(target))
     if len({each.output for each in found.values()}) < len(found):
         raise UsageError("names in the archive become the same file names; name those wanted with --only")
     for each in found.values():
@@ -192,8 +257,8 @@ def _unpack(whole: Job, held: Archive, jobs: dict[int, Job], work: Unpacking, ba
             result = results.pop(job)
             if isinstance(result, DamagedError):
                 raise result
-            with placed(job.output, work.force, mode=allowed(whole.input)) as path:
-                result.save(path, work.kind or "png")
+            for note in work.put(result, job.output, allowed(whole.input)):
+                failures.say(f"{job.input}: {note}")
 
         failures.for_each(decoded(), save, keep_going=batch.keep_going, as_json=summary.as_json)
 
@@ -204,44 +269,9 @@ def _shared_mode(sources: Sequence[str]) -> int:
     return allowed(*map(str, paths))
 
 
-def _done(job: Job, held: Archive, count: int, seconds: float) -> Done:
+def _done(job: Job, held: Archive, count: int, seconds: float, notes: Sequence[str]) -> Done:
     rate = 8 * held.total_bytes / held.sub_pixels
-    fields = {"bytes": held.total_bytes, "bpsp": rate, "pictures": count, "model": held.model, "seconds": seconds}
-    line = f"{names(job)}: {count:,} pictures, {held.total_bytes:,} bytes, {rate:.3f} bpsp, {seconds:.1f} s"
-    return Done(line, "", fields)
-
-
-def lines(name: str, held: Archive) -> Iterator[str]:
-    """What `info` says of an archive."""
-
-    def row(part: str, size: int, sub_pixels: int) -> str:
-        return f"  {part:<40}{size:>15,} bytes {8 * size / sub_pixels:>9.4f} bpsp"
-
-    total = held.sub_pixels
-    yield f"{name}: {len(held.names):,} pictures"
-    yield f"  model {held.model} {held.model_hash.hex()}"
-    for part, size in (("header", held.header_bytes), ("names", held.names_bytes), ("index", held.index_bytes)):
-        yield row(part, size, total)
-    for each, shape, length in zip(held.names, held.shapes, held.lengths.tolist(), strict=True):
-        yield row(
-            f"{files.printable(each)}: {shape.width} x {shape.height}, {shape.colour.name}", length, shape.sub_pixels
-        )
-    yield row("total", held.total_bytes, total)
-
-
-def fields(held: Archive) -> dict[str, object]:
-    """The same for JSON."""
-    pictures = [
-        {"name": name, "width": s.width, "height": s.height, "colour": s.colour.name, "bytes": length}
-        for name, s, length in zip(held.names, held.shapes, held.lengths.tolist(), strict=True)
-    ]
-    return {
-        "model": held.model,
-        "model_hash": held.model_hash.hex(),
-        "pictures": pictures,
-        "header_bytes": held.header_bytes,
-        "names_bytes": held.names_bytes,
-        "index_bytes": held.index_bytes,
-        "total_bytes": held.total_bytes,
-        "bpsp": 8 * held.total_bytes / held.sub_pixels,
-    }
+    models = list(dict.fromkeys(model for model, _ in held.models))
+    fields = {"bytes": held.total_bytes, "bpsp": rate, "pictures": count, "models": models, "seconds": seconds}
+    line = f"{names(job)}: {counted(count, 'picture')}, {counted(held.total_bytes, 'byte')}, {rate:.3f} bpsp"
+    return Done(f"{line}, {seconds:.1f} s", f"models {', '.join(models)}", fields, notes=tuple(notes))

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from ridecodec import processes
-from ridecodec.cli import failures, signals
-from ridecodec.cli.files import STANDARD, Job
+from ridecodec.cli import failures, progress, signals
+from ridecodec.cli.files import STANDARD, Job, label
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
 from ridecodec.cli.summary import Summary, Totals
 from ridecodec.errors import OutputExistsError, UsageError
+
+if TYPE_CHECKING:
+    from ridecodec.progress import Progress
+
+_PAUSE = 0.2
+"""Seconds between two tellings."""
 
 
 class Work(Protocol):
     """What is done with files.  It can be pickled."""
 
-    def __call__(self, job: Job, shown: bool) -> Done:
-        """Do it; ``shown``: whether a progress bar is welcome."""
+    @property
+    def passes(self) -> int:
+        """How often a file's pixels are gone through."""
+        ...
+
+    def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
+        """Do it, and tell ``advance`` how far it is."""
         ...
 
     def check_job(self, job: Job) -> None:
@@ -72,10 +84,15 @@ def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None
         _rehearse(jobs, work, batch, summary)
         return
     totals, code = Totals(), 0
-    with contextlib.closing(_outcomes(jobs, work, batch, summary.progress)) as outcomes:
+    names = [label(job.input) for job in jobs]
+    with (
+        progress.batch(names, lambda: [_size(job) for job in jobs], work.passes, summary.progress) as shown,
+        contextlib.closing(_outcomes(jobs, work, batch, shown)) as outcomes,
+    ):
         for job, found in outcomes:
             outcome = Skipped() if batch.came_to_exist(found) else found
             totals.add(outcome)
+            progress.clear()
             summary.report(job, outcome)
             if isinstance(outcome, Failed):
                 code = code or outcome.code
@@ -86,22 +103,46 @@ def run(jobs: Sequence[Job], work: Work, batch: Batch, summary: Summary) -> None
         raise click.exceptions.Exit(code)
 
 
+def _size(job: Job) -> float:
+    """What a file takes of a bar."""
+    try:
+        return max(1, os.path.getsize(job.input))
+    except OSError:
+        return 1
+
+
 def _outcomes(
-    jobs: Sequence[Job], work: Work, batch: Batch, progress: bool
+    jobs: Sequence[Job], work: Work, batch: Batch, shown: progress.Batch | None
 ) -> Generator[tuple[Job, Outcome], None, None]:
-    todo = []
-    for job in jobs:
+    todo: list[tuple[int, Job]] = []
+    for number, job in enumerate(jobs):
         if batch.skips(job):
+            if shown:
+                shown.finish(number)
             yield job, Skipped()
         else:
-            todo.append(job)
+            todo.append((number, job))
     if min(batch.processes, len(todo)) < 2:
-        for job in todo:
-            yield job, _attempt(work, job, progress)
+        for number, job in todo:
+            outcome: Outcome = _attempt(work, job, shown.of(number) if shown else None)
+            if shown:
+                shown.finish(number)
+            yield job, outcome
         return
-    with contextlib.closing(processes.spread(_Attempts(work), todo, batch.processes, signals.follow)) as results:
-        for job, outcome in results:
-            yield job, outcome or _ENDED
+    attempts = _Attempts(work, shown is not None)
+    advances: dict[int, Callable[[Progress], None]] = {}
+
+    def told(item: tuple[int, Job], state: Progress) -> None:
+        if shown:
+            if item[0] not in advances:
+                advances[item[0]] = shown.of(item[0])
+            advances[item[0]](state)
+
+    with contextlib.closing(processes.spread(attempts, todo, batch.processes, signals.follow, told)) as results:
+        for (number, job), found in results:
+            if shown:
+                shown.finish(number)
+            yield job, found or _ENDED
 
 
 @dataclass(frozen=True)
@@ -109,17 +150,34 @@ class _Attempts:
     """What a process does with a file."""
 
     work: Work
+    tells: bool
+    """Whether it tells how far it is."""
 
-    def __call__(self, job: Job) -> Done | Failed:
+    def __call__(self, item: tuple[int, Job]) -> Done | Failed:
         try:
-            return _attempt(self.work, job, progress=False)
+            return _attempt(self.work, item[1], _told() if self.tells else None)
         except BrokenPipeError as error:
             return failures.failed(error)
 
 
-def _attempt(work: Work, job: Job, progress: bool) -> Done | Failed:
+def _told() -> Callable[[Progress], None]:
+    """Tells the process that shows the bar how far this one is, now and then."""
+    last, done = 0.0, -1
+
+    def advance(state: Progress) -> None:
+        nonlocal last, done
+        now = time.monotonic()
+        if now - last > _PAUSE or state.pixels_done < done:
+            processes.tell(state)
+            last = now
+        done = state.pixels_done
+
+    return advance
+
+
+def _attempt(work: Work, job: Job, advance: Callable[[Progress], None] | None) -> Done | Failed:
     try:
-        return work(job, progress)
+        return work(job, advance)
     except failures.CONTROL:
         raise
     except BaseException as error:  # constriction's panics are no Exceptions

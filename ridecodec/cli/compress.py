@@ -65,9 +65,8 @@ _wishes = options.together(
     if it ends in .rdc, is "-" or a device; otherwise both are inputs. "-" is standard input or output. Every result is
     decoded and compared before it is put in place. Metadata is kept, --strip leaves it out.
 
-    With --archive the inputs are folders, picture files and .npy arrays [N, H, W(, 3)] of 8-bit gray and RGB, and all
-    their pictures go into one .rdca file, from which each can be had alone, without metadata. Its model is by default
-    photo.
+    With --archive the inputs are folders, picture files and .npy arrays [N, H, W] or [N, H, W, C], and all their
+    pictures go into one .rdca file, from which each can be decompressed alone.
 
     \b
     Examples:

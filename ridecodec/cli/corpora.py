@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from ridecodec.cli import failures, options
 from ridecodec.cli.files import Job
+from ridecodec.counting import counted
 from ridecodec.placing import placed, refuse_existing
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def fetch_(names: tuple[str, ...], out: Path, keep_going: bool, force: bool) -> 
         with _bar(target.name, "B") as advance:
             found = fetch.fetch(file, target, advance)
         told = "checked" if file.sha256 else f"SHA-256 {found}, {unknown}"
-        click.echo(f"{target}: {target.stat().st_size:,} bytes, {told}", err=True)
+        click.echo(f"{target}: {counted(target.stat().st_size, 'byte')}, {told}", err=True)
 
     failures.for_each(list(wanted), work, keep_going=keep_going)
 
@@ -146,7 +147,7 @@ def cifar10_(archive: Path, out: Path, force: bool) -> None:
 
 def _lines(corpus: Corpus) -> Iterator[str]:
     count = len(corpus.files)
-    size = "size not known" if corpus.bytes is None else f"{corpus.bytes:,} bytes"
+    size = "size not known" if corpus.bytes is None else counted(corpus.bytes, "byte")
     yield f"{corpus.name}: {corpus.what}"
     yield f"  home      {corpus.home}"
     yield f"  licence   {corpus.licence}"

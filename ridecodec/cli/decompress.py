@@ -12,7 +12,7 @@ from ridecodec.cli.batches import Batch
 from ridecodec.cli.summary import Summary
 from ridecodec.cli.unpacking import Unpacking
 from ridecodec.errors import RidecodecError, UsageError
-from ridecodec.picture import FORMATS
+from ridecodec.picture import ALIASES, FORMATS
 
 ENDING = ".rdc"
 
@@ -21,9 +21,9 @@ ENDING = ".rdc"
     short_help="Decompress .rdc files to pictures.",
     help="""Decompress .rdc files to pictures, beside each and of its name: PNG, or TIFF where PNG cannot hold them.
 
-    The output's extension chooses the format: .png, .ppm, .pgm, .pnm, .pbm, .tif, .bmp, .webp (lossless) or .npy. With
-    two paths the second is the output unless it ends in .rdc. "-" is standard input or output. INPUTs may be patterns
-    such as "*.rdc", and with --recursive folders.
+    The output's extension chooses the format: .png, .ppm, .pgm, .pnm, .pbm, .tif or .tiff, .bmp, .webp (lossless) or
+    .npy. With two paths the second is the output unless it ends in .rdc. "-" is standard input or output. INPUTs may be
+    patterns such as "*.rdc", and with --recursive folders.
 
     PNG files get all metadata back, and are the very files that were compressed if that was with --exact-file.
 
@@ -41,7 +41,9 @@ ENDING = ".rdc"
 )
 @options.inputs("INPUT... [OUTPUT]")
 @options.output("pictures")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="Format of the output, whatever its extension.")
+@click.option(
+    "--format", "kind", type=click.Choice([*FORMATS, *ALIASES]), help="Format of the output, whatever its extension."
+)
 @click.option(
     "--region",
     callback=options.region,
@@ -72,12 +74,22 @@ def command(
     batch: Batch,
     summary: Summary,
 ) -> None:
-    work = Unpacking(kind, region, preview, device, threads, batch.processes, max_pixels, batch.force, preserve)
-    if paths[0].lower().endswith(archives.SUFFIX):
+    work = Unpacking(
+        ALIASES.get(kind or "", kind),
+        region,
+        preview,
+        device,
+        threads,
+        batch.processes,
+        max_pixels,
+        batch.force,
+        preserve,
+    )
+    if archives.is_named(paths[0]):
         archives.unpack(paths, [output, folder], only, work, batch, summary)
         return
     if only:
-        raise UsageError(f"--only is for archives, whose names end in {archives.SUFFIX}")
+        raise UsageError("--only is for archives (.rdca)")
     jobs = files.plan(
         paths,
         output=output,

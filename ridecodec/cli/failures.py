@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import click
 
 from ridecodec import extras
+from ridecodec.cli import progress
 from ridecodec.cli.files import Job, label, printable
 from ridecodec.cli.outcomes import Failed
 from ridecodec.errors import InputError, RidecodecError, UsageError
@@ -31,6 +32,7 @@ CONTROL = (
 
 def say(message: str) -> None:
     """One line on standard error, with the program's name before it."""
+    progress.clear()
     click.echo(f"ridecodec: {printable(message)}", err=True)
 
 

@@ -21,6 +21,8 @@ from ridecodec.models import registry
 from ridecodec.placing import ANYONE, placed, probe, refuse_existing
 
 STANDARD = "-"
+_HELD = f"{__name__}.held"
+"""Where what was read of standard input, and is to be read again, is held."""
 
 
 @dataclass(frozen=True)
@@ -209,8 +211,25 @@ def read(name: str) -> bytes:
             raise InputError(f"cannot be read: {error.strerror or error}") from error
 
 
+def start(name: str, count: int) -> bytes:
+    """The first bytes of a file or of standard input, which stay to be read; of other things nothing."""
+    if name == STANDARD:
+        click.get_current_context().meta[_HELD] = data = read_standard()
+        return data[:count]
+    if not os.path.isfile(name):
+        return b""
+    try:
+        with open(name, "rb") as file:
+            return file.read(count)
+    except OSError:
+        return b""
+
+
 def read_standard() -> bytes:
     """All of standard input."""
+    context = click.get_current_context(silent=True)
+    if context is not None and _HELD in context.meta:
+        return bytes(context.meta.pop(_HELD))
     if sys.stdin is None:
         raise InputError("standard input is closed")
     if sys.stdin.isatty():

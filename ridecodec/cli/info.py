@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ridecodec import gathering
-from ridecodec.cli import archives, failures, files, options
+from ridecodec.cli import archiveinfo, failures, files, options
 from ridecodec.cli.files import Job
+from ridecodec.counting import counted, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +41,9 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
         if is_archive(data):
             held = read_archive(data)
             if as_json:
-                click.echo(json.dumps({"input": job.input, **archives.fields(held)}))
+                click.echo(json.dumps({"input": job.input, **archiveinfo.fields(held)}))
             else:
-                for line in archives.lines(files.label(job.input), held):
+                for line in archiveinfo.lines(files.label(job.input), held):
                     click.echo(line)
             return
         info = read_info(data)
@@ -61,17 +62,21 @@ def _lines(name: str, info: Info) -> Iterator[str]:
     sub_pixels = info.width * info.height * info.channels
 
     def row(part: str, size: int, rate: float) -> str:
-        return f"  {part:<40}{size:>15,} bytes {rate:>9.4f} bpsp"
+        return f"  {part:<40}{size:>15,} {plural(size, 'byte'):<5} {rate:>9.4f} bpsp"
 
-    yield f"{name}: {info.width} x {info.height}, {info.colour}, {info.bit_depth} bits"
-    yield f"  model {info.model} {info.model_hash}, " + (f"tiles of {info.tile} pixels" if info.tile else "not tiled")
+    yield f"{name}: {info.width} x {info.height}, {info.colour}, {counted(info.bit_depth, 'bit')}"
+    yield f"  model {info.model} {info.model_hash}, " + (
+        f"tiles of {counted(info.tile, 'pixel')}" if info.tile else "not tiled"
+    )
     for part, size in (("header", info.header_bytes), ("metadata", info.metadata_bytes), ("index", info.index_bytes)):
         yield row(part, size, 8 * size / sub_pixels)
     for chunk in info.metadata:
-        yield f"    {chunk.kind.strip()}: {chunk.words}, {chunk.bytes:,} bytes"
+        yield f"    {chunk.kind.strip()}: {chunk.words}, {counted(chunk.bytes, 'byte')}"
     for number, tile in enumerate(info.tiles):
         at = f"tile {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
         yield row(at, tile.bytes, tile.bits_per_subpixel)
+        if tile.form != info.model:
+            yield f"    coded as {tile.form or 'what cannot be read: it is damaged'}"
         if tile.side_bytes:
-            yield f"    side information: {tile.side_bytes:,} bytes"
+            yield f"    side information: {counted(tile.side_bytes, 'byte')}"
     yield row("total", info.total_bytes, info.bpsp)

@@ -11,6 +11,7 @@ import click
 
 from ridecodec.cli import options, pictures
 from ridecodec.errors import UsageError
+from ridecodec.models import registry
 
 if TYPE_CHECKING:
     from ridecodec.generation.inpainting import Report
@@ -32,7 +33,7 @@ DEFAULTS = {1: "ride-gray", 3: "ride-rgb"}
 )
 @pictures.seed
 @options.force
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@pictures.quiet
 def command(
     picture: str,
     mask: str,
@@ -55,24 +56,25 @@ def command(
       ridecodec inpaint photo.png hole.png filled.png --seed 3
     """
     pictures.check([picture, mask], output, force)
+    found = pictures.read(picture)
+    name = pictures.density_model(model or DEFAULTS[len(found)]).name
     from ridecodec.generation.inpainting import Settings, inpaint
     from ridecodec.generation.sampling import to_picture_order
     from ridecodec.training.memory import keep_memory
     from ridecodec.training.patches import load
 
     keep_memory()
-    planes = to_picture_order(pictures.read(picture))
+    planes = to_picture_order(found)
     missing = load(Path(mask), 1)[0] >= 128
-    nets = _networks(model or DEFAULTS[len(planes)])
+    nets = _networks(name)
     settings = Settings(fills, sweeps, flips, seed)
     for report in _shown(inpaint(nets, planes, missing, settings), sweeps, quiet):
         planes = report.planes
-    pictures.write(to_picture_order(planes), output, force)
+    pictures.write(to_picture_order(planes), output, force, quiet, f"filled by {name}")
 
 
 def _networks(model: str) -> list[Ride]:
     """The float networks of a model; UsageError where it has none."""
-    from ridecodec.models import registry
     from ridecodec.models.ride.backend import RideBackend
 
     backend = registry.backend(registry.current(model), "cpu")

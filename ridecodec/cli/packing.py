@@ -5,17 +5,23 @@ from __future__ import annotations
 import io
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ridecodec import preparing
-from ridecodec.cli import files, progress
+from ridecodec.cli import files
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
+from ridecodec.counting import counted
 from ridecodec.errors import OutputError, UsageError
 from ridecodec.placing import allowed, settle
 from ridecodec.preparing import Wishes, prepare
+
+if TYPE_CHECKING:
+    from ridecodec.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,12 @@ class Packing:
         if self.delete_source and not self.verify:
             raise UsageError("--delete-source goes with verification only: leave out --no-verify")
 
-    def __call__(self, job: Job, shown: bool) -> Done:
+    @property
+    def passes(self) -> int:
+        """How often a file's pixels are gone through."""
+        return 2 if self.verify else 1
+
+    def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
         self._check(job)
         import ridecodec
         from ridecodec.parallel import share
@@ -50,22 +61,21 @@ class Packing:
         with files.opened(job.input) as stream:
             prepared = prepare(stream, self.wishes)
             size = stream.seek(0, io.SEEK_END)
-        with progress.bar(files.label(job.input), shown) as advance:
-            data = ridecodec.compress(
-                prepared.picture,
-                model=self.model,
-                label=self.label,
-                device=self.device,
-                threads=share(self.threads, self.processes),
-                tile=self.tile,
-                verify=self.verify,
-                progress=advance,
-            )
+        data = ridecodec.compress(
+            prepared.picture,
+            model=self.model,
+            label=self.label,
+            device=self.device,
+            threads=share(self.threads, self.processes),
+            tile=self.tile,
+            verify=self.verify,
+            progress=advance,
+        )
         files.write(job.output, data, self.force, job.input if self.preserve else None, allowed(job.input))
         notes = list(prepared.notes)
         larger = len(data) > size
         if larger and not prepared.lossy:
-            notes.append(f"takes {len(data):,} bytes, more than the {size:,} of the file")
+            notes.append(f"takes {counted(len(data), 'byte')}, more than the {size:,} of the file")
         if self.delete_source and (larger or not prepared.whole):
             notes.append("is kept, as it " + ("is the smaller file" if prepared.whole else "cannot be had again"))
         elif self.delete_source:

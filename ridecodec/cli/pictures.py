@@ -12,14 +12,19 @@ import click
 
 from ridecodec.cli import files, options
 from ridecodec.cli.files import STANDARD, Job
-from ridecodec.errors import InputError
+from ridecodec.counting import counted
+from ridecodec.errors import InputError, UsageError
+from ridecodec.models import registry
 from ridecodec.placing import placed
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ridecodec.models.registry import ModelCard
+
 PATH = click.Path(readable=False)
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 size = options.size("--size", "Of the picture, in pixels.", "256x256")
 seed = click.option(
     "--seed", type=options.SEED, default=0, show_default=True, help="The same seed makes the same picture."
@@ -49,13 +54,25 @@ def read(name: str) -> NDArray[np.uint8]:
         raise InputError(f"{files.label(name)}: {error}") from error
 
 
-def write(planes: NDArray[np.uint8], output: str, force: bool) -> None:
-    """Write planes [C, H, W] as a picture, in the format of the output's extension."""
+def density_model(name: str) -> ModelCard:
+    """The card of a model that draws; UsageError where there is none of this name, or where it is many."""
+    card = registry.current(name)
+    if card.members:
+        raise UsageError(f"{name!r} is no density model; name one, such as photo")
+    return card
+
+
+def write(planes: NDArray[np.uint8], output: str, force: bool, quiet: bool, what: str) -> None:
+    """Write planes [C, H, W] as a picture, in the format of the output's extension, and say so unless ``quiet``."""
     from ridecodec.picture import Picture, target_format
 
     picture = Picture.from_numpy(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
     with placed(output, force) as path:
         picture.save(path, target_format(output))
+        size = path.stat().st_size
+    if not quiet:
+        kind = f"{picture.width} x {picture.height}, {picture.colour.words}"
+        click.echo(f"{files.output_label(output)}: {kind}, {counted(size, 'byte')}, {what}", err=True)
 
 
 @contextlib.contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ridecodec.cli import options, pictures
+from ridecodec.cli import files, options, pictures
 from ridecodec.errors import UsageError
+from ridecodec.models import registry
 
 
 @click.command(short_help="Draw a picture from an auto-encoder's code of another.")
@@ -15,7 +16,8 @@ from ridecodec.errors import UsageError
 @pictures.seed
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @options.force
-def command(source: str, output: str, model: str, seed: int, device: str, force: bool) -> None:
+@pictures.quiet
+def command(source: str, output: str, model: str, seed: int, device: str, force: bool, quiet: bool) -> None:
     """Draw a picture of INPUT's size from the code that an auto-encoder makes of INPUT: what the code says of it.
 
     A seed makes the same picture of a code on every machine.
@@ -25,20 +27,19 @@ def command(source: str, output: str, model: str, seed: int, device: str, force:
       ridecodec reconstruct --model autoencoder-cifar frog.png again.png
     """
     pictures.check([source], output, force)
-    from ridecodec.generation.sampling import sample, to_picture_order
-    from ridecodec.models import registry
-
-    card = registry.current(model)
-    backend = registry.load(card, registry.pick_device(device))
-    if not backend.code:
-        raise UsageError(f"the model {model!r} is no auto-encoder")
+    card = pictures.density_model(model)
     planes = pictures.read(source)
     if len(planes) not in card.channels:
         raise UsageError(f"the model {model!r} codes {card.pictures} pictures only")
+    from ridecodec.generation.sampling import sample, to_picture_order
+
+    backend = registry.load(card, registry.pick_device(device))
+    if not backend.code:
+        raise UsageError(f"the model {model!r} is no auto-encoder")
     channels, height, width = planes.shape
     if max(height, width) > backend.largest_tile:
         raise UsageError(f"the model {model!r} takes pictures of up to {backend.largest_tile} pixels a side")
     side = backend.side_information(to_picture_order(planes))
     with pictures.bar(output, height * width) as tick:
         drawn = sample(backend, channels, height, width, seed, tick=tick, side=side)
-    pictures.write(to_picture_order(drawn), output, force)
+    pictures.write(to_picture_order(drawn), output, force, quiet, f"drawn from the code of {files.label(source)}")

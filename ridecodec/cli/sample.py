@@ -8,6 +8,7 @@ import click
 
 from ridecodec.cli import options, pictures
 from ridecodec.errors import UsageError
+from ridecodec.models import registry
 
 
 @click.command(short_help="Draw a picture from a model.")
@@ -19,8 +20,17 @@ from ridecodec.errors import UsageError
 @click.option("--gray", is_flag=True, help="A gray picture, where the model does both.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @options.force
+@pictures.quiet
 def command(
-    output: str, model: str, size: tuple[int, int], seed: int, label: int | None, gray: bool, device: str, force: bool
+    output: str,
+    model: str,
+    size: tuple[int, int],
+    seed: int,
+    label: int | None,
+    gray: bool,
+    device: str,
+    force: bool,
+    quiet: bool,
 ) -> None:
     """Draw a picture from a model: pixel after pixel, from a margin of noise, with the codec's own probabilities.
 
@@ -31,13 +41,12 @@ def command(
       ridecodec sample --model ride-rgb --size 128x128 --seed 7 sample.png
     """
     pictures.check([], output, force)
-    from ridecodec.generation.sampling import label_side, margin, sample_in_margin, to_picture_order, with_margin
-    from ridecodec.models import registry
-
-    card = registry.current(model)
+    card = pictures.density_model(model)
     channels = 1 if gray else max(card.channels)
     if channels not in card.channels:
         raise UsageError(f"the model {model!r} makes no gray pictures; leave out --gray")
+    from ridecodec.generation.sampling import label_side, margin, sample_in_margin, to_picture_order, with_margin
+
     backend = registry.load(card, registry.pick_device(device))
     registry.check_label(model, backend.classes, label)
     if backend.code:
@@ -48,4 +57,4 @@ def command(
         raise UsageError(f"the model {model!r} draws pictures of up to {backend.largest_tile} pixels a side")
     with pictures.bar(output, math.prod(with_margin(height, width, margin(backend)))) as tick:
         planes = sample_in_margin(backend, channels, height, width, seed, tick=tick, side=side)
-    pictures.write(to_picture_order(planes), output, force)
+    pictures.write(to_picture_order(planes), output, force, quiet, f"drawn from {model}")

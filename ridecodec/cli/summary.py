@@ -11,7 +11,9 @@ import click
 from ridecodec.cli import failures
 from ridecodec.cli.files import STANDARD, Job, label, output_label
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
+from ridecodec.counting import counted
 from ridecodec.errors import UsageError
+from ridecodec.modelfield import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +48,8 @@ class Totals:
         counts = [f"{self.done:,} done", f"{self.skipped:,} skipped", f"{self.failed:,} failed"]
         if left:
             counts.append(f"{left:,} not tried (--keep-going goes on after a failure)")
-        written = f" -> {self.bytes_out:,}" if self.bytes_out else ""
-        return f"{', '.join(counts)}; {self.bytes_in:,}{written} bytes"
+        size = f"{self.bytes_in:,} -> {counted(self.bytes_out, 'byte')}" if self.bytes_out else ""
+        return f"{', '.join(counts)}; {size or counted(self.bytes_in, 'byte')}"
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,11 @@ def coded(job: Job, info: Info, seconds: float, pixels: int, sizes: tuple[int, i
         "bpsp": info.bpsp,
         "pixels": pixels,
         "model": info.model,
+        "models": info.models,
+        "forms": info.forms,
         "seconds": seconds,
     }
-    line = f"{names(job)}: {info.total_bytes:,} bytes, {info.bpsp:.3f} bpsp, {seconds:.1f} s"
+    line = f"{names(job)}: {counted(info.total_bytes, 'byte')}, {info.bpsp:.3f} bpsp, {seconds:.1f} s"
     return Done(line, _details(info, seconds, pixels), fields, *sizes, tuple(notes))
 
 
@@ -134,6 +138,8 @@ def _details(info: Info, seconds: float, pixels: int) -> str:
     parts = {"header": info.header_bytes, "metadata": info.metadata_bytes, "index": info.index_bytes}
     tiles = len(info.tiles)
     sizes = [f"{name} {size:,}" for name, size in parts.items() if size]
-    sizes.append(f"{tiles:,} tile{'s' * (tiles > 1)} {info.total_bytes - sum(parts.values()):,} bytes")
+    sizes.append(f"{counted(tiles, 'tile')} {counted(info.total_bytes - sum(parts.values()), 'byte')}")
     speed = f"{pixels / 1e6 / max(seconds, 1e-9):.3f} megapixels/s"
-    return f"{info.width} x {info.height}, model {info.model} {info.model_hash}; {', '.join(sizes)}; {speed}"
+    forms = ", ".join(f"{count:,} {form}" for form, count in info.forms.items())
+    coded = f"model {info.model} {info.model_hash}" + (f": {forms}" if info.model == AUTO else "")
+    return f"{info.width} x {info.height}, {coded}; {', '.join(sizes)}; {speed}"

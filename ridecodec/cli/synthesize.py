@@ -75,6 +75,7 @@ def command(
     if model == "mcgsm" and (layers or hidden):
         raise click.UsageError("the MCGSM has no spatial LSTMs: leave out --layers and --hidden")
     pictures.check([texture], output, force)
+    found = pictures.read(texture)
     if keep_model is not None:
         files.check_model(Job(texture, str(keep_model)), force, keep_model.stem)
     from ridecodec.engines.torch.devices import torch_device
@@ -85,7 +86,7 @@ def command(
 
     keep_memory()
     length = Length(minutes, steps)
-    planes = to_picture_order(pictures.read(texture))
+    planes = to_picture_order(found)
     with training.bar(files.label(texture)) as (say, progress):
         learnt = learn(planes, model, length, seed, say, progress, torch_device(device), **network)
     rates = {"held_out_density_rate": learnt.rates.density, "held_out_likelihood": learnt.rates.likelihood}
@@ -98,7 +99,7 @@ def command(
     width, height = size
     with pictures.bar(output, math.prod(with_margin(height, width))) as tick:
         drawn = learnt.sample(height, width, seed, tick)
-    pictures.write(to_picture_order(drawn), output, force)
+    pictures.write(to_picture_order(drawn), output, force, as_json, f"more of {files.label(texture)}")
     if as_json:
         click.echo(json.dumps({"input": texture, "output": output, **rates}))
     else:

@@ -11,6 +11,7 @@ import click
 from ridecodec.cli import files, options, training
 from ridecodec.cli.files import Job
 from ridecodec.cli.training import Function
+from ridecodec.counting import counted
 from ridecodec.errors import InputError, UsageError
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.training.pixel_schedule import PixelSchedule
@@ -156,8 +157,8 @@ def _train(
         labels = sets.labels(labelled, config.classes or 256)[:count]
     pixels = sets.stacked(list(sets.entries(paths, cut, count)), config.channels)
     if labels is not None and len(labels) != len(pixels):
-        found = f"{len(labels)} labels for {len(pixels)} pictures"
+        found = f"{counted(len(labels), 'label')} for {counted(len(pixels), 'picture')}"
         raise InputError(f"{labelled}: {found}; --count takes the first of both")
     with training.bar(checkpoint.name) as (say, progress):
-        say(f"{len(pixels)} pictures of {pixels.shape[3]} x {pixels.shape[2]}, on {where}")
+        say(f"{counted(len(pixels), 'picture')} of {pixels.shape[3]} x {pixels.shape[2]}, on {where}")
         run(pixels, labels, config, schedule, checkpoint, say=say, device=where, progress=progress, fresh=force)

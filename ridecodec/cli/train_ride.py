@@ -10,6 +10,7 @@ import click
 
 from ridecodec.cli import training
 from ridecodec.cli.training import Function
+from ridecodec.counting import counted
 from ridecodec.errors import InputError, UsageError
 from ridecodec.training.presets import PRESETS, Schedule
 
@@ -147,7 +148,7 @@ def _train(
     arrays, validation = ([load(path, config.channels) for path in part] for part in (paths, held))
     with training.bar(checkpoint.name) as (say, progress):
         if stored is None:
-            say(f"{len(paths)} pictures to train on, {len(held)} held out, on {where}")
+            say(f"{counted(len(paths), 'picture')} to train on, {len(held)} held out, on {where}")
         train(arrays, config, schedule, checkpoint, say, begun, validation, where, progress, force)
 
 

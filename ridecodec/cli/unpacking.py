@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ridecodec.cli import files, progress
+from ridecodec.cli import files
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
@@ -16,6 +17,7 @@ from ridecodec.placing import allowed, placed
 
 if TYPE_CHECKING:
     from ridecodec.picture import Picture
+    from ridecodec.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Unpacking:
     force: bool
     preserve: bool
 
-    def __call__(self, job: Job, shown: bool) -> Done:
+    passes = 1
+
+    def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
         self.check_job(job)
         kind = self.kind or _format(job.output)
         import ridecodec
@@ -42,26 +46,34 @@ class Unpacking:
         begun = time.perf_counter()
         data = files.read(job.input)
         info = ridecodec.read_info(data)
-        with progress.bar(files.label(job.input), shown) as advance:
-            picture = ridecodec.decompress(
-                data,
-                device=self.device,
-                threads=share(self.threads, self.processes),
-                region=self.region,
-                preview=self.preview,
-                max_pixels=self.max_pixels,
-                progress=advance,
-            )
+        picture = ridecodec.decompress(
+            data,
+            device=self.device,
+            threads=share(self.threads, self.processes),
+            region=self.region,
+            preview=self.preview,
+            max_pixels=self.max_pixels,
+            progress=advance,
+        )
         whole = self.region is None and not self.preview
-        exact, notes = _original(picture) if kind == "png" and whole else (None, [])
         like, mode = job.input if self.preserve else None, allowed(job.input)
-        if exact is not None:
-            files.write(job.output, exact, self.force, like, mode)
-            size = len(exact)
-        else:
-            size = _save(picture, job.output, kind, self.force, like, mode)
+        size, notes = self._write(picture, job.output, kind, whole, like, mode)
         seconds = time.perf_counter() - begun
         return coded(job, info, seconds, picture.width * picture.height, (len(data), size), notes)
+
+    def put(self, picture: Picture, output: str, mode: int) -> list[str]:
+        """Write a whole picture to a file; returns what is to be said of it."""
+        return self._write(picture, output, self.kind or _format(output), True, None, mode)[1]
+
+    def _write(
+        self, picture: Picture, output: str, kind: str, whole: bool, like: str | None, mode: int
+    ) -> tuple[int, list[str]]:
+        """Write a picture, as the very file that it was where that can be had; returns the bytes and what is said."""
+        exact, notes = _original(picture) if kind == "png" and whole else (None, [])
+        if exact is None:
+            return _save(picture, output, kind, self.force, like, mode), notes
+        files.write(output, exact, self.force, like, mode)
+        return len(exact), notes
 
     def check_job(self, job: Job) -> None:
         """Raise what can be known before the work."""

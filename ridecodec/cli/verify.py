@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec import gathering
-from ridecodec.cli import archives, batches, files, options, progress
+from ridecodec import gathering, precheck
+from ridecodec.cli import archives, batches, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import Summary
+from ridecodec.counting import counted
+
+if TYPE_CHECKING:
+    from ridecodec.progress import Progress
 
 ENDINGS = (".rdc", archives.SUFFIX)
 
@@ -26,28 +32,30 @@ class Checking:
     processes: int
     max_pixels: int
 
+    passes = 1
+
     def check_job(self, job: Job) -> None:
         """Raise what can be known before the work."""
         files.check_input(job.input)
 
-    def __call__(self, job: Job, shown: bool) -> Done:
+    def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
         data = files.read(job.input)
+        precheck.check_data(data)
         from ridecodec import checking
         from ridecodec.parallel import share
 
         begun = time.perf_counter()
-        with progress.bar(files.label(job.input), shown) as advance:
-            pictures, pixels = checking.check(
-                data,
-                device=self.device,
-                threads=share(self.threads, self.processes),
-                max_pixels=self.max_pixels,
-                progress=advance,
-            )
+        pictures, pixels = checking.check(
+            data,
+            device=self.device,
+            threads=share(self.threads, self.processes),
+            max_pixels=self.max_pixels,
+            progress=advance,
+        )
         seconds = time.perf_counter() - begun
         fields = {"bytes": len(data), "pictures": pictures, "pixels": pixels, "seconds": seconds}
-        line = f"{files.label(job.input)}: whole, {pictures:,} picture{'s' * (pictures > 1)}, {seconds:.1f} s"
-        return Done(line, f"{pixels:,} pixels, {len(data):,} bytes", fields, len(data))
+        line = f"{files.label(job.input)}: whole, {counted(pictures, 'picture')}, {seconds:.1f} s"
+        return Done(line, f"{counted(pixels, 'pixel')}, {counted(len(data), 'byte')}", fields, len(data))
 
 
 @click.command(

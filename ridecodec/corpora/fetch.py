@@ -14,6 +14,7 @@ from urllib.error import HTTPError, URLError
 
 from ridecodec import __version__
 from ridecodec.corpora.manifest import File
+from ridecodec.counting import counted
 from ridecodec.errors import InputError, OutputError, OutputExistsError
 
 TIMEOUT = 30.0
@@ -97,7 +98,9 @@ def _download(file: File, part: Path, advance: Advance | None) -> None:
     if file.bytes not in (None, total) or (total is not None and done > total):
         part.unlink(missing_ok=True)
         sent, wanted = max(done, total or 0), file.bytes or total
-        raise InputError(f"the server sends {sent:,} bytes, and it should be {wanted:,}: another file, not kept")
+        raise InputError(
+            f"the server sends {counted(sent, 'byte')}, and it should be {wanted:,}: another file, not kept"
+        )
     if total is not None and done < total:
         raise InputError(f"the connection ended after {done:,} of {total:,} bytes: {_AGAIN}")
 

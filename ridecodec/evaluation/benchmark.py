@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import ridecodec
-from ridecodec.errors import RidecodecError, UsageError, VerificationError
+from ridecodec.errors import InputError, RidecodecError, UsageError, VerificationError
 from ridecodec.evaluation import corpora
 from ridecodec.evaluation import peers as others
 from ridecodec.evaluation.peers import PNG_AS_GIVEN, Pixels, timed
@@ -24,12 +25,14 @@ from ridecodec.evaluation.results import ImageResult, Measurement, Results
 from ridecodec.formats.pngchunks import SIGNATURE
 from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
-from ridecodec.picture import Picture
+from ridecodec.picture import ColourType, Picture
+from ridecodec.preparing import stripped
 
 __all__ = ["Results", "pictures", "run"]
 
 S = TypeVar("S", np.uint8, np.float32)
 
+PNG = "png-optimize"
 PREVIEW_SIDE = 768
 PACKAGES = ("torch", "constriction", "pillow", "pillow-jxl-plugin")
 
@@ -54,42 +57,53 @@ def run(
     threads: int = 0,
     tile: int = 0,
     likelihood: bool = True,
-    say: Callable[[str], None] | None = None,
+    step: Callable[[float, Sequence[Path]], None] | None = None,
     gray: bool = False,
+    failed: Callable[[Path, Exception], None] | None = None,
+    done: Callable[[Results], None] | None = None,
 ) -> Results:
     """Compress and decompress pictures with `models` and with other codecs, compare every pixel, and measure.
 
     Pictures are files, folders of files and the named `corpus`, the first `limit` of them; `gray` converts them to
     8-bit gray.  `peers` are names of `ridecodec.evaluation.peers`, None for all that are installed.  `device`,
-    `threads` and `tile` are those of `ridecodec.compress`; `likelihood` also runs the float models.  `say` is given
-    one line before each picture.
+    `threads` and `tile` are those of `ridecodec.compress`; `likelihood` also runs the float models.  Pictures are
+    measured without their metadata, but for the size of PNG files as given.  A codec has no result for a picture of a
+    type that it does not take; `auto` takes all.
+
+    `step` is given the number of pictures that are done, and all of them, before each picture, after each codec (a
+    fraction then) and at the end; `done` the results so far, after each picture.  A picture that cannot be read or
+    measured is told to `failed` and left out.
 
     Times are CPU seconds of calls in this process, without verification, from and to pixels in memory, after one call
     on a small picture, so that neither imports nor the loading of models count.
 
-    Raises `UsageError`, `InputError`, and `VerificationError` where any codec does not give the pixels back.
+    Raises `UsageError`; without `failed` also `InputError`, and `VerificationError` where any codec does not give the
+    pixels back.
     """
     chosen = others.choose(None if peers is None else tuple(peers))
     options = _Options(tuple(dict.fromkeys(models)), chosen, device, threads, tile, likelihood)
     settings = _settings(options, gray)
+    labels = {name: others.LABELS[name] for name in chosen} | {name: f"ridecodec {name}" for name in options.models}
     files = pictures(paths, corpus, limit)
     images: list[ImageResult] = []
-    warm: set[int] = set()
-    for i, path in enumerate(files):
-        if say:
-            say(f"{i + 1}/{len(files)} {path}")
+    failures: list[str] = []
+    warm: set[tuple[ColourType, int]] = set()
+    for number, path in enumerate(files):
+        told = partial(_tell, step, number, files)
+        told(0.0)
         try:
-            data = path.read_bytes() if path.is_file() else b""
-            pixels = _pixels(path, gray)
-            if pixels.ndim not in warm:
-                _measure_all(np.ascontiguousarray(pixels[:8, :8]), options)
-                warm.add(pixels.ndim)
-            given = data if data.startswith(SIGNATURE) and not gray else None
-            images.append(_image(path.name, pixels, given, options))
-        except RidecodecError as error:
-            raise type(error)(f"{path}: {error}") from error
-    labels = {name: others.LABELS[name] for name in chosen} | {name: f"ridecodec {name}" for name in options.models}
-    return Results(tuple(images), labels, settings)
+            images.append(_file(path, gray, options, warm, told))
+        except Exception as error:  # whatever one picture meets, the others are measured
+            if failed is None and isinstance(error, RidecodecError):
+                raise type(error)(f"{path}: {error}") from error
+            if failed is None:
+                raise
+            failures.append(f"{path}: {error}")
+            failed(path, error)
+        if done:
+            done(Results(tuple(images), labels, settings, tuple(failures)))
+    _tell(step, len(files), files, 0.0)
+    return Results(tuple(images), labels, settings, tuple(failures))
 
 
 def pictures(paths: Sequence[str | Path], corpus: str | None, limit: int | None) -> list[Path]:
@@ -104,59 +118,126 @@ def pictures(paths: Sequence[str | Path], corpus: str | None, limit: int | None)
     return files[:limit]
 
 
-def _pixels(path: Path, gray: bool) -> Pixels:
-    picture = Picture.open(path, pixels=True)
-    planes = picture.plain()
+def _tell(
+    step: Callable[[float, Sequence[Path]], None] | None, number: int, files: Sequence[Path], part: float
+) -> None:
+    """Part of a picture is done."""
+    if step:
+        step(number + part, files)
+
+
+def _file(
+    path: Path, gray: bool, options: _Options, warm: set[tuple[ColourType, int]], told: Callable[[float], None]
+) -> ImageResult:
+    """Measure a picture file."""
+    data = path.read_bytes() if path.is_file() else b""
+    picture = stripped(Picture.open(path, pixels=True), ["all"])
     if gray:
-        return np.asarray(picture.to_pil().convert("L"))
-    return np.ascontiguousarray(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
+        picture = _gray(picture)
+    _check(picture, options)
+    kind = (picture.colour, picture.bit_depth)
+    if kind not in warm:
+        _measure_all(replace(picture, planes=picture.planes[:, :8, :8]), options, lambda part: None)
+        warm.add(kind)
+    given = data if data.startswith(SIGNATURE) and not gray else None
+    return _image(path.name, picture, given, options, told)
 
 
-def _image(name: str, pixels: Pixels, given: bytes | None, options: _Options) -> ImageResult:
-    measured, heat_maps = _measure_all(pixels, options)
+def _gray(picture: Picture) -> Picture:
+    """The picture in 8-bit gray, as Pillow converts it; of 16 bits the high eight."""
+    if picture.bit_depth == 16:
+        high = (picture.planes >> 8).astype(np.uint8)
+        picture = replace(picture, planes=high, bit_depth=8, metadata=())
+    return Picture.from_numpy(np.asarray(picture.to_pil().convert("L")))
+
+
+def _check(picture: Picture, options: _Options) -> None:
+    """Raise `InputError` where none of the models takes such a picture."""
+    if options.models and not any(_codes(model, picture) for model in options.models):
+        kind = f"{picture.bit_depth}-bit {picture.colour.words}"
+        raise InputError(f"is {kind}, which {' and '.join(options.models)} do not code; add --model {AUTO}")
+
+
+def _codes(model: str, picture: Picture) -> bool:
+    """Whether a model codes pictures of this type."""
+    plain = picture.colour in (ColourType.GRAY, ColourType.RGB) and picture.bit_depth == 8
+    return model == AUTO or (plain and picture.channels in registry.current(model).channels)
+
+
+def _image(
+    name: str, picture: Picture, given: bytes | None, options: _Options, told: Callable[[float], None]
+) -> ImageResult:
+    measured, heat_maps = _measure_all(picture, options, told)
+    pixels = others.shown(picture)
     if given is not None:
-        reference = others.measure_given(given, pixels)
-        if PNG_AS_GIVEN in options.peers:
+        reference: Measurement | None = others.measure_given(given, picture, pixels)
+        if reference is not None and PNG_AS_GIVEN in options.peers:
             measured.insert(0, reference)
     else:
-        optimized = [m for m in measured if m.codec == "png-optimize"]
-        reference = optimized[0] if optimized else others.measure(others.PEERS["png-optimize"], pixels)
-    height, width = pixels.shape[:2]
-    channels = pixels.size // (height * width)
-    return ImageResult(name, width, height, channels, reference.size, tuple(measured), _reduced(pixels), heat_maps)
+        optimized = [m for m in measured if m.codec == PNG]
+        reference = optimized[0] if optimized else others.measure_png(picture, pixels)
+    preview = _preview(picture, pixels)
+    size = None if reference is None else reference.size
+    return ImageResult(name, picture.width, picture.height, picture.channels, size, tuple(measured), preview, heat_maps)
 
 
-def _measure_all(pixels: Pixels, options: _Options) -> tuple[list[Measurement], dict[str, NDArray[np.float32]]]:
-    measured = [
-        others.measure(others.PEERS[name], pixels)
-        for name in options.peers
-        if name != PNG_AS_GIVEN and max(pixels.shape) <= others.PEERS[name].largest_side
-    ]
+def _preview(picture: Picture, pixels: Pixels | None) -> NDArray[np.uint8]:
+    """The picture in 8-bit gray or RGB, at most `PREVIEW_SIDE` pixels a side."""
+    if pixels is None or pixels.dtype == np.uint16:
+        planes = picture.planes[:3] if picture.channels > 2 else picture.planes[:1]
+        high = (planes >> (8 if picture.bit_depth == 16 else 0)).astype(np.uint8)
+        pixels = high.transpose(1, 2, 0) if len(high) > 1 else high[0]
+    if pixels.ndim == 3:
+        pixels = pixels[:, :, :3] if pixels.shape[2] > 2 else pixels[:, :, 0]
+    return _reduced(np.ascontiguousarray(pixels, np.uint8))
+
+
+def _measure_all(
+    picture: Picture, options: _Options, told: Callable[[float], None]
+) -> tuple[list[Measurement], dict[str, NDArray[np.float32]]]:
+    count = len(options.peers) + len(options.models)
+    pixels = others.shown(picture)
+    measured = []
+    for number, name in enumerate(options.peers):
+        if number:
+            told(number / count)
+        found = None
+        if name == PNG:
+            found = others.measure_png(picture, pixels)
+        elif name != PNG_AS_GIVEN and pixels is not None and others.PEERS[name].takes(pixels):
+            found = others.measure(others.PEERS[name], pixels)
+        if found is not None:
+            measured.append(replace(found, sub_pixels=picture.sub_pixels))
     heat_maps = {}
-    for model in options.models:
-        measurement, bits_map = _measure_model(model, pixels, options)
+    for number, model in enumerate(options.models, len(options.peers)):
+        if number:
+            told(number / count)
+        if not _codes(model, picture):
+            continue
+        measurement, bits_map = _measure_model(model, picture, options)
         measured.append(measurement)
         if bits_map is not None:
             heat_maps[model] = bits_map
     return measured, heat_maps
 
 
-def _measure_model(model: str, pixels: Pixels, options: _Options) -> tuple[Measurement, NDArray[np.float32] | None]:
+def _measure_model(model: str, picture: Picture, options: _Options) -> tuple[Measurement, NDArray[np.float32] | None]:
     """A model's sizes, times and rates, and its bits a pixel; `AUTO`, which is many models, has no rates and no map."""
     from ridecodec.evaluation import rates
 
     device, threads, tile = options.device, options.threads, options.tile
     data, encode = timed(
-        lambda: ridecodec.compress(pixels, model=model, device=device, threads=threads, tile=tile, verify=False)
+        lambda: ridecodec.compress(picture, model=model, device=device, threads=threads, tile=tile, verify=False)
     )
-    picture, decode = timed(lambda: ridecodec.decompress(data, device=device, threads=threads))
-    if not np.array_equal(picture.to_numpy(), pixels):
+    again, decode = timed(lambda: ridecodec.decompress(data, device=device, threads=threads))
+    if not np.array_equal(again.planes, picture.planes):
         raise VerificationError(f"model {model}: the decoded pixels are not those of the picture")
-    measurement = Measurement(model, pixels.shape[0] * pixels.shape[1], pixels.size, len(data), encode, decode)
+    count = picture.sub_pixels
+    measurement = Measurement(model, picture.width * picture.height, count, len(data), encode, decode)
     if model == AUTO:
         return measurement, None
     found = rates.evaluate(
-        Picture.from_numpy(pixels),
+        picture,
         model=model,
         device=device,
         threads=threads,
@@ -165,8 +246,9 @@ def _measure_model(model: str, pixels: Pixels, options: _Options) -> tuple[Measu
     )
     if found.data != data:
         raise VerificationError(f"model {model}: the rates belong to a file other than the one compressed")
-    likelihood = None if found.likelihood is None else found.likelihood * pixels.size
-    return replace(measurement, likelihood=likelihood, ideal=found.ideal * pixels.size), _reduced(found.bits_map)
+    likelihood = None if found.likelihood is None else found.likelihood * count
+    ideal = None if found.ideal is None else found.ideal * count
+    return replace(measurement, likelihood=likelihood, ideal=ideal), _reduced(found.bits_map)
 
 
 def _reduced(array: NDArray[S]) -> NDArray[S]:

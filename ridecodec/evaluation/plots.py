@@ -16,8 +16,9 @@ MOST_PICTURES_IN_BARS = 40
 
 
 def total_bars(results: Results) -> bytes:
-    """Achieved rate of every codec over all pictures, smallest first."""
-    rows = sorted(results.totals, key=lambda row: row.measurement.bpsp, reverse=True)
+    """Achieved rate of every codec that takes all pictures, over these, smallest first."""
+    whole = [row for row in results.totals if row.image == "total"]
+    rows = sorted(whole, key=lambda row: row.measurement.bpsp, reverse=True)
     figure = Figure(figsize=(8, 0.6 + 0.38 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     bars = axes.barh(

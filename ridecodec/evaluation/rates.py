@@ -7,36 +7,27 @@ ideal length -log2 of the very integers that the coder uses, the achieved rate t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
+from ridecodec import autocodec, container
 from ridecodec.codec import coding_planes, encode
-from ridecodec.container import Box
+from ridecodec.container import Box, Container
+from ridecodec.evaluation.results import Rates
+from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.payload import split_payload
 from ridecodec.picture import Picture
 from ridecodec.tilecoder import EncodedTile
 
 
-@dataclass(frozen=True)
-class Rates:
-    """Rates of one picture under one model."""
-
-    likelihood: float | None
-    """None for a model that has no float form."""
-    ideal: float
-    achieved: float
-    sub_pixels: int
-    bits_map: NDArray[np.float32]
-    """[H, W] ideal bits of every pixel, all channels together."""
-    data: bytes
-    """The file."""
-
-
 def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: int, floats: bool = True) -> Rates:
-    """Code a picture and hold the file against the model; ``floats`` False leaves the float model out."""
+    """Code a picture and hold the file against its model; ``floats`` False leaves the float model out."""
+    if model == AUTO:
+        data = encode(picture, model=AUTO, device=device, threads=threads, tile=tile)
+        held = container.read(data)
+        if held.header.model == AUTO:
+            return _spread(held, data)
+        model, tile = held.header.model, tile or autocodec.TILE
     backend = registry.load(registry.current(model), registry.pick_device(device))
     bits_map = np.empty((picture.height, picture.width), np.float32)
     sides: list[float] = []
@@ -55,6 +46,7 @@ def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: i
     known = [bits for bits in promised if bits is not None]
     count = picture.sub_pixels
     return Rates(
+        model,
         (sum(known) + side_bits) / count if known else None,
         (float(bits_map.sum(dtype=np.float64)) + side_bits) / count,
         8 * len(data) / count,
@@ -62,3 +54,12 @@ def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: i
         bits_map,
         data,
     )
+
+
+def _spread(held: Container, data: bytes) -> Rates:
+    """Of a file in forms, which has no rates but its own: the bits of each tile are spread over its pixels."""
+    header = held.header
+    bits_map = np.empty((header.height, header.width), np.float32)
+    for box, length in zip(header.boxes, held.lengths.tolist(), strict=True):
+        bits_map[box.y : box.y + box.height, box.x : box.x + box.width] = 8 * length / (box.width * box.height)
+    return Rates(header.model, None, None, 8 * len(data) / header.sub_pixels, header.sub_pixels, bits_map, data)

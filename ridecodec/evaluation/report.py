@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from ridecodec.counting import counted
 from ridecodec.errors import OutputError, UsageError
 from ridecodec.evaluation.results import Results, Row
+from ridecodec.placing import placed
 
 HEADINGS = ("image", "codec", "bytes", "likelihood", "ideal", "bpsp", "of PNG", "enc s/MP", "dec s/MP")
 NOTES = (
@@ -24,6 +26,8 @@ NOTES = (
     "They are of calls in one process after a first one on a small picture: no imports, no loading of models.",
     "ridecodec compresses without verification here; the other codecs run on one thread, WebP at its default effort.",
     "Every picture came back from every codec, compared pixel by pixel.",
+    "A codec has no row for a picture of a type that it does not take, and its sum is then over the others: 2 of 3.",
+    "Palettes and gray of fewer than 8 bits go to WebP and JPEG XL as the colours that they show.",
 )
 PAGE = """<!doctype html>
 <html lang="en">
@@ -76,12 +80,9 @@ def write(results: Results, path: str | Path) -> None:
     Raises what `check` raises, and `OutputError` where the file cannot be written.
     """
     check(path)
-    path = Path(path)
-    content = FORMATS[path.suffix.lower()](results)
-    try:
-        path.write_text(content, encoding="utf-8", newline="")
-    except OSError as error:
-        raise OutputError(error.strerror or str(error)) from error
+    content = FORMATS[Path(path).suffix.lower()](results)
+    with placed(str(path), force=True) as part:
+        part.write_text(content, encoding="utf-8", newline="")
 
 
 def text(results: Results, pictures: bool = True) -> str:
@@ -92,8 +93,9 @@ def text(results: Results, pictures: bool = True) -> str:
     lines = [_aligned(HEADINGS, widths)]
     for group in groups:
         lines.append("")
-        lines += [_aligned(["" if i else cells[0], *cells[1:]], widths) for i, cells in enumerate(group)]
-    return "\n".join([*lines, "", *NOTES, ""])
+        shown = ["" if i and cells[0] == group[i - 1][0] else cells[0] for i, cells in enumerate(group)]
+        lines += [_aligned([name, *cells[1:]], widths) for name, cells in zip(shown, group, strict=True)]
+    return "\n".join([*lines, "", *_notes(results), ""])
 
 
 def markdown(results: Results) -> str:
@@ -103,14 +105,14 @@ def markdown(results: Results) -> str:
         lines += [f"## {title}", "", _piped(HEADINGS), "|---|---|" + "---:|" * (len(HEADINGS) - 2)]
         lines += [_piped(_cells(results, row)) for row in rows]
         lines.append("")
-    return "\n".join([*lines, *(f"- {note}" for note in NOTES), ""])
+    return "\n".join([*lines, *(f"- {note}" for note in _notes(results)), ""])
 
 
 def comma_separated(results: Results) -> str:
     """One line for each codec on each picture, and in total."""
     file = io.StringIO()
     records = [_record(row) for row in [*results.rows, *results.totals]]
-    writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
+    writer = csv.DictWriter(file, list(records[0]) if records else ["image"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return file.getvalue()
@@ -123,6 +125,7 @@ def as_json(results: Results) -> str:
         "codecs": dict(results.labels),
         "images": [_record(row) for row in results.rows],
         "total": [_record(row) for row in results.totals],
+        "failures": list(results.failures),
     }
     return json.dumps(content, indent=1) + "\n"
 
@@ -135,7 +138,7 @@ def html(results: Results) -> str:
         description=escape(describe(results)),
         totals=_table(results, results.totals),
         bars=_embedded(plots.total_bars(results), "bits a sub-pixel of every codec"),
-        notes="".join(f"<li>{escape(note)}</li>" for note in NOTES),
+        notes="".join(f"<li>{escape(note)}</li>" for note in _notes(results)),
         picture_bars=_embedded(plots.picture_bars(results), "bits a sub-pixel of every codec on each picture"),
         rows=_table(results, results.rows),
         heat_maps="\n".join(
@@ -151,10 +154,15 @@ def describe(results: Results) -> str:
     count = len(results.images)
     megapixels = sum(image.width * image.height for image in results.images) / 1e6
     settings = ", ".join(f"{key} {value}" for key, value in results.settings.items())
-    return f"{count} picture{'s' * (count != 1)}, {megapixels:.3f} megapixels; {settings}."
+    return f"{counted(count, 'picture')}, {megapixels:.3f} megapixels; {settings}."
 
 
 FORMATS = {".html": html, ".md": markdown, ".csv": comma_separated, ".json": as_json}
+
+
+def _notes(results: Results) -> list[str]:
+    """What is said below the tables."""
+    return [*NOTES, *(f"Not measured: {failure}" for failure in results.failures)]
 
 
 def _cells(results: Results, row: Row) -> list[str]:

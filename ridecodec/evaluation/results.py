@@ -9,6 +9,35 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.counting import counted
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """Rates of one picture, in bits a sub-pixel, and the file."""
+
+    model: str
+    """What the file is coded with."""
+    likelihood: float | None
+    """Of the float model; None for a model that has no float form, and for `auto`."""
+    ideal: float | None
+    """Of the integers that the coder uses; None for `auto`."""
+    achieved: float
+    """Of the file, all counted."""
+    sub_pixels: int
+    bits_map: NDArray[np.float32]
+    """[H, W] ideal bits of every pixel, all channels together; of `auto` the mean of each tile's bytes."""
+    data: bytes
+    """The file."""
+
+    def __repr__(self) -> str:
+        rates = (f"{name}={_rate(getattr(self, name))}" for name in ("likelihood", "ideal", "achieved"))
+        return f"<Rates {self.model}: {', '.join(rates)}, {counted(len(self.data), 'byte')}>"
+
+
+def _rate(value: float | None) -> str:
+    return "None" if value is None else f"{value:.4f}"
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -78,11 +107,11 @@ def total(parts: Sequence[Measurement]) -> Measurement:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: a picture (or "total"), a codec on it, and its size relative to the PNG."""
+    """One line of a table: a picture (or "total"), a codec on it, and its size relative to the PNG if there is one."""
 
     image: str
     measurement: Measurement
-    ratio: float
+    ratio: float | None
 
 
 @dataclass(frozen=True)
@@ -90,15 +119,15 @@ class ImageResult:
     """All codecs on one picture.
 
     `reference` is the size in bytes of the PNG that ratios refer to: the file as given where it is a PNG, else what
-    Pillow writes with optimize.  `preview` is uint8 [h, w] or [h, w, 3] and `heat_maps` hold, for each model, bits a
-    pixel as float32 [h, w], both averaged over squares where the picture is large.
+    Pillow writes with optimize, None where that cannot hold it.  `preview` is uint8 [h, w] or [h, w, 3] and `heat_maps`
+    hold, for each model, bits a pixel as float32 [h, w], both averaged over squares where the picture is large.
     """
 
     name: str
     width: int
     height: int
     channels: int
-    reference: int
+    reference: int | None
     measurements: tuple[Measurement, ...]
     preview: NDArray[np.uint8] = field(repr=False)
     heat_maps: Mapping[str, NDArray[np.float32]] = field(repr=False)
@@ -106,7 +135,7 @@ class ImageResult:
     @property
     def rows(self) -> list[Row]:
         """Every codec on this picture."""
-        return [Row(self.name, m, m.size / self.reference) for m in self.measurements]
+        return [Row(self.name, m, m.size / self.reference if self.reference else None) for m in self.measurements]
 
 
 @dataclass(frozen=True)
@@ -116,17 +145,24 @@ class Results:
     images: tuple[ImageResult, ...]
     labels: Mapping[str, str]
     settings: Mapping[str, str]
+    failures: tuple[str, ...] = ()
+    """Pictures that could not be measured, and why."""
 
     @cached_property
     def totals(self) -> list[Row]:
-        """Sums over all pictures, for every codec that coded all of them."""
-        reference = sum(image.reference for image in self.images)
+        """Sums for every codec, over all pictures, or over those that it takes: "2 of 3".
+
+        The ratio is over those of them that have a PNG.
+        """
         rows = []
         for codec in self.labels:
-            parts = [m for image in self.images for m in image.measurements if m.codec == codec]
-            if len(parts) == len(self.images):
-                whole = total(parts)
-                rows.append(Row("total", whole, whole.size / reference))
+            found = [(m, image) for image in self.images for m in image.measurements if m.codec == codec]
+            if found:
+                whole = total([m for m, _ in found])
+                compared = [(m.size, image.reference) for m, image in found if image.reference]
+                size, reference = (sum(each) for each in zip(*compared, strict=True)) if compared else (0, 0)
+                name = "total" if len(found) == len(self.images) else f"{len(found):,} of {len(self.images):,}"
+                rows.append(Row(name, whole, size / reference if reference else None))
         return rows
 
     @property

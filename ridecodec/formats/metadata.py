@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
+from ridecodec.counting import counted
 from ridecodec.errors import UsageError
 from ridecodec.picture import Chunk
 
@@ -251,7 +252,7 @@ def _nothing(data: bytes) -> str:
 
 
 _WORDS: dict[bytes, tuple[str, Callable[[bytes], str]]] = {
-    b"PLTE": ("palette", lambda data: f"of {len(data) // 3} colours"),
+    b"PLTE": ("palette", lambda data: f"of {counted(len(data) // 3, 'colour')}"),
     b"tRNS": ("transparency", _nothing),
     b"IDAT": ("place of the pixels", _nothing),
     b"gAMA": ("gamma", lambda data: f"{struct.unpack('>I', data)[0] / 100000:g}"),
@@ -262,7 +263,7 @@ _WORDS: dict[bytes, tuple[str, Callable[[bytes], str]]] = {
     b"cICP": ("colour code points", lambda data: "{}/{}/{}/{}".format(*struct.unpack("4B", data))),
     b"sBIT": ("significant bits", lambda data: ", ".join(map(str, data))),
     b"bKGD": ("background", _nothing),
-    b"hIST": ("histogram", lambda data: f"of {len(data) // 2} colours"),
+    b"hIST": ("histogram", lambda data: f"of {counted(len(data) // 2, 'colour')}"),
     b"pHYs": ("resolution", _resolution),
     b"sPLT": ("suggested palette", _name),
     b"oFFs": ("offset on a page", _nothing),

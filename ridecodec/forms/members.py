@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CONSTANT, MODELLED = 0, 16
+"""Codes of forms: a part whose pixels are all alike, and the first of the models, which the others follow."""
+
 
 @dataclass(frozen=True)
 class Member:

@@ -6,15 +6,13 @@ import numpy as np
 
 from ridecodec.errors import DamagedError
 from ridecodec.forms import rows, tables
-from ridecodec.forms.members import MEMBERS
+from ridecodec.forms.members import CONSTANT, MEMBERS
+from ridecodec.forms.members import MODELLED as MODELLED
 from ridecodec.forms.part import Decoding, Request, Shape
 from ridecodec.models.deep.parting import parted_samples
 from ridecodec.reader import Reader
 from ridecodec.varint import read_varint, write_varint
 
-CONSTANT = 0
-MODELLED = 16
-"""Code of the first of the models; the others follow."""
 _DEPTH = 5
 """Forms within forms."""
 

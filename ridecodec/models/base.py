@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ridecodec.coding.order import FrontLayout, Neighbourhood, RasterLayout, Tap
 from ridecodec.coding.tables import Distribution
+from ridecodec.container import LARGEST_TILE
 from ridecodec.errors import DamagedError
 
 _FRONT_ROWS = 4096
@@ -65,8 +66,8 @@ class Backend(ABC):
     """Codes every tile at half its size first; its pixels are the side information of the tile then."""
     tile: int = 1024
     """Default side of a tile."""
-    largest_tile: int = 1 << 11
-    """Largest side of a tile: bounds the memory that a file can make a decoder take, and what an encoder needs."""
+    largest_tile: int = LARGEST_TILE
+    """Largest side of a tile."""
     pixel_bytes: int = 32
     """Bytes of memory that a pixel of the tiles at hand takes, about."""
     bounded: bool = False

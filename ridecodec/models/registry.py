@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ridecodec.models.base import Backend
     from ridecodec.tilecoder import TileCodec
 
+DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS = Path(__file__).parent.parent / "weights"
 HASH_BYTES = 4
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
@@ -241,10 +242,15 @@ def write(
     return card
 
 
+def check_device(name: str) -> None:
+    """UsageError where there is no device of this name."""
+    if name not in DEVICES:
+        raise UsageError(f"unknown device {name!r}; choose {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+
+
 def pick_device(name: str) -> str:
     """``auto``, ``cpu`` or ``cuda`` as it is; UsageError for others, and for a device that is not there."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device {name!r}; choose auto, cpu or cuda")
+    check_device(name)
     if name == "cuda":
         try:
             from ridecodec.engines.torch.devices import check_cuda

@@ -1,4 +1,4 @@
-"""numcodecs' codec `rdc`, for chunks of images in Zarr arrays."""
+"""numcodecs' codec `rdc`, for chunks of images in Zarr arrays of format 2."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
 from numpy.typing import NDArray
 
+from ridecodec.plugins import arrays
+
 
 class Rdc(Codec):  # type: ignore[misc]
-    """Compresses arrays of uint8 and uint16 as pictures.
-
-    The last two axes are rows and columns, or the last three if the last one has 2 to 4 channels; axes before them are
-    pictures below one another, and axes of length one do not count.  What it decodes to has the same bytes.
-    """
+    """Compresses arrays of uint8 and uint16 as pictures (see `arrays.as_picture`); it decodes to the same bytes."""
 
     codec_id = "rdc"
 
@@ -30,11 +28,10 @@ class Rdc(Codec):  # type: ignore[misc]
         array: NDArray[Any] = ensure_ndarray(buf)
         if not array.size:
             raise ridecodec.InputError("an array without samples is no picture")
-        if array.dtype.kind != "u":
-            raise ridecodec.InputError(f"arrays of {array.dtype} are not supported, only uint8 and uint16")
+        arrays.check_dtype(array.dtype)
         if not array.dtype.isnative:
             raise ridecodec.InputError(f"arrays of {array.dtype} are not supported: their byte order would be lost")
-        pixels = _picture(array.T if array.flags.f_contiguous else np.ascontiguousarray(array))
+        pixels = arrays.as_picture(array.T if array.flags.f_contiguous else np.ascontiguousarray(array))
         return ridecodec.compress(pixels, model=self.model, tile=self.tile, verify=self.verify)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
@@ -42,13 +39,3 @@ class Rdc(Codec):  # type: ignore[misc]
         import ridecodec
 
         return ndarray_copy(ridecodec.decompress(ensure_bytes(buf)).to_numpy(), out)
-
-
-def _picture(array: NDArray[Any]) -> NDArray[Any]:
-    """A C-contiguous array as one picture, [H, W] or [H, W, C]."""
-    shape = [extent for extent in array.shape if extent != 1]
-    if len(shape) < 2:
-        return array.reshape(1, -1)
-    if len(shape) > 2 and shape[-1] <= 4:
-        return array.reshape(-1, *shape[-2:])
-    return array.reshape(-1, shape[-1])

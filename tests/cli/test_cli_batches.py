@@ -160,7 +160,7 @@ def test_dry_run_of_an_archive(tree: Path) -> None:
     assert names(tree) == before
 
 
-@pytest.mark.parametrize("more", [("--jobs", "2"), ("-r",), ("--strip", "all"), ("--preserve",), ("--delete-source",)])
+@pytest.mark.parametrize("more", [("--jobs", "2"), ("-r",), ("--preserve",), ("--delete-source",)])
 def test_what_an_archive_does_not_go_with(tree: Path, more: tuple[str, ...]) -> None:
     option = {"-r": "--recursive"}.get(more[0], more[0])
     assert_fails(compress("--archive", "x.rdca", "in.png", *more), 2, option)

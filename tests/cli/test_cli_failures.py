@@ -38,7 +38,7 @@ from ridecodec.errors import InputError, OutputError, VerificationError
         (("compress", "in.png", "-o", ""), "empty"),
         (("compress", "in.png", "-o", "new/"), "new/ is a folder: --output-dir"),
         (("compress", "in.png", "-", "--delete-source", "--dry-run"), "are for files"),
-        (("compress", "--archive", "x.rdca", "in.png", "-k"), "--keep-going"),
+        (("compress", "--archive", "x.rdca", "in.png", "--cut", "2x2", "--exact-file"), "--cut"),
         (("decompress", "a.rdca", "b.rdca"), "alone, and into one folder"),
         (("decompress", "done.rdc", "-o", "x.foo", "--dry-run"), "'foo' is not known to write"),
         (("verify", "-", "-"), "standard input can be read only once"),

@@ -27,11 +27,14 @@ def test_sample_writes_the_picture_of_its_seed(tmp_path: Path) -> None:
     for output, seed in zip(outputs, ("1", "1", "2"), strict=True):
         result = run("sample", output, "--model", "gradient", "--size", "30x20", "--seed", seed)
         assert result.exit_code == 0, result.output
+    assert result.stderr.startswith(f"{outputs[-1]}: 30 x 20, RGB, ")
+    assert result.stderr.endswith(" bytes, drawn from gradient\n")
     first, again, other = map(pixels, outputs)
     assert first.shape == (20, 30, 3)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-    result = run("sample", str(tmp_path / "gray.pgm"), "--model", "gradient", "--size", "9x8", "--gray")
+    result = run("sample", str(tmp_path / "gray.pgm"), "--model", "gradient", "--size", "9x8", "--gray", "-q")
+    assert result.output == ""
     assert pixels(tmp_path / "gray.pgm").shape == (8, 9)
 
 
@@ -69,7 +72,9 @@ def test_from_a_texture_to_a_filled_hole(tmp_path: Path, monkeypatch: pytest.Mon
     mask = save(tmp_path / "mask.png", hole)  # one bit a pixel
     result = run("inpaint", picture, mask, output, "--model", "stripes", "--sweeps", "2", "--fills", "2", "-f")
     assert result.exit_code == 0, result.output
-    lines = result.stderr.splitlines()
+    *lines, last = result.stderr.splitlines()
+    size = Path(output).stat().st_size
+    assert last == f"{output}: 40 x 40, gray, {size:,} bytes, filled by stripes"
     assert [line.split(":")[0] for line in lines] == ["densest fill", "sweep 1 of 2", "sweep 2 of 2"]
     assert "log-density -" in lines[-1]
     assert "% accepted" in lines[-1]

@@ -378,7 +378,7 @@ def test_verify_goes_through_all_and_names_what_is_damaged(folder: Path) -> None
     result = run("verify", "bad-done.rdc", "bad-set.rdca", "in.png", "done.rdc", "nosuch.rdc")
     assert result.exit_code == 4
     assert "bad-done.rdc: the pixel data is damaged" in result.stderr
-    assert "bad-set.rdca: 1 of its 2 pictures are damaged: 'gray'" in result.stderr
+    assert "bad-set.rdca: 1 of its 2 pictures is damaged: 'gray'" in result.stderr
     assert "done.rdc: whole" in result.stderr
     assert result.stderr.endswith(f"1 done, 0 skipped, 4 failed; {Path('done.rdc').stat().st_size:,} bytes\n")
     assert names(folder) == before
@@ -387,8 +387,7 @@ def test_verify_goes_through_all_and_names_what_is_damaged(folder: Path) -> None
 def test_names_in_an_archive_stay_in_the_folder(folder: Path) -> None:
     hostile = ["../up", "/ridecodec-abs", "..", "C:\\x", "nul", "in/side"]
     held = archive.read(_packed(["a", "b", "c", "d", "e", "f"]))
-    payloads = [held.payload(number) for number in range(6)]
-    data = archive.write(held.model, held.model_hash, hostile, held.shapes, held.checksums.tolist(), payloads)
+    data = archive.write(hostile, [held.picture(number) for number in range(6)])
     Path("x.rdca").write_bytes(data)
     before = names(folder)
     assert run("decompress", "x.rdca", "deep/new").exit_code == 0
@@ -406,10 +405,36 @@ def _packed(entries: list[str]) -> bytes:
     return Path("named.rdca").read_bytes()
 
 
-def test_an_archive_takes_photo_for_auto(folder: Path) -> None:
-    Image.fromarray(RGB[:4, :4]).save("dot.png")
-    assert run("compress", "--archive", "x.rdca", "dot.png").exit_code == 0
-    assert archive.read(Path("x.rdca").read_bytes()).model == "photo"
+def test_an_archive_of_all_types_keeps_metadata_and_the_exact_files(folder: Path) -> None:
+    Path("in").mkdir()
+    image = Image.fromarray(RGB).quantize(9)
+    image.info["dpi"] = (300, 300)
+    image.save("in/few.png", dpi=(300, 300))
+    Image.fromarray(RGB).convert("CMYK").save("in/ink.tif")
+    Picture.from_numpy(np.arange(24, dtype=np.uint16).reshape(3, 2, 4)).save("in/deep.png")
+    result = run("compress", "--archive", "x.rdca", "in", "in.png", "--exact-file", "--json")
+    assert result.exit_code == 0, result.output
+    done = json.loads(result.stdout)
+    assert (done["pictures"], len(done["notes"])) == (4, 1)
+    assert "in/ink.tif: only its pixels" in done["notes"][0]
+    assert run("decompress", "x.rdca", "out").exit_code == 0
+    assert names(Path("out")) == {"few.png", "ink.tif", "deep.png", "in.png"}
+    for name in ("in/few.png", "in/deep.png", "in.png"):
+        assert Path("out", Path(name).name).read_bytes() == Path(name).read_bytes()
+    np.testing.assert_array_equal(pixels("out/ink.tif"), pixels("in/ink.tif"))
+    found = json.loads(run("info", "--json", "x.rdca").stdout)
+    assert {each["name"]: each["colour"] for each in found["pictures"]}["few"] == "PALETTE"
+    assert all(sum(each["forms"].values()) == 1 for each in found["pictures"])
+
+
+def test_an_archive_from_and_to_standard_streams(folder: Path) -> None:
+    result = run("compress", "-m", "gradient", "--archive", "-", "gray.png", "-", stdin=Path("in.png").read_bytes())
+    assert result.exit_code == 0
+    assert run("decompress", "-", "out", stdin=result.stdout_bytes).exit_code == 0
+    assert names(Path("out")) == {"stdin.png", "gray.png"}
+    np.testing.assert_array_equal(pixels("out/stdin.png"), RGB)
+    assert_fails(run("decompress", "-", stdin=result.stdout_bytes), 2, "name a folder")
+    assert_fails(run("compress", "--archive", "x.rdca", "-", "-", stdin=b""), 2, "only once")
 
 
 def test_auto_takes_every_picture(folder: Path) -> None:

@@ -133,7 +133,8 @@ def test_archive_information(folder: Path) -> None:
     found = json.loads(run("info", "--json", "a.rdca").stdout)
     assert found["total_bytes"] == Path("a.rdca").stat().st_size
     parts = [picture["bytes"] for picture in found["pictures"]]
-    assert sum(parts) + found["header_bytes"] + found["names_bytes"] + found["index_bytes"] == found["total_bytes"]
+    others = [found[f"{part}_bytes"] for part in ("header", "metadata", "names", "index")]
+    assert sum(parts) + sum(others) == found["total_bytes"]
 
 
 def test_one_damaged_picture_of_an_archive(folder: Path) -> None:
@@ -157,17 +158,24 @@ def test_labels_for_other_pictures(folder: Path) -> None:
 def test_archives_fail_in_an_orderly_way(folder: Path) -> None:
     archive = ["--cut", "8x8", "--archive", "a.rdca", "-m", "gradient"]
     assert_fails(run("compress", "nothing", *archive), 3, "nothing: there is no such file or folder")
-    assert_fails(run("compress", "mosaic.png", *archive[:-1], "nobody"), 2, "mosaic.png: there is no model")
+    assert_fails(run("compress", "mosaic.png", *archive[:-1], "nobody"), 2, "there is no model")
     assert_fails(run("compress", "mosaic.png", *archive[2:], "--cut", "7x8"), 3, "cannot be cut")
     assert_fails(run("compress", "mosaic.png", "--cut", "8x8"), 2, "for --archive")
-    assert_fails(
-        run("compress", "mosaic.png", *archive, "--tile", "8"), 2, "compress --archive does not go with --tile"
-    )
+    assert_fails(run("compress", "mosaic.png", *archive, "--jobs", "2"), 2, "--archive does not go with --jobs")
     assert run("compress", "mosaic.png", *archive).exit_code == 0
     assert_fails(run("compress", "mosaic.png", *archive), 5, "exists")
     assert_fails(run("decompress", "a.rdca", "out", "--only", "nobody"), 2, "no picture 'nobody'")
     assert_fails(run("decompress", "a.rdca", "out", "--preview"), 2, "does not go with --preview")
     assert_fails(run("decompress", "mosaic.png", "--only", "x"), 2, "for archives")
+    Path("bad.png").write_bytes(b"no picture")
+    result = run("compress", "nothing.png", "bad.png", "mosaic.png", *archive[2:], "-f", "-k", "--json")
+    assert result.exit_code == 3
+    objects = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["input"] for each in objects[:2]] == ["nothing.png", "bad.png"]
+    assert objects[2]["pictures"] == 1
+    before = Path("a.rdca").read_bytes()
+    assert_fails(run("compress", "bad.png", "mosaic.png", *archive[2:], "-f"), 3, "bad.png: is damaged")
+    assert Path("a.rdca").read_bytes() == before
     data = bytearray(Path("a.rdca").read_bytes())
     data[9] ^= 1
     Path("b.rdca").write_bytes(data)

@@ -22,9 +22,21 @@ from commands import MAIN, names, program
         ("info", "done.rdc"),
         ("models",),
         ("decompress", "nosuch.rdc"),
+        ("compress", "nosuch.png"),
+        ("compress", "in.png", "-m", "nosuch"),
+        ("compress", "--archive", "x.rdca", "bad.png"),
+        ("decompress", "worse.rdc"),
+        ("verify", "worse.rdc"),
+        ("sample", "x.png", "-m", "nosuch"),
+        ("inpaint", "in.png", "in.png", "x.png", "-m", "nosuch"),
+        ("benchmark", "in.png", "-m", "nosuch"),
+        ("help", "compress"),
     ],
 )
 def test_starts_without_torch(folder: Path, args: tuple[str, ...]) -> None:
+    """And refuses without it what costs little to refuse."""
+    for name in ("bad.png", "worse.rdc"):
+        Path(name).write_bytes(b"no picture, and no data")
     code = f"""import sys
 try:
     {MAIN}
@@ -33,7 +45,8 @@ finally:
 """
     with program(*args, code=code, stdout=subprocess.DEVNULL) as process:
         assert b"Assertion" not in process.communicate()[1]
-    assert process.returncode == (3 if "nosuch.rdc" in args else 0)
+    code_of = {"nosuch": 2, "nosuch.png": 3, "nosuch.rdc": 3, "bad.png": 3, "worse.rdc": 4}
+    assert process.returncode == next((code_of[each] for each in reversed(args) if each in code_of), 0)
 
 
 def test_as_a_module(folder: Path) -> None:

@@ -68,6 +68,8 @@ def main() -> None:
     for model in ARCHIVED:
         entries = [Entry(name, Picture.from_numpy(fit(model, array, QUICK))) for name, array in pictures().items()]
         (folder / f"{model}.rdca").write_bytes(setcodec.encode(entries, model=model, device="cpu", threads=1))
+    entries = [Entry(name, picture) for name, picture in typed.pictures().items()]
+    (folder / "auto.rdca").write_bytes(setcodec.encode(entries, model="auto", device="cpu", threads=1))
 
 
 if __name__ == "__main__":
