@@ -25,7 +25,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.i
 
 @pytest.mark.parametrize("device", DEVICES)
 @given(st.integers(0, 2**32), st.sampled_from(SHAPES))
-@settings(max_examples=15)
+@settings(max_examples=12)
 def test_random_programs(device: str, seed: int, shape: tuple[int, int]) -> None:
     made = RandomProgram(seed)
     engine = Torch(torch.device(device))
@@ -49,7 +49,7 @@ def test_random_programs(device: str, seed: int, shape: tuple[int, int]) -> None
 @pytest.mark.parametrize("seed", [2, 4])
 def test_sums_of_squares(device: str, seed: int) -> None:
     made = RandomProgram(seed)
-    planes, parameters = made.tile(40, 21), made.parameters()
+    planes, parameters = made.tile(20, 11), made.parameters()
     sums, pixels = Reference().open(made.program).squares(planes, parameters, made.squares())
     found, counts = Torch(torch.device(device)).open(made.program).squares(planes, parameters, made.squares())
     assert counts.tolist() == pixels.tolist()
@@ -63,12 +63,13 @@ def test_shipped_models(device: str, name: str) -> None:
     codec = registry.load(registry.current(name))
     assert isinstance(codec, ProgramCodec)
     own = ProgramCodec(name, codec.programs, codec.sides, Torch(torch.device(device)))
-    for array in (crop("astronaut", 66, 64), crop("camera", 66, 64)):
+    height, width = (66, 64) if name == "photo" else (18, 21)
+    for array in (crop("astronaut", height, width), crop("camera", height, width)):
         planes = np.ascontiguousarray(coding_planes(array))
         tiles = [planes, np.ascontiguousarray(planes[:, ::-1])]
         payloads = [codec.encode(tile, silent).payload for tile in tiles]
         assert [own.encode(tile, silent).payload for tile in tiles] == payloads
-        assert (own.decode(payloads, len(planes), 66, 64, silent) == np.stack(tiles)).all()
+        assert (own.decode(payloads, len(planes), height, width, silent) == np.stack(tiles)).all()
         if name == "photo":
             check_experts(payloads[0])
 
