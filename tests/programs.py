@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.engines.base import Planes
+from ridecodec.engines.base import Planes, Squares
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.families import Logistics, Spikes, WideHigh
 from ridecodec.exact.families.wide import TOP
@@ -68,6 +68,13 @@ class RandomProgram:
         smooth = 100 + 3 * y - 2 * x + 50 * (x // 5 % 2)
         noise = self.random.integers(-40, 40, (self.channels, height, width)) * (y % 3 == 0)
         return (smooth + noise).clip(0, 255).astype(np.uint8)
+
+    def squares(self) -> Squares:
+        """Sums of some values that are small enough."""
+        ranges = self.program.ranges
+        small = [k for k, found in enumerate(ranges) if found.top.max() < 1 << 15]
+        group = next(k for k in small if (ranges[k].lo >= 0).all() and len(ranges[k]) == 1)
+        return Squares(group, int(ranges[group].hi[0]) + 1, group, tuple(small[-3:]), every=2)
 
     def _choice(self, options: Sequence[Item]) -> Item:
         return options[int(self.random.integers(len(options)))]

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from programs import RandomProgram
 
 from ridecodec.engines import native
-from ridecodec.engines.base import Squares
 from ridecodec.engines.native import Native, instruction_sets
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import DamagedError
@@ -113,10 +112,7 @@ def test_tiles_without_pixels_or_too_many_are_refused() -> None:
 def test_sums_of_squares(seed: int) -> None:
     made = RandomProgram(seed)
     planes, parameters = made.tile(70, 21), made.parameters()
-    small = [k for k, r in enumerate(made.program.ranges) if max(abs(r.lo).max(), abs(r.hi).max()) < 1 << 15]
-    group = next(k for k in small if (made.program.ranges[k].lo >= 0).all() and len(made.program.ranges[k]) == 1)
-    groups = int(made.program.ranges[group].hi[0]) + 1
-    wanted = Squares(group, groups, group, tuple(small[-3:]), every=2)
+    wanted = made.squares()
     sums, pixels = Reference().open(made.program).squares(planes, parameters, wanted)
     for name in instruction_sets():
         found, counts = Native(name).open(made.program).squares(planes, parameters, wanted)

@@ -25,6 +25,8 @@ from ridecodec.tilecoder import Draw, Settle
 
 _CHUNK = 1 << 13
 """Pixels that are evaluated at once."""
+_BLOCK = 128
+"""Pixels of one product of squares: so few that no BLAS wakes threads, which are slow where cores are busy."""
 
 
 class Reference(Engine):
@@ -118,10 +120,8 @@ class ReferenceRunner(Runner):
             for g in range(wanted.groups):
                 own = np.flatnonzero(used & (values[wanted.group][0] == g))
                 pixels[g] += len(own)
-                weight = values[wanted.weight][0, own].astype(np.float64)
                 for total, v in zip(sums, wanted.vectors, strict=True):
-                    chosen = values[v][:, own].astype(np.float64)
-                    total[g] += chosen * weight @ chosen.T
+                    total[g] += _squares(values[v][:, own], values[wanted.weight][0, own])
         return sums, pixels
 
     def likelihood(self, planes: Planes, parameters: Parameters) -> NDArray[np.float64]:
@@ -244,6 +244,17 @@ def entropy_code(start: Int64, size: Int64, height: int, width: int, slope: int)
         for c in range(len(start)):
             encoder.encode(start[c][:, front].reshape(-1), size[c][:, front].reshape(-1))
     return encoder.finish()
+
+
+def _squares(vectors: Array, weight: Array) -> NDArray[np.float64]:
+    """Sum of weight [m] times v v^T of the vectors [n, m]; [n, n]."""
+    blocks = -(-len(weight) // _BLOCK)
+    held = np.zeros((len(vectors) + 1, blocks * _BLOCK))
+    held[:-1, : len(weight)], held[-1, : len(weight)] = vectors, weight
+    apart = held.reshape(len(held), blocks, _BLOCK).swapaxes(0, 1)  # [blocks, n + 1, block]
+    chosen = apart[:, :-1]
+    found: NDArray[np.float64] = (chosen * apart[:, -1:] @ chosen.swapaxes(1, 2)).sum(0)
+    return found
 
 
 def _chunks(pixels: int) -> list[Int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,14 +13,18 @@ from ridecodec.coding.entropy import Decoder
 from ridecodec.coding.exact import check_products, exact_arithmetic
 from ridecodec.coding.tables import SYMBOLS, Distribution, high_table, intervals, low_table
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick
-from ridecodec.engines.reference import ReferenceRunner, entropy_code
+from ridecodec.engines.reference import entropy_code
 from ridecodec.engines.schedule import ancestors, levels
 from ridecodec.engines.torch.board import TorchBoard
 from ridecodec.engines.torch.families import family
 from ridecodec.engines.torch.steps import Pixels, arrays, result_type, step, supported, working_type
+from ridecodec.exact.memory import Memory, hashes
 from ridecodec.exact.program import Program
 
 Values = dict[int, Tensor]
+Memories = Mapping[int, Sequence[Memory]]
+"""By number of their operation, one a tile; they stay with the processor."""
+_NONE: Memories = {}
 _FRONT_ROWS = 4096
 """Rows of all tiles in a batch."""
 _CHUNK = {"cpu": 1 << 13, "cuda": 1 << 17}
@@ -56,11 +60,15 @@ class TorchRunner(Runner):
 
     def __init__(self, program: Program, device: torch.device) -> None:
         self.program, self.device = program, device
-        self.recurs, self.levels = levels(program)
+        recurs, self.levels = levels(program)
+        kinds = [operation.kind for operation in program.operations]
+        self.memories = [k for k, kind in enumerate(kinds) if kind == "memory"]
+        self.recurs = recurs or bool(self.memories)
         outputs = [value for output in program.outputs for value in output.parts.values()]
-        self.needed = ancestors(program, [*outputs, *(plane.value for plane in program.kept)])
+        stays = [*(plane.value for plane in program.kept), *(k for k, kind in enumerate(kinds) if kind == "learn")]
+        self.needed = ancestors(program, [*outputs, *stays])
         self.families = [family(output, device) for output in program.outputs]
-        self.steps = [step(operation, real=False) for operation in program.operations]
+        self.steps = [step(k, operation, real=False) for k, operation in enumerate(program.operations)]
         self.types = [(working_type(program, k), result_type(program, k)) for k in range(len(self.steps))]
         found = (arrays(o, False, t) for o, (t, _) in zip(program.operations, self.types, strict=True))
         self.arrays = [{name: value.to(device) for name, value in each.items()} for each in found]
@@ -84,7 +92,22 @@ class TorchRunner(Runner):
     def squares(
         self, planes: Planes, parameters: Parameters, wanted: Squares
     ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-        return ReferenceRunner(self.program).squares(planes, parameters, wanted)
+        sizes = [len(self.program.ranges[v]) for v in wanted.vectors]
+        sums = [torch.zeros(wanted.groups, n, n, dtype=torch.float64, device=self.device) for n in sizes]
+        pixels = np.zeros(wanted.groups)
+        needed = ancestors(self.program, [wanted.group, wanted.weight, *wanted.vectors])
+        with exact_arithmetic():
+            for at, values in self._evaluate_all(planes, parameters, needed):
+                groups = values[wanted.group][0].long()
+                groups[torch.from_numpy(at // planes.shape[2] // 2 % wanted.every != 0)] = wanted.groups
+                for g in range(wanted.groups):
+                    own = (groups == g).nonzero()[:, 0]
+                    pixels[g] += len(own)
+                    weight = values[wanted.weight][0, own].double()
+                    for total, v in zip(sums, wanted.vectors, strict=True):
+                        chosen = values[v][:, own].double()
+                        total[g] += chosen * weight @ chosen.T
+        return [total.cpu().numpy() for total in sums], pixels
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
         found: Planes = self.decode_batch([code], [parameters], height, width, tick)[0]
@@ -99,10 +122,10 @@ class TorchRunner(Runner):
         share = 8 * sum(map(len, codes)) / (tiles * height * width)
         with exact_arithmetic():
             board = TorchBoard(program, height, width, tiles, self.device)
-            told = self._told(parameters)
+            told, memories = self._told(parameters), self._empty(tiles, height * width)
             for y, x in self._fronts(height, width):
                 samples = torch.zeros(channels, tiles * len(y), device=self.device)
-                pixels = _Front(board, y, x, told, samples)
+                pixels = _Front(board, y, x, told, samples, memories)
                 values: Values = {}
                 for c in range(channels):
                     self._evaluate(c, pixels, values, self.needed)
@@ -159,15 +182,21 @@ class TorchRunner(Runner):
         _, height, width = planes.shape
         told = self._told([parameters])
         if self.recurs:
-            board = self._board(planes)
+            board, memories = self._board(planes), self._empty(1, height * width)
+            wanted = {*wanted, *self.needed}
             for y, x in self._fronts(height, width):
-                values = self._known(board, y, x, told, wanted)
+                values = self._known(board, y, x, told, wanted, memories)
                 self._keep(board, y, x, values)
                 yield (y * width + x).cpu().numpy(), values
             return
         board = self._filled(planes, parameters)
         for at, y, x in self._chunks(height, width):
             yield at.cpu().numpy(), self._known(board, y, x, told, wanted)
+
+    def _empty(self, tiles: int, pixels: int) -> Memories:
+        """The memories of tiles of so many pixels that nothing is known of."""
+        ends = {k: np.asarray(self.program.operations[k].attributes["ends"]) for k in self.memories}
+        return {k: [Memory(len(each), pixels) for _ in range(tiles)] for k, each in ends.items()}
 
     def _filled(self, planes: Planes, parameters: Parameters) -> TorchBoard:
         """All planes of a known tile, of a program in which nothing recurs."""
@@ -194,10 +223,18 @@ class TorchRunner(Runner):
         for at in torch.arange(height * width, device=self.device).split(_CHUNK[self.device.type]):
             yield at, at // width, at % width
 
-    def _known(self, board: TorchBoard, y: Tensor, x: Tensor, told: list[Tensor], wanted: Collection[int]) -> Values:
+    def _known(
+        self,
+        board: TorchBoard,
+        y: Tensor,
+        x: Tensor,
+        told: list[Tensor],
+        wanted: Collection[int],
+        memories: Memories = _NONE,
+    ) -> Values:
         """The results of the wanted operations at some pixels of a known tile."""
         samples = board.values[: self.program.channels, 0, y * board.width + x].float()
-        pixels = _Front(board, y, x, told, samples)
+        pixels = _Front(board, y, x, told, samples, memories)
         values: Values = {}
         for stage in range(self.program.channels + 1):
             self._evaluate(stage, pixels, values, wanted)
@@ -224,9 +261,11 @@ class TorchRunner(Runner):
 class _Front(Pixels):
     """The same k pixels of all tiles of a board."""
 
-    def __init__(self, board: TorchBoard, y: Tensor, x: Tensor, told: list[Tensor], samples: Tensor) -> None:
+    def __init__(
+        self, board: TorchBoard, y: Tensor, x: Tensor, told: list[Tensor], samples: Tensor, memories: Memories
+    ) -> None:
         """``samples`` [C, tiles * k]: those that are not known yet are not asked for."""
-        self.board, self.told, self.samples = board, told, samples
+        self.board, self.told, self.samples, self.memories = board, told, samples, memories
         self.own = y, x
         self.y, self.x = (y, x) if board.tiles == 1 else (y.repeat(board.tiles), x.repeat(board.tiles))
         self.height, self.width = board.height, board.width
@@ -245,6 +284,19 @@ class _Front(Pixels):
         matrix = self.told[number].view(tiles, -1, len(x)).to(x.dtype)
         found = matrix @ x.reshape(len(x), tiles, -1).transpose(0, 1)  # [tiles, rows, k]
         return found.transpose(0, 1).flatten(1)
+
+    def look(self, number: int, x: Tensor, ends: Sequence[int]) -> Tensor:
+        tiles = x.long().cpu().numpy().reshape(len(x), self.board.tiles, -1).swapaxes(0, 1)
+        each = zip(self.memories[number], tiles, strict=True)
+        found = np.stack([memory.look(hashes(tile, ends)) for memory, tile in each], 1)  # [rows, tiles, k]
+        return torch.from_numpy(found.reshape(len(found), -1)).to(x.device, x.dtype)
+
+    def learn(self, number: int, found: Tensor, value: Tensor) -> None:
+        tiles = self.board.tiles
+        said = found.long().cpu().numpy().reshape(len(found), tiles, -1).swapaxes(0, 1)
+        values = value[0].long().cpu().numpy().reshape(tiles, -1)
+        for memory, *each in zip(self.memories[number], said, values, strict=True):
+            memory.learn(*each)
 
 
 def _decode(coders: list[Decoder], table: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class ProgramNet(nn.Module):
         self.program = program
         ends = [value for output in program.outputs for value in output.parts.values()]
         self.needed = sorted(ancestors(program, ends))
-        self.steps = {k: step(program.operations[k], real=True) for k in self.needed}
+        self.steps = {k: step(k, program.operations[k], real=True) for k in self.needed}
         self.families = [family(output, torch.device("cpu")) for output in program.outputs]
         self.trained = nn.ParameterDict()
         self.names: dict[str, str] = {}

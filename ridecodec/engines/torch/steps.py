@@ -8,7 +8,7 @@ is in integers is not rounded, and gradients flow.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -48,19 +48,30 @@ class Pixels(ABC):
     def fitted(self, number: int, x: Tensor) -> Tensor:
         """Products of a parameter, as a matrix a tile, with the pixels' x [n, m]; [size / n, m]."""
 
+    def look(self, number: int, x: Tensor, ends: Sequence[int]) -> Tensor:
+        """What the memory of this operation says of contexts of x [n, m]; see `exact.memory`."""
+        raise NotImplementedError("these pixels have no memories")
+
+    def learn(self, number: int, found: Tensor, value: Tensor) -> None:
+        """Teach the memory of an operation what the pixels were [m]; ``found``: what `look` gave."""
+        raise NotImplementedError("these pixels have no memories")
+
 
 Step = Callable[[Pixels, list[Tensor], Arrays], Tensor]
 """The result [size, m] of the pixels, the inputs, and the operation's arrays."""
 
 
-def step(operation: Operation, real: bool) -> Step:
+def step(number: int, operation: Operation, real: bool) -> Step:
     """An operation, made ready."""
+    if operation.kind == "memory":
+        ends = np.asarray(operation.attributes["ends"]).tolist()
+        return lambda pixels, inputs, held: pixels.look(number, inputs[0], ends)
     return _MAKERS[operation.kind](operation, real)
 
 
 def supported(kind: str) -> bool:
     """Whether there is such an operation here."""
-    return kind in _MAKERS
+    return kind == "memory" or kind in _MAKERS
 
 
 def result_type(program: Program, number: int) -> torch.dtype:
@@ -209,6 +220,14 @@ def _take(operation: Operation, real: bool) -> Step:
     return lambda pixels, inputs, held: inputs[0].index_select(0, held["rows"])
 
 
+def _learn(operation: Operation, real: bool) -> Step:
+    def run(pixels: Pixels, inputs: list[Tensor], held: Arrays) -> Tensor:
+        pixels.learn(operation.inputs[0], *inputs)
+        return inputs[1]
+
+    return run
+
+
 _MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
     "tap": _tap,
     "place": _place,
@@ -230,5 +249,6 @@ _MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
     "lookup": _lookup,
     "select": _select,
     "take": _take,
+    "learn": _learn,
     "concatenate": _simple(lambda *inputs: torch.cat(inputs)),
 }
