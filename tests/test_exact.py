@@ -18,6 +18,8 @@ import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from ridecodec.models.deep.backend import Deep
+from ridecodec.models.graphics.backend import Graphics
 from torch import Tensor
 
 import ridecodec
@@ -25,8 +27,6 @@ from ridecodec.coding.exact import ExactLinear, _products, quantise
 from ridecodec.errors import ModelMissingError, ModelRefusedError
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
-from ridecodec.models.deep.backend import Deep
-from ridecodec.models.graphics.backend import Graphics
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.ride.backend import RideBackend
 

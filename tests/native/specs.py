@@ -16,6 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from programs import RandomProgram
+
 from ridecodec.engines.native import native_spec
 
 
