@@ -10,6 +10,7 @@ import click
 from ridecodec import gathering
 from ridecodec.cli import archiveinfo, failures, files, options
 from ridecodec.cli.files import Job
+from ridecodec.cli.summary import engine_of
 from ridecodec.counting import counted, plural
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
             return
         info = read_info(data)
         if as_json:
-            click.echo(json.dumps({"input": job.input, **info.to_dict()}))
+            click.echo(json.dumps({"input": job.input, **info.to_dict(), "engine": engine_of(info)}))
         else:
             for line in _lines(files.label(job.input), info):
                 click.echo(line)
@@ -68,6 +69,7 @@ def _lines(name: str, info: Info) -> Iterator[str]:
     yield f"  model {info.model} {info.model_hash}, " + (
         f"tiles of {counted(info.tile, 'pixel')}" if info.tile else "not tiled"
     )
+    yield f"  engine {engine_of(info)}"
     for part, size in (("header", info.header_bytes), ("metadata", info.metadata_bytes), ("index", info.index_bytes)):
         yield row(part, size, 8 * size / sub_pixels)
     for chunk in info.metadata:

@@ -13,7 +13,8 @@ from ridecodec.cli import options
 @click.command(short_help="List the models at hand.")
 @options.as_json
 def command(as_json: bool) -> None:
-    """List the models at hand: name, content hash, size, rate over Kodak's 24 pictures, and what it is for.
+    """List the models at hand: name, content hash, size, the engine that runs it, rate over Kodak's 24 pictures, and
+    what it is for.
 
     \b
     Examples:
@@ -24,11 +25,12 @@ def command(as_json: bool) -> None:
 
     if as_json:
         for card in registry.cards():
-            click.echo(json.dumps(asdict(card)))
+            click.echo(json.dumps(asdict(card) | {"engine": registry.engine_of(card)}))
         return
     cards = list(registry.cards())
     width = 2 + max(len(card.name) for card in cards)
-    click.echo(f"{'name':<{width}}{'hash':<10}{'bytes':>11}  {'Kodak bpsp':>10}  {'for'}")
+    click.echo(f"{'name':<{width}}{'hash':<10}{'bytes':>11}  {'engine':<12}{'Kodak bpsp':>10}  {'for'}")
     for card in cards:
         rate = "-" if card.kodak_bpsp is None else f"{card.kodak_bpsp:.3f}"
-        click.echo(f"{card.name:<{width}}{card.hash:<10}{card.bytes:>11,}  {rate:>10}  {card.purpose}")
+        engine = registry.engine_of(card)
+        click.echo(f"{card.name:<{width}}{card.hash:<10}{card.bytes:>11,}  {engine:<12}{rate:>10}  {card.purpose}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.summary import Summary
+from ridecodec.engines import names
 from ridecodec.picture import MAX_PIXELS, USUAL_PIXELS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -92,8 +94,20 @@ def model(default: str | tuple[str, ...] = "photo") -> Callable[[Function], Func
     )
 
 
+def _choose_engine(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        os.environ[names.VARIABLE] = value  # processes that are started for --jobs have it too
+
+
 def engine(function: Function) -> Function:
-    """--device and --threads."""
+    """--device, --engine and --threads."""
+    name = click.option(
+        "--engine",
+        type=click.Choice(names.NAMES),
+        callback=_choose_engine,
+        expose_value=False,
+        help="What runs the model; auto: the fastest that can. The file is the same.  [default: auto]",
+    )
     device = click.option(
         "--device",
         type=click.Choice(["auto", "cpu", "cuda"]),
@@ -108,7 +122,7 @@ def engine(function: Function) -> Function:
         metavar="N",
         help="Processor threads, 0 for one a core.  [default: 0]",
     )
-    return device(threads(function))
+    return device(name(threads(function)))
 
 
 def tile(function: Function) -> Function:

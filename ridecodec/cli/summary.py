@@ -12,7 +12,7 @@ from ridecodec.cli import failures
 from ridecodec.cli.files import STANDARD, Job, label, output_label
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
 from ridecodec.counting import counted
-from ridecodec.errors import UsageError
+from ridecodec.errors import RidecodecError, UsageError
 from ridecodec.modelfield import AUTO
 
 if TYPE_CHECKING:
@@ -142,4 +142,14 @@ def _details(info: Info, seconds: float, pixels: int) -> str:
     speed = f"{pixels / 1e6 / max(seconds, 1e-9):.3f} megapixels/s"
     forms = ", ".join(f"{count:,} {form}" for form, count in info.forms.items())
     coded = f"model {info.model} {info.model_hash}" + (f": {forms}" if info.model == AUTO else "")
-    return f"{info.width} x {info.height}, {coded}; {', '.join(sizes)}; {speed}"
+    return f"{info.width} x {info.height}, {coded}; {', '.join(sizes)}; {speed}; engine {engine_of(info)}"
+
+
+def engine_of(info: Info) -> str:
+    """What runs the model of a file here, in words."""
+    from ridecodec.models import registry
+
+    try:
+        return registry.engine_of(registry.find(info.model, bytes.fromhex(info.model_hash)))
+    except RidecodecError:
+        return "none"

@@ -7,6 +7,7 @@ from functools import cache
 
 from ridecodec.engines import native
 from ridecodec.engines.base import Engine
+from ridecodec.engines.names import NAMES
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import UsageError
 from ridecodec.exact.program import Program
@@ -48,5 +49,6 @@ def engine_for(programs: Sequence[Program], name: str = "auto", device: str = "a
             raise UsageError(f"the engine {name!r} cannot run this model: {reasons[0]}; choose another, or auto")
         if name in ("auto", engine.name) and not reasons:
             return engine
-    known = ", ".join(["auto", *(engine.name for engine in engines()), "torch"])
-    raise UsageError(f"there is no engine {name!r} here; choose one of: {known}")
+    if name == native.Native.name and native.missing is not None:
+        raise UsageError(f"{native.missing}; or choose another engine")
+    raise UsageError(f"there is no engine {name!r}; choose one of {', '.join(NAMES)}")

@@ -26,8 +26,6 @@ SIDES: dict[str, Callable[[Program, Arrays], Side]] = {
     "prediction": Prediction,
 }
 """Kinds of side information, by the name that a model file has."""
-FAMILY = "program"
-"""What the card of such a model calls its family."""
 
 
 def save(programs: Mapping[int, Program], side: str = "none", arrays: Mapping[int, Arrays] | None = None) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridecodec import extras
+from ridecodec.engines.names import chosen
 from ridecodec.errors import ModelMissingError, ModelRefusedError, UsageError
 from ridecodec.models import files
 from ridecodec.placing import placed
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from ridecodec.models.base import Backend
     from ridecodec.tilecoder import TileCodec
 
+PROGRAM = "program"
+"""The family of the models that are programs."""
 DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS = Path(__file__).parent.parent / "weights"
 HASH_BYTES = 4
@@ -260,18 +264,42 @@ def pick_device(name: str) -> str:
     return name
 
 
-@cache
 def load(card: ModelCard, device: str = "auto") -> TileCodec:
-    """What codes tiles by a model; raises ModelRefusedError where its file is damaged or its bounds do not hold."""
+    """What codes tiles by a model, on the engine that was chosen (`engines.choose`).
+
+    Raises ModelRefusedError where the model's file is damaged or its bounds do not hold, and UsageError where the
+    engine cannot run it.
+    """
+    return _load(card, device, chosen())
+
+
+def engine_of(card: ModelCard) -> str:
+    """What runs a model here, in words; of a bundle, what runs its members."""
+    if card.members:
+        engines = [engine_of(find(name, bytes.fromhex(hash4))) for name, hash4 in card.members]
+        return ", ".join(dict.fromkeys(engines))
+    if not _is_program(card):
+        return "torch" if importlib.util.find_spec("torch") else "none"
+    return load(card).engine
+
+
+def _is_program(card: ModelCard) -> bool:
+    return card.file is None or card.family == PROGRAM
+
+
+@cache
+def _load(card: ModelCard, device: str, engine: str) -> TileCodec:
     from ridecodec.engines.orientations import Orientations
     from ridecodec.models import programs
 
     if card.members:
         raise UsageError(f"{card.name!r} is no density model; name one, such as photo")
-    if card.file is None or card.family == programs.FAMILY:
+    if _is_program(card):
         data = None if card.file is None else _weights(card)
-        found: TileCodec = programs.program_codec(card.name, data, device=device)
+        found: TileCodec = programs.program_codec(card.name, data, engine, device)
     else:
+        if engine not in ("auto", "torch"):
+            raise UsageError(f"the engine {engine!r} cannot run the model {card.name!r}; choose torch, or auto")
         try:
             from ridecodec.engines.torch.adapter import TorchCodec
         except ImportError as error:

@@ -29,7 +29,7 @@ from ridecodec.models.deep.definition import (
 )
 from ridecodec.models.deep.parting import parted
 from ridecodec.models.deep.side import Prediction
-from ridecodec.models.programs import FAMILY, save
+from ridecodec.models.programs import save
 from ridecodec.picture import CODING_ORDER
 from ridecodec.training.photos import load, split
 from ridecodec.training.rates import decay
@@ -140,4 +140,4 @@ def _misses(picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
 
 def write(path: Path, data: bytes, record: dict[str, Any]) -> registry.ModelCard:
     """Write the model file and its card, which has ``record`` of the training."""
-    return registry.write(path, data, "deep", "samples of 16 bits", record, (2, 6), FAMILY)
+    return registry.write(path, data, "deep", "samples of 16 bits", record, (2, 6), registry.PROGRAM)

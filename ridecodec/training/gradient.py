@@ -13,7 +13,7 @@ from ridecodec.exact.families.base import sigmoid
 from ridecodec.exact.ranges import Int64
 from ridecodec.models import registry
 from ridecodec.models.gradient import CONTEXTS, ERROR_BINS, GRADIENT_BINS, GREEN_BINS, KINDS, define, kind, recorded
-from ridecodec.models.programs import FAMILY, save
+from ridecodec.models.programs import save
 from ridecodec.training.photos import load, split
 
 _REACH = 255
@@ -33,7 +33,7 @@ def train(folder: Path, out: Path) -> Path:
         for channels in (1, 3):
             counts += _histogram(load(path, channels))
     data = save({channels: define(channels, *_best(counts)) for channels in (1, 3)})
-    registry.write(out, data, "gradient", "fast baseline: median edge predictor", family=FAMILY)
+    registry.write(out, data, "gradient", "fast baseline: median edge predictor", family=registry.PROGRAM)
     return out
 
 

@@ -34,7 +34,7 @@ from ridecodec.models.graphics.definition import (
     define,
 )
 from ridecodec.models.graphics.side import LargestSample
-from ridecodec.models.programs import FAMILY, save
+from ridecodec.models.programs import save
 from ridecodec.picture import CODING_ORDER, ColourType, Picture
 from ridecodec.training.rates import decay
 
@@ -197,4 +197,4 @@ def _fit(net: Net, whole: Samples, steps: int, say: Callable[[str], None]) -> No
 
 def write(path: Path, data: bytes, record: dict[str, Any]) -> registry.ModelCard:
     """Write the model file and its card, which has ``record`` of the training."""
-    return registry.write(path, data, "graphics", "screenshots, icons, drawings", record, (1, 3), FAMILY)
+    return registry.write(path, data, "graphics", "screenshots, icons, drawings", record, (1, 3), registry.PROGRAM)
