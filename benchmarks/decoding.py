@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.coding.tables import intervals
+from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.models import registry
 from ridecodec.models.base import Backend, Rows
 from ridecodec.tilecoder import decode_tiles, encode_tile
@@ -82,9 +83,10 @@ def _values(rows: list[Rows], planes: Tensor) -> Tensor:
 
 def cached(backend: Backend, tiles: list[NDArray[np.uint8]]) -> float:
     """CPU seconds to decode a batch."""
-    payloads = [encode_tile(backend, tile, lambda pixels, bits: None).payload for tile in tiles]
+    codec = TorchCodec(backend)
+    payloads = [encode_tile(codec, tile, lambda pixels, bits: None).payload for tile in tiles]
     begun = time.process_time()
-    found = decode_tiles(backend, payloads, *tiles[0].shape, lambda pixels, bits: None)
+    found = decode_tiles(codec, payloads, *tiles[0].shape, lambda pixels, bits: None)
     spent = time.process_time() - begun
     if not np.array_equal(found, np.stack(tiles)):
         raise SystemExit("the decoded pixels differ")
@@ -110,7 +112,7 @@ def main() -> None:
     ]
     for name in options.models or ["gated-cifar", "pixelcnn-cifar"]:
         card = registry.current(name)
-        backend = registry.load(card, torch.device("cpu"))
+        backend = registry.backend(card, "cpu")
         tiles = parts(options.images, max(card.channels))
         with exact_arithmetic():
             slow = naive(backend, tiles[0], options.sub_pixels)

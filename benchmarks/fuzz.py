@@ -181,10 +181,10 @@ def load(data: bytes) -> None:
         file.write(data[1:])
         file.flush()
         card = replace(card, file=file.name, hash=registry.short_hash(data[1:]))
-        backend = registry.load.__wrapped__(card, torch.device("cpu"))
+        codec = registry.load(card, "cpu")
     pixels = np.random.default_rng(1).integers(0, 256, (card.channels[-1], 3, 4), np.uint8)
-    payload = encode_tile(backend, pixels, lambda pixels, bits: None).payload
-    found = decode_tiles(backend, [payload], *pixels.shape, lambda pixels, bits: None)[0]
+    payload = encode_tile(codec, pixels, lambda pixels, bits: None).payload
+    found = decode_tiles(codec, [payload], *pixels.shape, lambda pixels, bits: None)[0]
     if not np.array_equal(found, pixels):
         raise AssertionError("other pixels")
 

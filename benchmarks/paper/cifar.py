@@ -27,6 +27,7 @@ from torch import Tensor
 from ridecodec import archive, container, sets
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.container import Header
+from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.evaluation import corpora
 from ridecodec.evaluation.peers import PEERS
 from ridecodec.models.base import Backend
@@ -213,11 +214,12 @@ def rate(bits: Callable[..., Tensor], pixels: NDArray[np.uint8], *told: NDArray[
 
 def files(backend: Backend, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Record:
     """Ideal and achieved rates of pictures [N, C, H, W] in coding order: single files, and an archive of all."""
+    codec = TorchCodec(backend)
     tiles, bits, sides, single = [], 0.0, 0, 0
     names, pictures = [], []
     for number, planes in enumerate(pixels):
         label = int(labels[number]) if backend.classes else None
-        tile = encode_tile(backend, planes, lambda pixels, bits: None, label)
+        tile = encode_tile(codec, planes, lambda pixels, bits: None, label)
         picture = Picture(planes[[1, 0, 2]], ColourType.RGB)
         side = split_payload(tile.payload)[0]
         sides += 0 if backend.half is not None else len(side)
@@ -231,7 +233,7 @@ def files(backend: Backend, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
         if number % 200 == 199:
             common.say(f"{number + 1} of {len(pixels)}: {8 * single / (planes.size * (number + 1)):.4f}")
     whole = len(archive.write(names, pictures))
-    again = decode_tiles(backend, tiles[:DECODED], 3, SIDE, SIDE, lambda pixels, bits: None)
+    again = decode_tiles(codec, tiles[:DECODED], 3, SIDE, SIDE, lambda pixels, bits: None)
     if not np.array_equal(again, pixels[:DECODED]):
         raise SystemExit("the decoded pictures differ")
     count = pixels.size

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.generation.sampling import sample
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.export import model_file, read_checkpoint
@@ -49,7 +50,7 @@ def backend(name: str, work: Path) -> PixelBackend:
 
 def drawn(model: PixelBackend, seed: int, side: bytes) -> NDArray[np.uint8]:
     """A sample, RGB [32, 32, 3]."""
-    return rgb(sample(model, 3, SIDE, SIDE, seed, side=side))
+    return rgb(sample(TorchCodec(model), 3, SIDE, SIDE, seed, side=side))
 
 
 def rgb(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
