@@ -176,19 +176,19 @@ def state() -> tuple[Any, ...]:
 
 
 def test_callers_settings_do_not_reach_the_code() -> None:
-    array = np.random.default_rng(3).integers(0, 256, (20, 30, 3)).astype(np.uint8)
-    plain = ridecodec.compress(array)
+    array = np.random.default_rng(3).integers(0, 256, (20, 30)).astype(np.uint8)
+    plain = ridecodec.compress(array, model="mcgsm-gray")
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
         with torch.autocast("cpu", torch.bfloat16):
-            assert ridecodec.compress(array) == plain
-            rates = ridecodec.evaluate(array)
+            assert ridecodec.compress(array, model="mcgsm-gray") == plain
+            rates = ridecodec.evaluate(array, model="mcgsm-gray")
     finally:
         torch.set_default_dtype(before)
-    assert rates.likelihood == pytest.approx(ridecodec.evaluate(array).likelihood, rel=1e-6)
+    assert rates.likelihood == pytest.approx(ridecodec.evaluate(array, model="mcgsm-gray").likelihood, rel=1e-6)
     with torch.device("meta"):
-        assert ridecodec.compress(array) == plain
+        assert ridecodec.compress(array, model="mcgsm-gray") == plain
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -215,8 +215,6 @@ def weights(name: str) -> bytes:
 
 
 BACKENDS: dict[str, Callable[[bytes, torch.device], Backend]] = {
-    "graphics": Graphics,
-    "deep": Deep,
     "ride": RideBackend,
     "pixelcnn": PixelBackend,
 }
@@ -224,7 +222,7 @@ BACKENDS: dict[str, Callable[[bytes, torch.device], Backend]] = {
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("graphics", 1), ("deep", 1), ("ride-cifar", 5), ("mixture-cifar", 25)],
+    [("ride-cifar", 5), ("mixture-cifar", 25)],
 )
 def test_every_integer_of_a_model_file_is_checked_to_be_one(name: str, step: int) -> None:
     """Fractions, numbers that are none, and those beyond every range; of large families some tensors."""
