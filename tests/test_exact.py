@@ -18,8 +18,6 @@ import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from ridecodec.models.deep.backend import Deep
-from ridecodec.models.graphics.backend import Graphics
 from torch import Tensor
 
 import ridecodec
