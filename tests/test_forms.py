@@ -221,8 +221,8 @@ def test_folded_parts(channels: int, short: int, long: int, tall: bool, data: st
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 2048), (1, 2048, 1), (3, 5, 1500), (1, 1024, 12)])
-def test_thin_parts_take_few_steps(shape: tuple[int, int, int]) -> None:
-    """In whatever a model is tried that walks along when it encodes."""
+def test_thin_drawings_are_folded(shape: tuple[int, int, int]) -> None:
+    """If a model codes them, it does so in few steps."""
     drawing = np.random.default_rng(1).integers(0, 3, shape, np.uint16) * 90
     part = np.repeat(drawing, 4, int(np.argmax(shape)))[:, : shape[1], : shape[2]]
     payload = Chooser(part, Shape(*shape, 256), load, ignore).choose().payload

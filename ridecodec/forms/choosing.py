@@ -30,6 +30,8 @@ Load = Callable[[int], TileCodec]
 """The backend of a member."""
 _WHOLE = 1 << 15
 """Pixels of a part up to which models are not judged by pieces."""
+_FLAT = 4096
+"""Pixels of one colour from which on no model takes as little as saying so: three times as much at least."""
 _WHOLE_PHOTO = 0.95
 """What a whole part takes of what its pieces do with `photo`, which is fitted to the part."""
 _UNSURE = 1.3
@@ -82,7 +84,9 @@ class Chooser:
         """The payload of the tile."""
         payload = self._cheapest(self.part, self.shape)
         others = {}
-        if self.shape.values == 256 and self.shape.channels in MEMBERS[PHOTO].channels and self.shape.colours is None:
+        plain = self.shape.values == 256 and self.shape.colours is None
+        flat = payload[0] == reading.CONSTANT and self.shape.pixels > _FLAT
+        if plain and not flat and self.shape.channels in MEMBERS[PHOTO].channels:
             for member in ALONE:
                 tile = self._coded(member, self.part, len(payload) + _SLACK)
                 if tile is not None:
@@ -111,8 +115,10 @@ class Chooser:
         return best
 
     def _choices(self, part: Samples, shape: Shape) -> Iterator[Choice]:
-        pieces = None if shape.pixels <= _WHOLE or folding.thin(shape) else Pieces(part)
-        for view in views(part, shape):
+        found = list(views(part, shape))
+        models = sum(1 for view in found for _ in view.members())
+        pieces = None if models < 2 or shape.pixels <= _WHOLE or folding.thin(shape) else Pieces(part)
+        for view in found:
             rows = self._packer(view)
             if not view.folded:
                 yield _after(view.head, Choice(rows.estimate, rows.least, rows.encode))

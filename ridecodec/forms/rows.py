@@ -32,12 +32,12 @@ _FEW = 16
 """Values of so few hide long matches among short ones, and only the best level finds them."""
 _LONG = 1 / 8
 """Share of the rows that a fast deflate does not come down to without long matches."""
-_LEAST, _LEAST_LONG = 0.8, 0.5
-"""What the best coder may take of what the fast one does; where there are long matches."""
+_LEAST, _LEAST_LONG = 0.8, 0.45
+"""What the best coder may take of what the fast one does; where there are long matches, or samples of 16 bits."""
 _PATIENT = 0.95
 """What the best level of deflate leaves of the fast one's bytes where patience finds longer matches."""
-_LEAST_LZMA, _LEAST_LZMA_PATIENT = 0.75, 0.4
-"""What LZMA may leave of deflate's bytes; where patience helps."""
+_LEAST_LZMA, _LEAST_LZMA_PATIENT = 0.8, 0.4
+"""What LZMA may leave of deflate's bytes; where patience helps, or samples have 16 bits."""
 _LEAST_DICTIONARY, _LARGEST_DICTIONARY = 12, 26
 
 
@@ -47,6 +47,7 @@ class Rows:
     def __init__(self, part: Samples, shape: Shape) -> None:
         self._rows = packed(part.transpose(1, 2, 0), _bits(shape))
         self._step = _size(shape)[1]
+        self._wide = _bits(shape) == 16
         self._sizes: dict[int, int] = {}
 
     @cached_property
@@ -63,7 +64,7 @@ class Rows:
         """What may be left of so many bytes of a fast deflate."""
         if self._few:
             return 0.0
-        return fast * (_LEAST if fast > _LONG * self._rows.size else _LEAST_LONG)
+        return fast * (_LEAST_LONG if self._wide or fast <= _LONG * self._rows.size else _LEAST)
 
     @cached_property
     def _few(self) -> bool:
@@ -87,10 +88,10 @@ class Rows:
                 continue
             data = self._deflated(kind, _BEST)
             found.append(_framed(DEFLATE, kind, data))
-            patient = len(data) < _PATIENT * self._fast(kind)
+            patient = self._wide or len(data) < _PATIENT * self._fast(kind)
             least = min(least, len(data) * (_LEAST_LZMA_PATIENT if patient else _LEAST_LZMA))
         if self._rows.size <= _SMALL or least < limit:
-            for kind in ranked[: _FINALISTS if self._rows.size <= _SMALL or self._few else 1]:
+            for kind in ranked[: _FINALISTS if self._rows.size <= _LARGE else 1]:
                 size = self._rows.size + (len(self._rows) if kind == _ADAPTIVE else 0)
                 coder = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=[_filter(size)])
                 data = b"".join(coder.compress(band) for band in self._filtered(kind)) + coder.flush()

@@ -30,6 +30,7 @@ class View:
     part: Samples
     shape: Shape
     indices: bool = False
+    """Whether it comes of a palette, or of few colours."""
     folded: bool = False
 
     @cached_property
@@ -40,7 +41,8 @@ class View:
     def drawn(self) -> bool:
         """Whether it may be a drawing: most pixels repeat a neighbour, or many more do exactly than nearly."""
         same, near = self._repeats
-        return self.indices or self.shape.pixels <= _SMALL or same >= min(0.5, 2 * near)
+        small = self.shape.pixels <= _SMALL and not self.folded
+        return self.indices or small or same >= min(0.5, 2 * near)
 
     def members(self) -> Iterator[int]:
         """Models that it may go to."""
@@ -68,7 +70,7 @@ def _views(view: View) -> Iterator[View]:
         yield View(view.head + light, tables.inverse(tables.lights(shape))[part], shape.of(1, shape.values), True)
         shown = tables.displayed(part, shape)
         if shown is not None and shape.values > 64:
-            yield View(view.head + bytes([tables.DISPLAYED]), shown, shape.of(3, 256))
+            yield View(view.head + bytes([tables.DISPLAYED]), shown, shape.of(3, 256), True)
     size = 2 if shape.values > 256 else 1
     values = np.flatnonzero(np.bincount(part.reshape(-1), minlength=1)).astype(np.uint16)
     if len(values) < _FEW * (int(values[-1]) + 1):
