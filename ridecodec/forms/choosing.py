@@ -36,6 +36,8 @@ _WHOLE_PHOTO = 0.95
 """What a whole part takes of what its pieces do with `photo`, which is fitted to the part."""
 _UNSURE = 1.3
 """How far an estimate from pieces may be above what another coder took."""
+_CLOSE = 1.08
+"""How far an estimate may be above the best where pieces say little: indices have no order that models know."""
 _USUAL = {PHOTO: 0.6, GRAPHICS: 0.5}
 """What models usually take of the rows, which only says which comes first."""
 _SLACK = 8
@@ -103,10 +105,11 @@ class Chooser:
     def _cheapest(self, part: Samples, shape: Shape) -> bytes:
         if (part == part[:, :1, :1]).all():
             return reading.constant(part[:, 0, 0].tolist(), shape)
+        close = 1.0 if shape.colours is None else _CLOSE
         best: bytes | None = None
         leader: Choice | None = None
         for choice in sorted(self._choices(part, shape), key=lambda choice: choice.cost):
-            if best is not None and leader is not None and _expected(choice, leader, len(best)) > len(best):
+            if best is not None and leader is not None and _expected(choice, leader, len(best)) > close * len(best):
                 continue
             found = choice.make(len(best) if best is not None else math.inf)
             if found is not None and (best is None or len(found) < len(best)):

@@ -107,7 +107,7 @@ class Rows:
             yield (np.concatenate([types[:, None], found], 1) if kind == _ADAPTIVE else found).tobytes()
 
     def _deflated(self, kind: int, level: int) -> bytes:
-        strategy = zlib.Z_FILTERED if kind else zlib.Z_DEFAULT_STRATEGY
+        strategy = zlib.Z_FILTERED if kind and level == _BEST else zlib.Z_DEFAULT_STRATEGY
         packer = zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy)
         return b"".join(packer.compress(band) for band in self._filtered(kind)) + packer.flush()
 
