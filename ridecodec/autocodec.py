@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from ridecodec import container
 from ridecodec.container import Box, Container, Header
 from ridecodec.errors import DamagedError, UsageError
-from ridecodec.forms import reading, rows
-from ridecodec.forms.choosing import Chooser, Load
+from ridecodec.forms import reading
+from ridecodec.forms.choosing import ALONE, Chooser, Chosen, Load
 from ridecodec.forms.part import Request, Samples, Shape
+from ridecodec.forms.rows import Rows
 from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
 from ridecodec.models.registry import ModelCard
@@ -45,15 +47,21 @@ def encode(
     meter = Meter(progress, picture.width * picture.height, picture.channels)
     palette = palette_of(picture.colour, picture.metadata)
 
-    def work(box: Box) -> bytes:
+    def chooser(box: Box, tick: Callable[[], None]) -> Chooser:
+        shape = shape_of(picture.colour, picture.bit_depth, box, palette)
+        return Chooser(coding_part(picture, box), shape, load, tick)
+
+    def alone(box: Box, member: int) -> bytes:
+        return chooser(box, partial(meter.tick, 0, 0.0)).alone(member)
+
+    def work(box: Box) -> Chosen:
         creep = Creep(meter, box.width * box.height)
-        chooser = Chooser(load, creep.beat)
-        payload = chooser.encode(coding_part(picture, box), shape_of(picture.colour, picture.bit_depth, box, palette))
-        creep.finish(8.0 * len(payload))
-        return payload
+        chosen = chooser(box, creep.beat).choose()
+        creep.finish(8.0 * len(chosen.payload))
+        return chosen
 
     at_once = encoders(load(0), boxes[0].width * boxes[0].height, threads)
-    payloads = spread(work, boxes, at_once, meter)
+    chosen = spread(work, boxes, at_once, meter)
     header = Header(
         picture.width,
         picture.height,
@@ -64,35 +72,39 @@ def encode(
         picture.checksum(),
         tile if len(boxes) > 1 else 0,
     )
-    plain = _plain(picture, payloads, card, header)
-    if plain is not None:
-        return plain
-    found = [container.write(header, picture.metadata, payloads)]
+    found = [container.write(header, picture.metadata, [each.payload for each in chosen])]
+    if picture.bit_depth == 8 and picture.colour in (ColourType.GRAY, ColourType.RGB):
+        for member, (name, hash4) in enumerate(card.members):
+            payloads = _alone(member, chosen, [partial(alone, box, member) for box in boxes])
+            if payloads is not None:
+                plain = replace(header, model=name, model_hash=bytes.fromhex(hash4))
+                found.append(container.write(plain, picture.metadata, payloads))
     if len(boxes) > 1:
-        found += _untiled(picture, header, len(found[0]))
+        found += _untiled(picture, header, min(map(len, found)))
     return min(found, key=len)
 
 
-def _plain(picture: Picture, payloads: list[bytes], card: ModelCard, header: Header) -> bytes | None:
-    """The file of the one model that codes all tiles, where there is one."""
-    if picture.colour not in (ColourType.GRAY, ColourType.RGB) or picture.bit_depth != 8:
+def _alone(member: int, chosen: list[Chosen], code: list[Callable[[], bytes]]) -> list[bytes] | None:
+    """The payloads of all tiles by one model, where they may be the shortest; ``code`` gives what is not known yet."""
+    known = [each.alone(member) for each in chosen]
+    if member not in ALONE and None in known:
         return None
-    member = payloads[0][0] - reading.MODELLED
-    if member < 0 or any(payload[0] != payloads[0][0] for payload in payloads):
+    least = sum(
+        len(each.payload) + 1 if payload is None else len(payload) for each, payload in zip(chosen, known, strict=True)
+    )
+    if least > sum(len(each.payload) for each in chosen):
         return None
-    name, hash4 = card.members[member]
-    bare = [reading.bare(payload) for payload in payloads]
-    return container.write(replace(header, model=name, model_hash=bytes.fromhex(hash4)), picture.metadata, bare)
+    return [payload if payload is not None else make() for payload, make in zip(known, code, strict=True)]
 
 
 def _untiled(picture: Picture, header: Header, most: int) -> list[bytes]:
     """Files of one tile, by a general coder: what repeats far away is no tile's."""
     whole = Box(0, 0, picture.width, picture.height)
     shape = shape_of(picture.colour, picture.bit_depth, whole, palette_of(picture.colour, picture.metadata))
-    part = coding_part(picture, whole)
-    if not rows.is_small(shape) and rows.estimate(part, shape) > most:
+    rows = Rows(coding_part(picture, whole), shape)
+    if rows.least > most:
         return []
-    return [container.write(replace(header, tile=0), picture.metadata, [rows.encode(part, shape)])]
+    return [container.write(replace(header, tile=0), picture.metadata, [rows.encode(most)])]
 
 
 def loader(card: ModelCard, device: str) -> Load:

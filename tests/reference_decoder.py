@@ -190,7 +190,7 @@ def forms(
     """Decodes tiles of the model `auto`."""
 
     def decoder(payload: bytes, height: int, width: int, channels: int) -> np.ndarray:
-        def modelled(member: int, payload: bytes, channels: int) -> np.ndarray:
+        def modelled(member: int, payload: bytes, channels: int, height: int, width: int) -> np.ndarray:
             name, hash4 = members[member]
             assert name == MEMBERS[member]
             return decode_tile(make_model(name, bytes.fromhex(hash4), weights), payload, height, width, channels)

@@ -12,7 +12,7 @@ CUMULATIVE = 64 * (2**24 - 272)
 
 
 class Part:
-    """Reads parts of a tile; ``modelled(member, payload, channels)`` decodes planes."""
+    """Reads parts of a tile; ``modelled(member, payload, channels, height, width)`` decodes planes."""
 
     def __init__(self, reader: Any, height: int, width: int, palette: np.ndarray | None, modelled: Any) -> None:
         self.reader, self.height, self.width = reader, height, width
@@ -24,7 +24,7 @@ class Part:
         size = 2 if values > 256 else 1
         if form >= 16:
             payload = self.reader.take(self.reader.varint())
-            planes = self.modelled(form - 16, payload, channels * (2 if form == 19 else 1))
+            planes = self.modelled(form - 16, payload, channels * (1 + (form == 19)), self.height, self.width)
             return planes[::2] * 256 + planes[1::2] if form == 19 else planes
         if form == 0:
             pixel = [self.reader.number(size) for _ in range(channels)]
@@ -46,9 +46,19 @@ class Part:
             known = [tuple(colour) for colour in self.palette.tolist()]
             flat = [known.index(tuple(colour)) for colour in shown.reshape(3, -1).T.tolist()]
             return np.array(flat).reshape(1, self.height, self.width)
+        if form == 8:
+            return self.folded(channels, values)
         assert form == 7, form
         first = self.read(1, values)
         return np.concatenate([first, self.read(channels - 1, values)])
+
+    def folded(self, channels: int, values: int) -> np.ndarray:
+        count, wide = self.reader.varint(), self.width >= self.height
+        length = -(-max(self.width, self.height) // count)
+        size = (count * self.height, length) if wide else (length, count * self.width)
+        inner = Part(self.reader, *size, self.palette, self.modelled).read(channels, values)
+        strips = np.split(inner, count, axis=1 if wide else 2)
+        return np.concatenate(strips, axis=2 if wide else 1)[:, : self.height, : self.width]
 
     def table(self, channels: int, size: int) -> np.ndarray:
         count = self.reader.varint()

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference_forms
 from checker import MODELS, fit
 from hypothesis import given, settings
 from numpy.typing import NDArray
 from pictures import typed
-from reference_decoder import RangeDecoder, decode
+from reference_decoder import Bytes, RangeDecoder, decode
 from test_pixelcnn import KINDS, model
 
 import ridecodec
 from ridecodec.coding.entropy import Encoder
 from ridecodec.exact import programfile
+from ridecodec.forms import folding
+from ridecodec.forms.part import Shape
+from ridecodec.forms.rows import Rows
 from ridecodec.models import registry
 from ridecodec.models.photo.coefficients import pack
 from ridecodec.models.photo.side import ImageExperts
@@ -81,6 +85,18 @@ def test_reference_decoder_reads_graphics(colours: int) -> None:
     for pixels in (shown, shown[:, :, :3], shown[:, :, 0], np.ascontiguousarray(shown[:, :, 2:])):
         assert np.array_equal(decode(compress(pixels, "auto"), WEIGHTS), pixels)
         assert np.array_equal(decode(compress(pixels, "auto", tile=7), WEIGHTS), pixels)
+
+
+def test_reference_decoder_reads_folded_parts() -> None:
+    """Thin ones; a drawing of few colours goes to a model."""
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 256, (5, 3), np.uint8)[rng.integers(0, 5, (107, 2)).repeat(3, 0).repeat(2, 1)]
+    assert np.array_equal(decode(compress(pixels, "auto"), WEIGHTS), pixels)
+    for height, width in ((1, 40), (40, 1), (3, 101), (101, 2)):
+        part = rng.integers(0, 256, (2, height, width), np.uint16)
+        head, folded, inner = folding.fold(part, Shape(2, height, width, 256))
+        reader = Bytes(head + Rows(folded, inner).encode())
+        assert np.array_equal(reference_forms.Part(reader, height, width, None, None).read(2, 256), part)
 
 
 def test_reference_decoder_reads_fitted_predictions() -> None:

@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from pictures import KINDS
 
 from ridecodec.errors import DamagedError
-from ridecodec.forms import choosing, reading, rows, tables
-from ridecodec.forms.choosing import Chooser, repeated
+from ridecodec.forms import choosing, folding, reading, rows, tables
+from ridecodec.forms.choosing import Chooser
 from ridecodec.forms.members import MEMBERS
 from ridecodec.forms.part import Samples, Shape
+from ridecodec.forms.pieces import Pieces
+from ridecodec.forms.rows import Rows
+from ridecodec.forms.views import repeats
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.reader import Reader
@@ -77,9 +80,9 @@ def parts(draw: st.DrawFn, side: int = 9) -> tuple[Samples, Shape]:
 @given(parts())
 def test_the_chosen_form_is_read_back(given_part: tuple[Samples, Shape]) -> None:
     part, shape = given_part
-    payload = Chooser(load, ignore).encode(part, shape)
+    payload = Chooser(part, shape, load, ignore).choose().payload
     assert np.array_equal(decoded(payload, shape), part)
-    assert len(payload) <= len(rows.encode(part, shape))
+    assert len(payload) <= len(Rows(part, shape).encode())
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
@@ -91,22 +94,21 @@ def test_nothing_is_coded_twice_the_same_way(channels: int, monkeypatch: pytest.
         tried.append((backend.name, planes.tobytes()))
         return encode_tile(backend, planes, *options)
 
-    def plainly(part: Samples, shape: Shape) -> bytes:
+    def packed(part: Samples, shape: Shape) -> Rows:
         tried.append((f"rows {shape.values}", part.tobytes()))
-        return rows_encode(part, shape)
+        return Rows(part, shape)
 
-    rows_encode = rows.encode
     monkeypatch.setattr(choosing, "encode_tile", model)
-    monkeypatch.setattr(rows, "encode", plainly)
+    monkeypatch.setattr(choosing, "Rows", packed)
     part = np.repeat(np.arange(64, dtype=np.uint16).reshape(1, 8, 8) // 9 * 20, channels, 0)
-    Chooser(load, ignore).encode(part, Shape(channels, 8, 8, 256))
+    Chooser(part, Shape(channels, 8, 8, 256), load, ignore).choose()
     assert len(set(tried)) == len(tried) > 2
 
 
 @given(parts(20))
 def test_rows(given_part: tuple[Samples, Shape]) -> None:
     part, shape = given_part
-    payload = rows.encode(part, shape)
+    payload = Rows(part, shape).encode()
     assert np.array_equal(plain(payload, shape), part)
     for cut in (1, len(payload) // 2):
         with pytest.raises(DamagedError):
@@ -122,20 +124,20 @@ def test_tables(given_part: tuple[Samples, Shape], seed: int) -> None:
     if found is not None:
         table, indices = found
         inner = shape.of(1, table.shape[1])
-        payload = tables.write_table(tables.COLOURS, table, size) + rows.encode(indices, inner)
+        payload = tables.write_table(tables.COLOURS, table, size) + Rows(indices, inner).encode()
         assert np.array_equal(plain(payload, shape), part)
     values = np.unique(part)
     ranks = np.searchsorted(values, part).astype(np.uint16)
     payload = tables.write_table(tables.RANKS, values[None], size)
-    payload += rows.encode(ranks, shape.of(shape.channels, len(values)))
+    payload += Rows(ranks, shape.of(shape.channels, len(values))).encode()
     assert np.array_equal(plain(payload, shape), part)
     if shape.colours is not None:
         light = tables.inverse(tables.lights(shape))[part]
-        payload = bytes([tables.LIGHT]) + rows.encode(light, shape.of(1, shape.values))
+        payload = bytes([tables.LIGHT]) + Rows(light, shape.of(1, shape.values)).encode()
         assert np.array_equal(plain(payload, shape), part)
         shown = tables.displayed(part, shape)
         if shown is not None:
-            payload = bytes([tables.DISPLAYED]) + rows.encode(shown, shape.of(3, 256))
+            payload = bytes([tables.DISPLAYED]) + Rows(shown, shape.of(3, 256)).encode()
             assert np.array_equal(plain(payload, shape), part)
 
 
@@ -168,7 +170,7 @@ def test_any_bytes_are_samples_or_damaged(payload: bytes, channels: int, values:
 @given(parts(), st.data())
 def test_changed_bytes_are_samples_or_damaged(given_part: tuple[Samples, Shape], data: st.DataObject) -> None:
     part, shape = given_part
-    payload = bytearray(Chooser(load, ignore).encode(part, shape))
+    payload = bytearray(Chooser(part, shape, load, ignore).choose().payload)
     for _ in range(3):
         payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
     try:
@@ -197,8 +199,50 @@ def test_what_is_packed_cannot_be_larger_than_the_picture() -> None:
 
 
 def test_repeats() -> None:
-    assert repeated(np.zeros((2, 3, 3), np.uint16)) == 8 / 9
-    assert repeated(np.arange(9, dtype=np.uint16).reshape(1, 3, 3)) == 0
+    assert repeats(np.zeros((2, 3, 3), np.uint16)) == (8 / 9, 0)
+    assert repeats(np.arange(9, dtype=np.uint16).reshape(1, 3, 3)) == (0, 6 / 9)
+
+
+@given(st.integers(1, 4), st.integers(1, 7), st.integers(20, 900), st.booleans(), st.data())
+def test_folded_parts(channels: int, short: int, long: int, tall: bool, data: st.DataObject) -> None:
+    shape = Shape(channels, *((long, short) if tall else (short, long)), 256)
+    part = np.random.default_rng(long).integers(0, 256, (channels, shape.height, shape.width), np.uint16)
+    head, folded, inner = folding.fold(part, shape)
+    assert folded.shape == (channels, inner.height, inner.width)
+    assert inner.pixels <= 2 * shape.pixels
+    payload = bytearray(head + Rows(folded, inner).encode())
+    assert np.array_equal(plain(bytes(payload), shape), part)
+    payload[1] = data.draw(st.integers(0, 127))
+    try:
+        found = plain(bytes(payload), shape)
+    except DamagedError:
+        return
+    assert found.shape == part.shape
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 2048), (1, 2048, 1), (3, 5, 1500), (1, 1024, 12)])
+def test_thin_drawings_are_folded(shape: tuple[int, int, int]) -> None:
+    """If a model codes them, it does so in few steps."""
+    drawing = np.random.default_rng(1).integers(0, 3, shape, np.uint16) * 90
+    part = np.repeat(drawing, 4, int(np.argmax(shape)))[:, : shape[1], : shape[2]]
+    payload = Chooser(part, Shape(*shape, 256), load, ignore).choose().payload
+    going = reading.decode(payload, Shape(*shape, 256))
+    try:
+        request = next(going)
+    except StopIteration:
+        return
+    assert not folding.thin(Shape(request.channels, request.height, request.width, 256))
+
+
+def test_pieces_lie_where_the_code_is() -> None:
+    """A small photograph on a large blank page is what its pieces are of."""
+    part = np.zeros((1, 900, 1000), np.uint16)
+    part[0, 300:500, 600:850] = np.random.default_rng(1).integers(0, 256, (200, 250))
+    pieces = Pieces(part)
+    where = np.zeros(part.shape[1:], np.float32)
+    where[300:500, 600:850] = 1
+    assert pieces.sum(where) > 0.5 * sum(np.empty(part.shape[1:])[place].size for place in pieces.places)
+    assert 0.7 < pieces.whole(pieces.sum(where)) / where.sum() < 1.4
 
 
 def test_members_take_what_they_say() -> None:

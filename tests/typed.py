@@ -15,12 +15,13 @@ _TEXT = Chunk(b"tEXt", b"Comment\0made for tests")
 
 
 def pictures() -> dict[str, Picture]:
-    """One of every colour type and depth, photographs and drawings by turns, with metadata before and after; and two
-    that are large enough for models to fit themselves to."""
+    """One of every colour type and depth, photographs and drawings by turns, with metadata before and after; two
+    that are large enough for models to fit themselves to, and one that is folded."""
     found = {f"{c.name.lower().replace('_', '-')}-{d}": _picture(c, d, k) for k, (c, d) in enumerate(TYPES)}
     deep = crop("camera", 48, 52).astype(np.uint16) * 200 + crop("coins", 48, 52)
     found["large-deep"] = Picture(deep[None], ColourType.GRAY, 16)
     found["large-drawing"] = Picture.from_numpy(crop("rocket", 48, 52) // 64 * 64)
+    found["thin"] = Picture.from_numpy((crop("chelsea", 110, 2) // 64 * 64).repeat(4, 0).repeat(2, 1))
     return found
 
 

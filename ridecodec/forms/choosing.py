@@ -1,35 +1,47 @@
-"""Which form a tile takes: the cheapest of those that its colours make likely, by estimates where it is large."""
+"""Which form a tile takes: the cheapest of those that can win.
+
+Packed rows are cheap to try, and a fast deflate says about what they take. What a model takes is known once it has
+coded the part, or stopped because it took more than the best form so far; of a large part, pieces say beforehand which
+models are worth it. A picture that `photo` and `gradient` take alone is always given to both, so that no choice is
+worse than they are.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ridecodec.forms import reading, rows, tables
-from ridecodec.forms.members import DEEP, GRAPHICS, MEMBERS, PHOTO
+from ridecodec.forms import folding, reading, tables
+from ridecodec.forms.members import GRADIENT, GRAPHICS, MEMBERS, PHOTO
 from ridecodec.forms.part import Samples, Shape
+from ridecodec.forms.pieces import Pieces
+from ridecodec.forms.rows import Rows
+from ridecodec.forms.views import View, views
 from ridecodec.models.deep.parting import parted
-from ridecodec.tilecoder import TileCodec, encode_tile
+from ridecodec.tilecoder import EncodedTile, TileCodec, encode_tile
 
+ALONE = (GRADIENT, PHOTO)
+"""Models that every tile which they can code is given to."""
 Load = Callable[[int], TileCodec]
 """The backend of a member."""
-_SIDE, _PIECES = 128, 2
-"""Pieces that a large part is judged by."""
-_LARGE = 1 << 18
-_SMALL = 4096
-"""Pixels of a part of which all forms are tried."""
-_PHOTOGRAPHIC, _GRAPHIC = 0.02, 0.995
-"""Shares of pixels that repeat a neighbour: fewer has a photograph, more has none."""
-_NOISE = 0.9
-"""Share of a part's plain samples above which a model may take more than they do."""
-_FEW = 0.75
-"""Share of the values up to the largest one below which ranks may be cheaper."""
+_WHOLE = 1 << 15
+"""Pixels of a part up to which models are not judged by pieces."""
+_FLAT = 4096
+"""Pixels of one colour from which on no model takes as little as saying so: three times as much at least."""
+_WHOLE_PHOTO = 0.95
+"""What a whole part takes of what its pieces do with `photo`, which is fitted to the part."""
+_UNSURE = 1.3
+"""How far an estimate from pieces may be above what another coder took."""
 _CLOSE = 1.08
-"""Estimates that are too close to tell."""
+"""How far an estimate may be above the best where pieces say little: indices have no order that models know."""
+_USUAL = {PHOTO: 0.6, GRAPHICS: 0.5}
+"""What models usually take of the rows, which only says which comes first."""
+_SLACK = 8
+"""Bytes that a code may be shorter than its ideal length."""
 
 
 @dataclass(frozen=True)
@@ -37,122 +49,178 @@ class Choice:
     """A form that a part may take."""
 
     cost: float
-    """Bytes, estimated where the part is large."""
-    make: Callable[[], bytes]
+    """Bytes, about."""
+    least: float
+    """Bytes that it may take at least."""
+    make: Callable[[float], bytes | None]
+    """The payload; None where it would have more bytes than a limit."""
+    pieces: float = 0.0
+    """Bits of the pieces that the cost was estimated from; 0 where it was not."""
+    spent: Callable[[], float] | None = None
+    """Bits that the same pieces take as parts of the whole, where it is one model that is asked once it is made."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A tile's payload, and those of models alone that were found beside it."""
+
+    payload: bytes
+    others: dict[int, bytes]
+
+    def alone(self, member: int) -> bytes | None:
+        """What a model makes of the whole tile, without a form; None where that is not known, or longer."""
+        if self.payload[0] == reading.MODELLED + member:
+            return reading.bare(self.payload)
+        return self.others.get(member)
 
 
 class Chooser:
     """Finds the cheapest form of a tile; ``tick`` is called between attempts, and may raise to stop."""
 
-    def __init__(self, load: Load, tick: Callable[[], None]) -> None:
-        self.load, self.tick = load, tick
-        self._made: dict[tuple[object, ...], bytes] = {}
+    def __init__(self, part: Samples, shape: Shape, load: Load, tick: Callable[[], None]) -> None:
+        self.part, self.shape, self.load, self.tick = part, shape, load, tick
+        self._made: dict[tuple[object, ...], EncodedTile | float] = {}
+        self._rows: dict[tuple[object, ...], Rows] = {}
 
-    def encode(self, part: Samples, shape: Shape) -> bytes:
-        """The payload."""
-        choices = sorted(self._choices(part, shape, simpler=True), key=lambda choice: choice.cost)
-        close = [choice for choice in choices if choice.cost <= _CLOSE * choices[0].cost]
-        return min((choice.make() for choice in close), key=len)
+    def choose(self) -> Chosen:
+        """The payload of the tile."""
+        payload = self._cheapest(self.part, self.shape)
+        others = {}
+        plain = self.shape.values == 256 and self.shape.colours is None
+        flat = payload[0] == reading.CONSTANT and self.shape.pixels > _FLAT
+        if plain and not flat and self.shape.channels in MEMBERS[PHOTO].channels:
+            for member in ALONE:
+                tile = self._coded(member, self.part, len(payload) + _SLACK)
+                if tile is not None:
+                    others[member] = tile.payload
+                    payload = min(payload, reading.modelled(member, tile.payload), key=len)
+        return Chosen(payload, others)
 
-    def _best(self, part: Samples, shape: Shape, simpler: bool = False) -> Choice:
-        return min(self._choices(part, shape, simpler), key=lambda choice: choice.cost)
+    def alone(self, member: int) -> bytes:
+        """What a model makes of the tile, however long."""
+        tile = self._coded(member, self.part, math.inf)
+        assert tile is not None
+        return tile.payload
 
-    def _choices(self, part: Samples, shape: Shape, simpler: bool) -> Iterator[Choice]:
-        """``simpler``: also as a part of fewer channels or values."""
+    def _cheapest(self, part: Samples, shape: Shape) -> bytes:
         if (part == part[:, :1, :1]).all():
-            yield _known(reading.constant(part[:, 0, 0].tolist(), shape))
-            return
-        repeats = repeated(part)
-        drawn = repeats > _PHOTOGRAPHIC or shape.pixels < _SMALL
-        if simpler and (drawn or shape.values > 256):
-            yield from self._simpler(part, shape)
-        if shape.channels in (2, 4):
-            yield self._apart(part, shape, simpler)
-        modelled = [self._modelled(member, part, shape) for member in _members(shape, repeats, drawn)]
-        yield from modelled
-        plain = shape.channels * shape.pixels * (1 if shape.values <= 256 else 2)
-        noise = min((choice.cost for choice in modelled), default=plain) > _NOISE * plain
-        if drawn or noise or shape.values > 256:
+            return reading.constant(part[:, 0, 0].tolist(), shape)
+        close = 1.0 if shape.colours is None else _CLOSE
+        best: bytes | None = None
+        leader: Choice | None = None
+        for choice in sorted(self._choices(part, shape), key=lambda choice: choice.cost):
+            if best is not None and leader is not None and _expected(choice, leader, len(best)) > close * len(best):
+                continue
+            found = choice.make(len(best) if best is not None else math.inf)
+            if found is not None and (best is None or len(found) < len(best)):
+                best, leader = found, choice
+        assert best is not None
+        return best
+
+    def _choices(self, part: Samples, shape: Shape) -> Iterator[Choice]:
+        found = list(views(part, shape))
+        models = sum(1 for view in found for _ in view.members())
+        pieces = None if models < 2 or shape.pixels <= _WHOLE or folding.thin(shape) else Pieces(part)
+        for view in found:
+            rows = self._packer(view)
+            if not view.folded:
+                yield _after(view.head, Choice(rows.estimate, rows.least, rows.encode))
+            for member in view.members():
+                usual = rows.estimate * _USUAL.get(member, 1.0)
+                yield _after(view.head, self._modelled(member, view.part, pieces, usual))
+            if view.shape.channels in (2, 4):
+                yield _after(view.head, self._apart(view.part, view.shape))
+
+    def _apart(self, part: Samples, shape: Shape) -> Choice:
+        halves = [(half, shape.of(len(half), shape.values)) for half in (part[:1], part[1:])]
+
+        def make(limit: float) -> bytes | None:
+            return bytes([tables.APART]) + b"".join(self._cheapest(*half) for half in halves)
+
+        found = [min(self._choices(*half), key=lambda choice: choice.cost) for half in halves]
+        cost, least = (1 + sum(each) for each in zip(*((c.cost, c.least) for c in found), strict=True))
+        return Choice(cost, least, make, max(c.pieces for c in found))
+
+    def _modelled(self, member: int, part: Samples, pieces: Pieces | None, usual: float) -> Choice:
+        def make(limit: float) -> bytes | None:
+            tile = self._coded(member, part, limit)
+            return None if tile is None else reading.modelled(member, tile.payload)
+
+        if pieces is None:
+            return Choice(usual, 0.0, make)
+        bits = 0.0
+        for rows, columns in pieces.places:
+            tile = self._coded(member, part[:, rows, columns], math.inf)
+            assert tile is not None
+            bits += 8 * len(tile.payload) * (_WHOLE_PHOTO if member == PHOTO else 1.0)
+        cost = pieces.whole(bits / 8)
+
+        def spent() -> float:
+            tile = self._coded(member, part, math.inf)
+            assert tile is not None
+            return pieces.sum(tile.bits)
+
+        return Choice(cost, cost / _UNSURE, make, bits, spent)
+
+    def _packer(self, view: View) -> Rows:
+        """Of a view's rows; the same one for the same samples: views often agree."""
+        key = (view.shape.values, *_key(view.part))
+        if key not in self._rows:
             self.tick()
-            make = partial(self._once, part, "rows", shape.values, partial(rows.encode, part, shape))
-            yield Choice(len(make()) if rows.is_small(shape) else rows.estimate(part, shape), make)
+            self._rows[key] = Rows(view.part, view.shape)
+        return self._rows[key]
 
-    def _simpler(self, part: Samples, shape: Shape) -> Iterator[Choice]:
-        """As indices, as ranks, in the order of lightness, or as the colours that are shown."""
-        if shape.colours is not None:
-            light = tables.lights(shape)
-            yield _after(bytes([tables.LIGHT]), self._best(tables.inverse(light)[part], shape.of(1, shape.values)))
-            shown = tables.displayed(part, shape)
-            if shown is not None and shape.values > 64:
-                yield _after(bytes([tables.DISPLAYED]), self._best(shown, shape.of(3, 256)))
-        size = 2 if shape.values > 256 else 1
-        values = np.unique(part)
-        if len(values) < _FEW * (int(values[-1]) + 1):
-            ranks = np.searchsorted(values, part).astype(np.uint16)
-            table = tables.write_table(tables.RANKS, values[None], size)
-            few = len(values) <= 256 < shape.values
-            yield _after(table, self._best(ranks, shape.of(shape.channels, len(values)), simpler=few))
-        found = tables.colours(part) if shape.channels > 1 else None
-        if found is not None:
-            table = tables.write_table(tables.COLOURS, found[0], size)
-            yield _after(table, self._best(found[1], shape.of(1, found[0].shape[1])))
+    def _coded(self, member: int, part: Samples, limit: float) -> EncodedTile | None:
+        """What a model makes of a part; None where that has more bytes than ``limit``."""
+        key = (member, *_key(part))
+        known = self._made.get(key, 0.0)
+        if isinstance(known, float) and known < limit:
+            known = self._made[key] = self._tried(member, part, limit)
+        return None if isinstance(known, float) else known
 
-    def _apart(self, part: Samples, shape: Shape, simpler: bool) -> Choice:
-        beside = self._best(part[:1], shape.of(1, shape.values), simpler)
-        rest = self._best(part[1:], shape.of(shape.channels - 1, shape.values), simpler)
-        return Choice(1 + beside.cost + rest.cost, lambda: bytes([tables.APART]) + beside.make() + rest.make())
+    def _tried(self, member: int, part: Samples, limit: float) -> EncodedTile | float:
+        """A model's tile, or the limit that it went beyond."""
+        spent = 0.0
 
-    def _modelled(self, member: int, part: Samples, shape: Shape) -> Choice:
-        make = partial(self._code, member, part, shape)
-        if shape.pixels <= _LARGE:
-            return Choice(len(make()), make)
-        cost, pixels = 0.0, 0
-        for k in range(_PIECES):
-            y = (2 * k + 1) * max(0, shape.height - _SIDE) // (2 * _PIECES)
-            x = (2 * _PIECES - 2 * k - 1) * max(0, shape.width - _SIDE) // (2 * _PIECES)
-            piece = part[:, y : y + _SIDE, x : x + _SIDE]
-            cost += len(self._code(member, piece, shape))
-            pixels += piece[0].size
-        return Choice(cost * shape.pixels / pixels, make)
+        def tick(pixels: int, bits: float) -> None:
+            nonlocal spent
+            self.tick()
+            spent += bits
+            if spent > 8 * (limit + 2 * _SLACK):
+                raise _TooLongError
 
-    def _once(self, part: Samples, how: object, values: int, make: Callable[[], bytes]) -> bytes:
-        """What ``make`` gives, from before where a part of the same samples took the same way: forms often agree."""
-        key = (how, values, part.shape, hashlib.blake2b(part.tobytes()).digest())
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
-
-    def _code(self, member: int, part: Samples, shape: Shape) -> bytes:
-        deep = shape.values > 256
-        return self._once(part, member, deep, partial(self._coded, member, part, deep))
-
-    def _coded(self, member: int, part: Samples, deep: bool) -> bytes:
         self.tick()
-        planes = parted(part) if deep else np.ascontiguousarray(part, np.uint8)
-        tile = encode_tile(self.load(member), planes, lambda pixels, bits: self.tick())
-        return reading.modelled(member, tile.payload)
-
-
-def _known(payload: bytes) -> Choice:
-    return Choice(len(payload), lambda: payload)
+        planes = parted(part) if MEMBERS[member].deep else np.ascontiguousarray(part, np.uint8)
+        try:
+            return encode_tile(self.load(member), planes, tick)
+        except _TooLongError:
+            return float(limit + _SLACK)
 
 
 def _after(head: bytes, choice: Choice) -> Choice:
     """A form that begins with ``head``."""
-    return Choice(len(head) + choice.cost, lambda: head + choice.make())
+    if not head:
+        return choice
+
+    def make(limit: float) -> bytes | None:
+        found = choice.make(limit - len(head))
+        return None if found is None else head + found
+
+    return replace(choice, cost=len(head) + choice.cost, least=len(head) + choice.least, make=make)
 
 
-def _members(shape: Shape, repeats: float, drawn: bool) -> Iterator[int]:
-    """Models that a part may go to."""
-    plain = [GRAPHICS] * drawn + [PHOTO] * (repeats < _GRAPHIC and shape.values > 16)
-    for member in plain if shape.values <= 256 else [DEEP]:
-        if shape.channels in MEMBERS[member].channels:
-            yield member
+def _expected(choice: Choice, leader: Choice, length: int) -> float:
+    """What a choice may be hoped to take where ``leader`` took ``length`` bytes."""
+    if not choice.pieces or not leader.pieces:
+        return choice.least
+    if leader.spent is not None and choice.spent is not None:
+        return length * choice.pieces / leader.spent()
+    return length * choice.cost / leader.cost
 
 
-def repeated(part: Samples) -> float:
-    """Share of the pixels that are as the one to the left or above."""
-    same = np.zeros(part.shape[1:], np.bool_)
-    same[:, 1:] = (part[:, :, 1:] == part[:, :, :-1]).all(0)
-    same[1:] |= (part[:, 1:] == part[:, :-1]).all(0)
-    return float(same.mean())
+def _key(part: Samples) -> tuple[object, ...]:
+    return part.shape, hashlib.blake2b(part.tobytes()).digest()
+
+
+class _TooLongError(Exception):
+    """A model took more than what it was to stay below."""

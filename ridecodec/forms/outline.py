@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ridecodec.errors import DamagedError
-from ridecodec.forms import rows, tables
+from ridecodec.forms import folding, rows, tables
 from ridecodec.forms.members import CONSTANT, MEMBERS, MODELLED
 from ridecodec.reader import Reader
 
@@ -49,6 +49,9 @@ def _part(reader: Reader, channels: int, values: int, models: dict[str, None], d
     if code == tables.APART:
         first = inner(1, values)
         return f"apart({first}, {inner(channels - 1, values)})"
+    if code == folding.FOLDED:
+        reader.varint("pixel data")
+        return f"folded({inner(channels, values)})"
     if not MODELLED <= code < MODELLED + len(MEMBERS):
         raise DamagedError("the pixel data is damaged: it has a form that does not exist")
     reader.take(reader.varint("pixel data"), "pixel data")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ridecodec.errors import DamagedError
-from ridecodec.forms import rows, tables
-from ridecodec.forms.members import CONSTANT, MEMBERS
+from ridecodec.forms import folding, rows, tables
+from ridecodec.forms.members import CONSTANT as CONSTANT
+from ridecodec.forms.members import MEMBERS
 from ridecodec.forms.members import MODELLED as MODELLED
 from ridecodec.forms.part import Decoding, Request, Shape
 from ridecodec.models.deep.parting import parted_samples
@@ -46,6 +47,7 @@ def _read(reader: Reader, shape: Shape, depth: int) -> Decoding:
         tables.LIGHT: tables.read_lights,
         tables.DISPLAYED: tables.read_displayed,
         tables.APART: tables.read_apart,
+        folding.FOLDED: folding.read_folded,
     }
     if code not in forms:
         raise DamagedError("the pixel data is damaged: it has a form that there is not")

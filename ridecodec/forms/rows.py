@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import lzma
+import math
 import zlib
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import DamagedError
-from ridecodec.formats.pngrows import filtered_rows, packed, unfiltered, unpacked
+from ridecodec.formats.pngrows import bands, filtered_rows, packed, unfiltered, unpacked
 from ridecodec.forms.part import Samples, Shape
 from ridecodec.reader import Reader
 from ridecodec.varint import write_varint
@@ -18,38 +21,95 @@ from ridecodec.varint import write_varint
 DEFLATE, LZMA = 1, 2
 _ADAPTIVE = 5
 """Filter of each row its own; 0 to 4: PNG's, the same for all."""
-_SMALL, _LARGE = 1 << 20, 1 << 21
-"""Bytes up to which there is no need of an estimate, and from which on only the filters that mostly win are tried."""
-_FAST = 6
-"""Level of deflate that filters are judged by."""
-_GAIN = 0.85
-"""What the best coder may take of what a quick one takes."""
+_USUAL = (0, _ADAPTIVE)
+"""Filters that writers of PNG files use."""
+_SMALL, _LARGE = 1 << 16, 1 << 21
+"""Bytes up to which every coder is tried, and from which on only the filters that mostly win are."""
+_FAST, _BEST = 6, 9
+"""Level of deflate that filters are judged by, and the one of files."""
+_FINALISTS = 2
+_FEW = 16
+"""Values of so few hide long matches among short ones, and only the best level finds them."""
+_LONG = 1 / 8
+"""Share of the rows that a fast deflate does not come down to without long matches."""
+_LEAST, _LEAST_LONG = 0.8, 0.45
+"""What the best coder may take of what the fast one does; where there are long matches, or samples of 16 bits."""
+_PATIENT = 0.95
+"""What the best level of deflate leaves of the fast one's bytes where patience finds longer matches."""
+_LEAST_LZMA, _LEAST_LZMA_PATIENT = 0.8, 0.4
+"""What LZMA may leave of deflate's bytes; where patience helps, or samples have 16 bits."""
 _LEAST_DICTIONARY, _LARGEST_DICTIONARY = 12, 26
 
 
-def encode(part: Samples, shape: Shape) -> bytes:
-    """The payload of a part: the shortest that is found."""
-    rows, step = _rows(part, shape)
-    found = {kind: _filtered(rows, step, kind) for kind in _kinds(rows)}
-    packed = {kind: _deflate(data, _FAST) for kind, data in found.items()}
-    best = sorted(packed, key=lambda kind: len(packed[kind]))[:2]
-    tries = [_framed(DEFLATE, kind, _deflate(found[kind], 9)) for kind in best]
-    return min([*tries, *(_framed(LZMA, kind, _lzma(found[kind])) for kind in best)], key=len)
+class Rows:
+    """The rows of a part, to be packed."""
 
+    def __init__(self, part: Samples, shape: Shape) -> None:
+        self._rows = packed(part.transpose(1, 2, 0), _bits(shape))
+        self._step = _size(shape)[1]
+        self._wide = _bits(shape) == 16
+        self._sizes: dict[int, int] = {}
 
-def is_small(shape: Shape) -> bool:
-    """Whether `encode` takes so little time that nothing need be estimated."""
-    return shape.height * _size(shape)[0] <= _SMALL
+    @cached_property
+    def estimate(self) -> int:
+        """About how many bytes `encode` takes at most, by the filters that writers of PNG files use."""
+        return min(self._fast(kind) for kind in _USUAL)
 
+    @property
+    def least(self) -> float:
+        """The fewest bytes that `encode` may take."""
+        return self._least(self.estimate)
 
-def estimate(part: Samples, shape: Shape) -> float:
-    """About how many bytes `encode` takes of a large part."""
-    rows, step = _rows(part, shape)
-    return _GAIN * min(len(_deflate(_filtered(rows, step, kind), _FAST)) for kind in (0, 2, 4))
+    def _least(self, fast: int) -> float:
+        """What may be left of so many bytes of a fast deflate."""
+        if self._few:
+            return 0.0
+        return fast * (_LEAST_LONG if self._wide or fast <= _LONG * self._rows.size else _LEAST)
 
+    @cached_property
+    def _few(self) -> bool:
+        return bool(np.count_nonzero(np.bincount(self._rows.reshape(-1))) <= _FEW)
 
-def _kinds(rows: NDArray[np.uint8]) -> tuple[int, ...]:
-    return (0, 2, 4, _ADAPTIVE) if rows.size > _LARGE else (*range(5), _ADAPTIVE)
+    def _fast(self, kind: int) -> int:
+        """Bytes of a fast deflate."""
+        if kind not in self._sizes:
+            self._sizes[kind] = len(self._deflated(kind, _FAST))
+        return self._sizes[kind]
+
+    def encode(self, limit: float = math.inf) -> bytes:
+        """The payload: the shortest that is found; coders that cannot come below ``limit`` bytes are not tried."""
+        kinds = (0, 2, 4, _ADAPTIVE) if self._rows.size > _LARGE else range(_ADAPTIVE + 1)
+        ranked = sorted(kinds, key=self._fast)
+        finalists = [kind for kind in ranked if kind in (*ranked[:_FINALISTS], *_USUAL)]
+        found: list[bytes] = []
+        least = math.inf
+        for kind in finalists:
+            if found and self._least(self._fast(kind)) > min(limit, *map(len, found)):
+                continue
+            data = self._deflated(kind, _BEST)
+            found.append(_framed(DEFLATE, kind, data))
+            patient = self._wide or len(data) < _PATIENT * self._fast(kind)
+            least = min(least, len(data) * (_LEAST_LZMA_PATIENT if patient else _LEAST_LZMA))
+        if self._rows.size <= _SMALL or least < limit:
+            for kind in ranked[: _FINALISTS if self._rows.size <= _LARGE else 1]:
+                size = self._rows.size + (len(self._rows) if kind == _ADAPTIVE else 0)
+                coder = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=[_filter(size)])
+                data = b"".join(coder.compress(band) for band in self._filtered(kind)) + coder.flush()
+                found.append(_framed(LZMA, kind, data))
+        return min(found, key=len)
+
+    def _filtered(self, kind: int) -> Iterator[bytes]:
+        """The rows, filtered, in bands."""
+        for band in bands(*self._rows.shape):
+            above = self._rows[band.start - 1] if band.start else None
+            wanted = None if kind == _ADAPTIVE else kind
+            types, found = filtered_rows(self._rows[band], self._step, wanted, above)
+            yield (np.concatenate([types[:, None], found], 1) if kind == _ADAPTIVE else found).tobytes()
+
+    def _deflated(self, kind: int, level: int) -> bytes:
+        strategy = zlib.Z_FILTERED if kind and level == _BEST else zlib.Z_DEFAULT_STRATEGY
+        packer = zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy)
+        return b"".join(packer.compress(band) for band in self._filtered(kind)) + packer.flush()
 
 
 def decode(method: int, reader: Reader, shape: Shape) -> Samples:
@@ -91,29 +151,9 @@ def _size(shape: Shape) -> tuple[int, int]:
     return -(-shape.width * bits // 8), max(1, bits // 8)
 
 
-def _rows(part: Samples, shape: Shape) -> tuple[NDArray[np.uint8], int]:
-    return packed(part.transpose(1, 2, 0), _bits(shape)), _size(shape)[1]
-
-
 def _samples(rows: NDArray[np.uint8], shape: Shape) -> Samples:
     pixels = unpacked(rows, (shape.height, shape.width, shape.channels), _bits(shape))
     return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.uint16)
-
-
-def _filtered(rows: NDArray[np.uint8], step: int, kind: int) -> bytes:
-    if kind == _ADAPTIVE:
-        types, found = filtered_rows(rows, step)
-        return np.concatenate([types[:, None], found], 1).tobytes()
-    return filtered_rows(rows, step, kind)[1].tobytes()
-
-
-def _deflate(data: bytes, level: int) -> bytes:
-    packer = zlib.compressobj(level, zlib.DEFLATED, -15, 9)
-    return packer.compress(data) + packer.flush()
-
-
-def _lzma(data: bytes) -> bytes:
-    return lzma.compress(data, lzma.FORMAT_RAW, filters=[_filter(len(data))])
 
 
 def _filter(size: int) -> dict[str, Any]:
