@@ -17,6 +17,7 @@ DESCRIBED = ("compress", "decompress", "verify", "info", "models", "completion")
 """The commands whose options the page has; those of the others are in their --help."""
 
 VARIABLES = {
+    "RIDECODEC_ENGINE": "What runs the models, as --engine: auto, native, torch or reference.",
     "RIDECODEC_MODELS": "Folder of models of your own, beside those that come with ridecodec.",
     "RIDECODEC_TRACEBACK": "If set, errors are followed by where in the program they come from.",
 }
