@@ -10,8 +10,9 @@ from torch import Tensor
 import ridecodec
 from ridecodec import container
 from ridecodec.coding.exact import exact_arithmetic
-from ridecodec.coding.order import Neighbourhood
-from ridecodec.coding.tables import SYMBOLS, TABLE_TOTAL, Distribution, high_table, intervals, low_table
+from ridecodec.coding.tables import Distribution, high_table, intervals, low_table
+from ridecodec.exact.order import Neighbourhood
+from ridecodec.exact.tables import SYMBOLS, TABLE_TOTAL
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
 from ridecodec.payload import split_payload

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder, Encoder
-from ridecodec.coding.tables import SYMBOLS, TABLE_TOTAL
 from ridecodec.errors import DamagedError
+from ridecodec.exact.tables import SYMBOLS, TABLE_TOTAL
 
 FAMILY = constriction.stream.model.Categorical(perfect=False)
 cuts = st.lists(st.integers(0, TABLE_TOTAL), min_size=SYMBOLS - 1, max_size=SYMBOLS - 1)

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ridecodec.coding.order import FrontLayout, Neighbourhood, Offset, RasterLayout, wavefront_order
+from ridecodec.coding.order import FrontLayout, RasterLayout
+from ridecodec.exact.order import Neighbourhood, Offset, front_order
 from ridecodec.models.gradient import NEAR
 from ridecodec.models.photo.definition import FAN
 
@@ -72,7 +73,7 @@ def test_every_neighbour_lies_in_an_earlier_front(offsets: list[Offset]) -> None
 
 @given(sides, sides, st.integers(1, 5))
 def test_wavefront_visits_every_pixel_once_in_order(height: int, width: int, slope: int) -> None:
-    order = wavefront_order(height, width, slope)
+    order = front_order(height, width, slope)
     assert sorted(order.tolist()) == list(range(height * width))
     y, x = order // width, order % width
     keys = list(zip((x + slope * y).tolist(), y.tolist(), strict=True))

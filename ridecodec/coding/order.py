@@ -1,73 +1,18 @@
-"""Which pixel follows which: the causal neighbourhood, its wavefront, and the two memory layouts.
+"""The two memory layouts of torch backends: where a plane's values stand, as `exact.order` says what they are.
 
-A pixel (row y, column x) belongs to the front ``t = x + slope * y``. Pixels of one front do not see each other,
-so a tile of W x H pixels takes ``W + slope * (H - 1)`` steps. Both layouts hold every plane flat, so that a
-context is one gather: the value of tap (dy, dx) of the pixel at ``position`` lies at ``position + shift(dy, dx)``.
-
-Pixels outside of the tile have values too, the same in both layouts and known when they are wanted:
-left of row y stands the first pixel of row y-1 (the plane's initial value for row 0), right of it its own last
-pixel, and row -d repeats row 0 at the same front, that is ``slope * d`` columns further left. A model may ask for one
-constant for each plane there instead.
+Both layouts hold every plane flat, so that a context is one gather: the value of tap (dy, dx) of the pixel at
+``position`` lies at ``position + shift(dy, dx)``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-Offset = tuple[int, int]
-"""(dy, dx) of a neighbour; dy <= 0."""
-Tap = tuple[int, Offset]
-"""(plane, offset): one input of a model."""
-
-
-@dataclass(frozen=True)
-class Neighbourhood:
-    """The causal reach of a backend: rows above, columns to the left and right, and the slope that follows."""
-
-    top: int
-    left: int
-    right: int
-    slope: int
-    raster: bool = False
-    """Whether a pixel needs the whole of the row above, so that no two of a tile share a front."""
-
-    @classmethod
-    def of(cls, offsets: Iterable[Offset]) -> Neighbourhood:
-        """Smallest reach that holds ``offsets``; ValueError where an offset is not causal in raster order."""
-        top, left, right, slope = 0, 1, 1, 1
-        for dy, dx in offsets:
-            if dy > 0 or (dy == 0 and dx >= 0):
-                raise ValueError(f"offset (dy={dy}, dx={dx}) is not causal")
-            top, left, right = max(top, -dy), max(left, -dx), max(right, dx)
-            if dy < 0 < dx:
-                slope = max(slope, dx // -dy + 1)
-        return cls(top, left, right, slope)
-
-    def pace(self, width: int) -> int:
-        """The slope in tiles of this width."""
-        return width if self.raster else self.slope
-
-    def fronts(self, height: int, width: int) -> int:
-        """Number of steps of a tile."""
-        return width + self.pace(width) * (height - 1)
-
-    def rows(self, t: int, height: int, width: int) -> tuple[int, int]:
-        """Rows [y0, y1) that have a pixel in front ``t``."""
-        slope = self.pace(width)
-        y0 = max(0, -(-(t - width + 1) // slope))
-        return y0, min(height - 1, t // slope) + 1
-
-
-def wavefront_order(height: int, width: int, slope: int) -> Tensor:
-    """Raster positions of a tile's pixels in coding order: by front, within it by row. int64 [height * width]."""
-    y = torch.arange(height).repeat_interleave(width)
-    t = torch.arange(width).repeat(height) + slope * y
-    return torch.argsort(t * height + y)
+from ridecodec.exact.order import Neighbourhood, Offset, Tap
 
 
 class _Layout(ABC):

@@ -14,15 +14,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-SYMBOLS = 16
-"""Symbols of a coding step."""
-TABLE_TOTAL = 2**24 - SYMBOLS
-VALUES = SYMBOLS**2
-"""Values of a sub-pixel."""
-GAIN = 64
-CDF_TOTAL = GAIN * (TABLE_TOTAL - VALUES)
-"""What a family's cumulative reaches above all values. Every value then gets a floor of ``1 / 2^24``."""
-FAR = float(1 << 17)
+from ridecodec.exact import tables
+from ridecodec.exact.tables import CDF_TOTAL, GAIN, SYMBOLS, TABLE_TOTAL, VALUES
+
+FAR = float(tables.FAR)
 """Edges below value 0 and above value 255 stand this far out, so the end values take the tails."""
 _GAIN_BITS = 6
 _RECIPROCAL_BITS = 26

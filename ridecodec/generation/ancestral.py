@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ridecodec.coding.order import Neighbourhood
 from ridecodec.errors import UsageError
+from ridecodec.exact.order import Neighbourhood
 from ridecodec.models.ride.lstm import MEMORY_LIMIT, SpatialLSTM
 from ridecodec.models.ride.mcgsm import MCGSM
 from ridecodec.models.ride.network import Ride

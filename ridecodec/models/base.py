@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ridecodec.coding.order import FrontLayout, Neighbourhood, RasterLayout, Tap
+from ridecodec.coding.order import FrontLayout, RasterLayout
 from ridecodec.coding.tables import Distribution
 from ridecodec.container import LARGEST_TILE
 from ridecodec.errors import DamagedError
+from ridecodec.exact.order import Neighbourhood, Tap
 
 _FRONT_ROWS = 4096
 """Rows of all tiles in a batch."""

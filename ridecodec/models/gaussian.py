@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.exact import whole
-from ridecodec.coding.tables import CDF_TOTAL, Distribution
+from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
+from ridecodec.exact.tables import CDF_TOTAL
 
 WEIGHT_BITS = 14
 """The weights of a mixture sum to 2^14."""

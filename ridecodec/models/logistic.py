@@ -6,22 +6,15 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.exact import whole
-from ridecodec.coding.tables import CDF_TOTAL, Distribution
+from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
+from ridecodec.exact.families import Logistics
+from ridecodec.exact.tables import CDF_TOTAL
 
-WEIGHT_TOTAL = 1024
-"""What the weights of a mixture sum to."""
-MAX_COMPONENTS = 32
-"""Components of a mixture: keeps the gate's int32 from overflowing."""
-MEAN_UNIT = 32
-"""Means are in 1/32 of a value."""
-MEAN_LIMIT = 1 << 14
-SCALE_UNIT = 16
-"""Scales are indices: 1/16 octave each."""
-SCALE_ZERO = 80
-"""Index of a scale of one value."""
-SCALES = 219
-LOGIT_UNIT = 32
+WEIGHT_TOTAL, MAX_COMPONENTS = Logistics.WEIGHT_TOTAL, Logistics.MAX_COMPONENTS
+MEAN_UNIT, MEAN_LIMIT = Logistics.MEAN_UNIT, Logistics.MEAN_LIMIT
+SCALE_UNIT, SCALE_ZERO, SCALES = Logistics.SCALE_UNIT, Logistics.SCALE_ZERO, Logistics.SCALES
+LOGIT_UNIT = Logistics.LOGIT_UNIT
 _RANGE = 14
 _ARGUMENT_BITS = 19
 _TABLE_BITS = 9
@@ -50,16 +43,7 @@ class LogisticTables:
     @staticmethod
     def make() -> dict[str, Tensor]:
         """The tables as int32 tensors."""
-        top = CDF_TOTAL // WEIGHT_TOTAL
-        position = torch.arange(_STEPS, dtype=torch.float64) - _STEPS // 2 + 0.5
-        inner = torch.round(top * torch.sigmoid(position / 2**_TABLE_BITS))
-        inner[0] = 0
-        scale = torch.exp2((torch.arange(SCALES, dtype=torch.float64) - SCALE_ZERO) / SCALE_UNIT)
-        return {
-            "logistic": torch.cat([inner, torch.tensor([float(top)])]).int(),
-            "inverse": torch.round(2**_ARGUMENT_BITS / (MEAN_UNIT * scale)).int(),
-            "exponential": torch.round(2**15 * torch.exp(-torch.arange(16 * LOGIT_UNIT) / LOGIT_UNIT).double()).int(),
-        }
+        return {name: torch.from_numpy(table).int() for name, table in Logistics.make_tables().items()}
 
     def to(self, device: torch.device) -> LogisticTables:
         """Move the tables."""

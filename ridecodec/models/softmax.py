@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.exact import whole
-from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
+from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError
+from ridecodec.exact.tables import CDF_TOTAL, VALUES
 
 LOGIT_BITS = 8
 """Logits are in 1/2^8 nat."""

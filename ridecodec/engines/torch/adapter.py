@@ -17,8 +17,9 @@ from torch import Tensor
 
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.coding.exact import exact_arithmetic
-from ridecodec.coding.order import wavefront_order
-from ridecodec.coding.tables import SYMBOLS, high_table, intervals, low_table
+from ridecodec.coding.tables import high_table, intervals, low_table
+from ridecodec.exact.order import front_order
+from ridecodec.exact.tables import SYMBOLS
 from ridecodec.models.base import Backend
 from ridecodec.payload import join_payload, split_payload
 from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
@@ -147,7 +148,7 @@ def _quiet(tick: Tick) -> Tick:
 @lru_cache(maxsize=2)  # of a tile, and of its half
 def _coding_order(steps: int, height: int, width: int, slope: int) -> NDArray[np.int32]:
     """Indices into [steps, height * width] in coding order. int32 [steps * height * width]."""
-    raster = wavefront_order(height, width, slope).numpy()
+    raster = front_order(height, width, slope)
     front = (raster % width) + slope * (raster // width)
     counts = np.bincount(front)
     counts = counts[counts > 0]  # a narrow tile has fronts without a pixel

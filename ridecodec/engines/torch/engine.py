@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ridecodec.coding.entropy import Decoder
 from ridecodec.coding.exact import check_products, exact_arithmetic
-from ridecodec.coding.tables import SYMBOLS, Distribution, high_table, intervals, low_table
+from ridecodec.coding.tables import Distribution, high_table, intervals, low_table
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick
 from ridecodec.engines.reference import entropy_code
 from ridecodec.engines.schedule import ancestors, levels
@@ -20,6 +20,7 @@ from ridecodec.engines.torch.families import family
 from ridecodec.engines.torch.steps import Pixels, arrays, result_type, step, supported, working_type
 from ridecodec.exact.memory import Memory, hashes
 from ridecodec.exact.program import Program
+from ridecodec.exact.tables import SYMBOLS
 
 Values = dict[int, Tensor]
 Memories = Mapping[int, Sequence[Memory]]

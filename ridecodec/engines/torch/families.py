@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from ridecodec.coding.tables import CDF_TOTAL, VALUES, Distribution
+from ridecodec.coding.tables import Distribution
 from ridecodec.exact import families, tables
 from ridecodec.exact.families import Logistics
 from ridecodec.exact.program import Output
+from ridecodec.exact.tables import CDF_TOTAL, VALUES
 from ridecodec.models.logistic import LogisticMixture, LogisticTables
 
 Parts = Mapping[str, Tensor]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ridecodec.coding.order import Offset
+from ridecodec.exact.order import Offset
 
 Taps = tuple[Offset, ...]
 

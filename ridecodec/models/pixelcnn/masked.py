@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ridecodec.coding.order import Offset
+from ridecodec.exact.order import Offset
 
 LIMIT = 16.0
 """Sums that go on from layer to layer stop here, so that integers can hold them."""

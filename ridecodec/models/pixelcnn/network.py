@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ridecodec.coding.order import Neighbourhood
+from ridecodec.exact.order import Neighbourhood
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.gated import GatedLayer
 from ridecodec.models.pixelcnn.masked import Conv, bounded, group_mask, rectified

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.exact import ExactLinear, powers, whole_layer
-from ridecodec.coding.order import FrontLayout, RasterLayout, Tap
+from ridecodec.coding.order import FrontLayout, RasterLayout
 from ridecodec.coding.tables import Distribution
 from ridecodec.errors import ModelRefusedError, UsageError
+from ridecodec.exact.order import Tap
 from ridecodec.models.base import Backend, Rows, Stepper, refuse_side_information
 from ridecodec.models.gaussian import MEAN_LIMIT, GaussianMixture, GaussianTables, check_inverses
 from ridecodec.models.ride.lstm import GATES

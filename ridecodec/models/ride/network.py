@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ridecodec.coding.order import Neighbourhood, Offset, Tap
 from ridecodec.errors import UsageError
+from ridecodec.exact.order import Neighbourhood, Offset, Tap
 from ridecodec.models.gaussian import MAX_COMPONENTS
 from ridecodec.models.ride.lstm import SpatialLSTM, packing
 from ridecodec.models.ride.mcgsm import MCGSM
