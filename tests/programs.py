@@ -67,7 +67,8 @@ class RandomProgram:
         y, x = np.mgrid[:height, :width]
         smooth = 100 + 3 * y - 2 * x + 50 * (x // 5 % 2)
         noise = self.random.integers(-40, 40, (self.channels, height, width)) * (y % 3 == 0)
-        return (smooth + noise).clip(0, 255).astype(np.uint8)
+        planes: Planes = (smooth + noise).clip(0, 255).astype(np.uint8)
+        return planes
 
     def squares(self) -> Squares:
         """Sums of some values that are small enough."""
