@@ -63,7 +63,7 @@ class NativeRunner(Runner):
     """A program laid out for an instruction set."""
 
     def __init__(self, program: Program, instruction_set: str) -> None:
-        self.program = _native.Program(_spec(program), instruction_set)
+        self.program = _native.Program(native_spec(program), instruction_set)
 
     def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
         return Coded(*self.program.encode(np.ascontiguousarray(planes, np.uint8), _words(parameters), tick))
@@ -95,7 +95,7 @@ def _words(parameters: Parameters) -> list[NDArray[np.int32]]:
     return [np.ascontiguousarray(each, np.int32) for each in parameters]
 
 
-def _spec(program: Program) -> dict[str, Any]:
+def native_spec(program: Program) -> dict[str, Any]:
     """The program as `_native` takes it: numbers and int64 arrays."""
     hood = program.hood
     clamps = [program.operations[plane.value].attributes for plane in program.kept]
