@@ -18,7 +18,8 @@ std::vector<std::vector<std::unique_ptr<Plan>>> plans;  // of each instruction s
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
     const char* folder = std::getenv("RIDE_PROGRAMS");
     if (!folder) std::abort();
-    for (const Kernels* kernels : usable_kernels()) plans.push_back(read_plans(folder, *kernels));
+    for (const Kernels* kernels : usable_kernels())
+        plans.push_back(read_plans(folder, *kernels));
     return 0;
 }
 
@@ -48,7 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             decode(plan, data, size, parameters, height, width, planes.data(), nullptr);
             return 0;
         }
-        for (size_t i = 0; i < planes.size() && size; i++) planes[i] = data[i % size];
+        for (size_t i = 0; i < planes.size() && size; i++)
+            planes[i] = data[i % size];
         std::vector<float> bits(size_t(height) * size_t(width));
         const auto code = encode(plan, planes.data(), parameters, height, width, bits.data(), nullptr);
         std::vector<uint8_t> back(planes.size());

@@ -27,13 +27,15 @@ struct Reader {  // of tests/native/specs.py
     std::vector<int64_t> listed() {
         const auto count = static_cast<size_t>(number());
         std::vector<int64_t> found(count);
-        for (int64_t& value : found) value = number();
+        for (int64_t& value : found)
+            value = number();
         return found;
     }
     std::string name() {
         const auto count = static_cast<size_t>(number());
         std::string found(count, ' ');
-        for (char& each : found) each = data.at(at++);
+        for (char& each : found)
+            each = data.at(at++);
         return found;
     }
     std::map<std::string, Array> arrays() {
@@ -41,7 +43,8 @@ struct Reader {  // of tests/native/specs.py
         for (int64_t n = number(); n--;) {
             std::string key = name();
             Array array{listed(), {}};
-            for (int64_t length : listed()) array.shape.push_back(size_t(length));
+            for (int64_t length : listed())
+                array.shape.push_back(size_t(length));
             found[key] = array;
         }
         return found;
@@ -54,10 +57,12 @@ struct Reader {  // of tests/native/specs.py
             const int64_t lo = number(), hi = number(), rule = number(), initial = number();
             spec.planes.push_back({lo, hi, int(rule), initial});
         }
-        for (int64_t size : listed()) spec.parameters.push_back(size_t(size));
+        for (int64_t size : listed())
+            spec.parameters.push_back(size_t(size));
         for (int64_t n = number(); n--;) {
             Operation operation{name(), {}, 0, 0, {}};
-            for (int64_t input : listed()) operation.inputs.push_back(int(input));
+            for (int64_t input : listed())
+                operation.inputs.push_back(int(input));
             operation.size = int(number()), operation.stage = int(number());
             operation.attributes = arrays();
             spec.operations.push_back(operation);
@@ -66,7 +71,8 @@ struct Reader {  // of tests/native/specs.py
         }
         for (int64_t n = number(); n--;) {
             Output output{name(), {}, {}};
-            for (auto& [part, value] : arrays()) output.parts[part] = int(value.value.at(0));
+            for (auto& [part, value] : arrays())
+                output.parts[part] = int(value.value.at(0));
             output.tables = arrays();
             spec.outputs.push_back(output);
         }
@@ -81,7 +87,8 @@ struct Reader {  // of tests/native/specs.py
 // The plans of all programs in a folder.
 inline std::vector<std::unique_ptr<Plan>> read_plans(const std::string& folder, const Kernels& kernels) {
     std::vector<std::filesystem::path> paths;
-    for (const auto& each : std::filesystem::directory_iterator(folder)) paths.push_back(each.path());
+    for (const auto& each : std::filesystem::directory_iterator(folder))
+        paths.push_back(each.path());
     std::sort(paths.begin(), paths.end());
     std::vector<std::unique_ptr<Plan>> plans;
     for (const auto& path : paths) {
