@@ -1,0 +1,35 @@
+// Codes noise by all programs of a folder with every instruction set, decodes it again, and prints a digest of the
+// codes: the same on every processor. See elsewhere.sh.
+#include <cstdio>
+
+#include "dispatch.hpp"
+#include "reader.hpp"
+#include "tile.hpp"
+
+int main(int, char** arguments) {
+    using namespace ride;
+    for (const Kernels* kernels : usable_kernels()) {
+        uint64_t digest = 14695981039346656037u, state = 1;
+        auto random = [&] { return state = state * 6364136223846793005u + 1442695040888963407u, state >> 33; };
+        for (const auto& plan : read_plans(arguments[1], *kernels)) {
+            const int height = 1 + int(random() % 90), width = 1 + int(random() % 50);
+            Parameters parameters;
+            for (size_t count : plan->spec.parameters) {
+                parameters.emplace_back(count);
+                for (int32_t& value : parameters.back())
+                    value = int32_t(random() % 21) - 10;
+            }
+            std::vector<uint8_t> planes(size_t(plan->spec.channels) * size_t(height) * size_t(width)),
+                back(planes.size());
+            for (size_t i = 0; i < planes.size(); i++)
+                planes[i] = uint8_t(i % 7 ? planes[i - 1] + random() % 3 : random());
+            std::vector<float> bits(size_t(height) * size_t(width));
+            const auto code = encode(*plan, planes.data(), parameters, height, width, bits.data(), nullptr);
+            decode(*plan, code.data(), code.size(), parameters, height, width, back.data(), nullptr);
+            if (back != planes) return std::puts("decoding gives other samples"), 1;
+            for (uint8_t byte : code)
+                digest = (digest ^ byte) * 1099511628211u;
+        }
+        std::printf("%s %016llx\n", kernels->name, static_cast<unsigned long long>(digest));
+    }
+}
