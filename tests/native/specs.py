@@ -1,4 +1,4 @@
-"""Write programs for the fuzzer: `python tests/native/specs.py FOLDER COUNT` makes random ones, as `fuzz.cpp` reads them.
+"""Write programs for the fuzzer: `python tests/native/specs.py FOLDER COUNT` makes random ones for `fuzz.cpp`.
 
 Numbers are little-endian int64; names have their length before them, lists and arrays their count.
 """
