@@ -81,7 +81,7 @@ def build(nets: list[Ride]) -> RideBackend:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_stepwise_is_teacher_forced(name: str) -> None:
-    model = TorchCodec(build([trained_like(VARIANTS[name])]))
+    model = build([trained_like(VARIANTS[name])])
     tiles = [coding_planes(picture(1, 13, 17)), np.full((1, 13, 17), 255, np.uint8)]
     check_backend(model, tiles)
 
