@@ -68,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_other_machines_write_the_same_files_and_read_ours(machine: str, folder: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    environment |= MACHINES[machine] | {"PYTHONPATH": str(HERE.parent)}
+    environment |= MACHINES[machine] | {"PYTHONPATH": str(Path(ridecodec.__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, HERE / "elsewhere.py", folder], env=environment, capture_output=True, text=True, check=False
     )
