@@ -1,4 +1,4 @@
-"""Write programs for the fuzzer: `python tests/native/specs.py FOLDER COUNT` makes random ones, as `fuzz.cpp` reads them.
+"""Write programs as `fuzz.cpp` reads them: `python tests/native/specs.py FOLDER COUNT` makes random ones.
 
 Numbers are little-endian int64; names have their length before them, lists and arrays their count.
 """
@@ -16,6 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from programs import RandomProgram
+
 from ridecodec.engines.native import native_spec
 
 
