@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size < 6) return 0;
     const auto& set = plans[data[0] % plans.size()];
     const Plan& plan = *set[data[1] % set.size()];
-    const int height = 1 + data[2] % 40, width = 1 + data[3] % 40;
+    const int height = 1 + data[2] % 12, width = 1 + data[3] % 20;
     const bool encoding = data[4] & 1;
     const int shift = data[4] >> 1 & 31;  // of parameters: how large they are
     data += 5, size -= 5;

@@ -21,10 +21,10 @@ struct Even {
         for (int i = 0; i < SYMBOLS; i++)
             below[i] = share(first + step * i, count);
     }
-    static void lanes(const Mixture&, const char* state, int32_t lane, const int32_t* RESTRICT edge,
+    static void lanes(const Mixture&, const char* state, int32_t n, const int32_t* RESTRICT edge,
                       int32_t* RESTRICT below) {
-        const int32_t* RESTRICT count = reinterpret_cast<const int32_t*>(state) + lane;
-        for (int i = 0; i < CHUNK; i++)
+        const int32_t* RESTRICT count = reinterpret_cast<const int32_t*>(state);
+        for (int32_t i = 0; i < n; i++)
             below[i] = share(edge[i], count[i]);
     }
 };

@@ -128,21 +128,20 @@ struct Logistics {
 #endif
     }
 
-    INLINE static void lanes(const Mixture& m, const char* state, int32_t lane, const int32_t* RESTRICT edge,
-                             int32_t* RESTRICT below) {
+    static void lanes(const Mixture& m, const char* state, int32_t n, const int32_t* RESTRICT edge,
+                      int32_t* RESTRICT below) {
         const int32_t* RESTRICT table = m.table[LOGISTIC];
-        for (int i = 0; i < CHUNK; i++)
+        for (int32_t i = 0; i < n; i++)
             below[i] = 0;
         for (int32_t k = 0; k < m.count; k++) {
-            const int32_t* RESTRICT weight = weights(state) + k * LANES + lane;
-            const float* RESTRICT centre = centres(m, state) + k * LANES + lane;
+            const int32_t* RESTRICT weight = weights(state) + k * LANES;
+            const float* RESTRICT centre = centres(m, state) + k * LANES;
             const float* RESTRICT inverse = centre + m.count * LANES;
-            alignas(64) int32_t places[CHUNK], mass[CHUNK];
-            for (int i = 0; i < CHUNK; i++)
+            alignas(64) int32_t places[LANES];
+            for (int32_t i = 0; i < n; i++)
                 places[i] = index(float(edge[i]), centre[i], inverse[i]);
-            gather(table, places, mass);
-            for (int i = 0; i < CHUNK; i++)
-                below[i] += mass[i] * weight[i];
+            for (int32_t i = 0; i < n; i++)
+                below[i] += table[places[i]] * weight[i];
         }
     }
 };

@@ -115,3 +115,30 @@ INLINE void transpose(const int32_t* const* in, int32_t at, int32_t* const* out,
             out[c][to + k] = in[k][at + c];
 #endif
 }
+
+// Edges of a step's 16 intervals: floor((own - start + GAIN * s) * share) + s, all sums below 2^31.
+INLINE void scale_edges(const int32_t* own, int32_t start, double share, uint32_t* edges) {
+#if defined(__AVX512F__)
+    const __m512i s = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i first = _mm512_sub_epi32(_mm512_slli_epi32(s, 6), _mm512_set1_epi32(start));
+    const __m512i part = _mm512_add_epi32(_mm512_loadu_si512(own), first);
+    const __m512d by = _mm512_set1_pd(share);
+    const __m256i low = _mm512_cvttpd_epi32(_mm512_mul_pd(_mm512_cvtepi32_pd(_mm512_castsi512_si256(part)), by));
+    const __m256i high = _mm512_cvttpd_epi32(_mm512_mul_pd(_mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(part, 1)), by));
+    const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    _mm512_storeu_si512(edges, _mm512_add_epi32(both, s));
+#elif defined(__AVX2__)
+    const __m256d by = _mm256_set1_pd(share);
+    for (int i = 0; i < SYMBOLS; i += 4) {
+        const __m128i s = _mm_add_epi32(_mm_setr_epi32(0, 1, 2, 3), _mm_set1_epi32(i));
+        const __m128i first = _mm_sub_epi32(_mm_slli_epi32(s, 6), _mm_set1_epi32(start));
+        const __m128i part = _mm_add_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(own + i)), first);
+        const __m128i scaled = _mm256_cvttpd_epi32(_mm256_mul_pd(_mm256_cvtepi32_pd(part), by));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(edges + i), _mm_add_epi32(scaled, s));
+    }
+#else
+    for (int s = 0; s < SYMBOLS; s++)
+        edges[s] = uint32_t(int32_t(double(own[s] - start + GAIN * s) * share)) + uint32_t(s);
+#endif
+}
+static_assert(GAIN == 1 << 6, "as shifted above");

@@ -94,22 +94,22 @@ struct Spikes {
             below[i] = whole(spiked[i], below[i], smooth, edge[i], count, even);
     }
 
-    INLINE static void lanes(const Mixture& m, const char* state, int32_t lane, const int32_t* RESTRICT edge,
-                             int32_t* RESTRICT below) {
+    static void lanes(const Mixture& m, const char* state, int32_t lanes, const int32_t* RESTRICT edge,
+                      int32_t* RESTRICT below) {
         const int32_t n = spikes(m);
-        const int32_t* RESTRICT weight = weights(m, state) + lane;
+        const int32_t* RESTRICT weight = weights(m, state);
         const int32_t* RESTRICT value = weight + (n + 2) * LANES;
         const int32_t* RESTRICT count = value + n * LANES;
-        alignas(64) int32_t spiked[CHUNK];
-        Logistics::lanes(m, state, lane, edge, below);
-        for (int i = 0; i < CHUNK; i++)
+        alignas(64) int32_t spiked[LANES];
+        Logistics::lanes(m, state, lanes, edge, below);
+        for (int32_t i = 0; i < lanes; i++)
             spiked[i] = 0;
         for (int32_t k = 0; k < n; k++)
-            for (int i = 0; i < CHUNK; i++)
+            for (int32_t i = 0; i < lanes; i++)
                 spiked[i] += edge[i] > value[k * LANES + i] ? weight[k * LANES + i] : 0;
         const int32_t* RESTRICT smooth = weight + n * LANES;
         const int32_t* RESTRICT even = smooth + LANES;
-        for (int i = 0; i < CHUNK; i++)
+        for (int32_t i = 0; i < lanes; i++)
             below[i] = whole(spiked[i], below[i], smooth[i], edge[i], count[i], even[i]);
     }
 };

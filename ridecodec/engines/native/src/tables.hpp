@@ -2,8 +2,8 @@
 //
 // A family is a struct with `state(mixture)`, `prepare(mixture, frame, state)`, and two forms of its cumulative:
 // `one(mixture, state, pixel, first, step, below)`: at the 16 edges first, first + step, ... of a pixel, and
-// `lanes(mixture, state, lane, edge, below)`: at one edge of each of CHUNK pixels. Edges are 1..255; the ends, 0 and
-// CDF_TOTAL, are put in here.
+// `lanes(mixture, state, n, edge, below)`: at one edge of each of n pixels, a multiple of CHUNK. Edges are 1..255; the
+// ends, 0 and CDF_TOTAL, are put in here.
 
 constexpr double SHARE = double(int64_t(TABLE_TOTAL) << 26);
 
@@ -28,48 +28,54 @@ void high_edges(const Mixture& m, const char* state, int32_t pixels, uint32_t* e
 template <class F>
 void low_edges(const Mixture& m, const char* state, int32_t pixels, const uint8_t* high, const int32_t* below,
                uint32_t* edges) {
-    for (int32_t p = 0; p < pixels; p++, edges += SYMBOLS, below += SYMBOLS) {
+    int32_t start[LANES], whole[LANES];
+    double share[LANES];
+    for (int32_t p = 0; p < pixels; p++) {
+        const int32_t* row = below + p * SYMBOLS;
         const int h = high[p];
-        const int32_t start = below[h], end = h == SYMBOLS - 1 ? CDF_TOTAL : below[h + 1];
-        const double share = reciprocal(end - start + GAIN * SYMBOLS);
+        start[p] = row[h];
+        whole[p] = (h == SYMBOLS - 1 ? CDF_TOTAL : row[h + 1]) - row[h] + GAIN * SYMBOLS;
+    }
+    for (int32_t p = 0; p < pixels; p++)
+        share[p] = reciprocal(whole[p]) * (1.0 / (1 << 26));
+    for (int32_t p = 0; p < pixels; p++, edges += SYMBOLS) {
         alignas(64) int32_t own[SYMBOLS];
-        F::one(m, state, p, SYMBOLS * h, 1, own);
-        own[0] = start;
-        for (int s = 0; s < SYMBOLS; s++)
-            edges[s] = uint32_t(int32_t(double(own[s] - start + GAIN * s) * share * (1.0 / (1 << 26)))) + uint32_t(s);
+        F::one(m, state, p, SYMBOLS * high[p], 1, own);
+        own[0] = start[p];
+        scale_edges(own, start[p], share[p], edges);
     }
 }
 
 template <class F>
 void intervals(const Mixture& m, const char* state, int32_t pixels, const int16_t* value, Interval* high,
                Interval* low) {
-    for (int32_t lane = 0; lane < pixels; lane += CHUNK, value += CHUNK, high += CHUNK, low += CHUNK) {
-        alignas(64) int32_t edge[4][CHUNK], below[4][CHUNK];
-        for (int i = 0; i < CHUNK; i++) {
-            edge[0][i] = value[i] & ~15, edge[1][i] = edge[0][i] + SYMBOLS;
-            edge[2][i] = value[i], edge[3][i] = value[i] + 1;
+    const int32_t n = (pixels + CHUNK - 1) / CHUNK * CHUNK;
+    alignas(64) int32_t edge[4][LANES], below[4][LANES], start[2][LANES], width[2][LANES];
+    for (int32_t i = 0; i < n; i++) {
+        edge[0][i] = value[i] & ~15, edge[1][i] = edge[0][i] + SYMBOLS;
+        edge[2][i] = value[i], edge[3][i] = value[i] + 1;
+    }
+    for (int e = 0; e < 4; e++) {
+        F::lanes(m, state, n, edge[e], below[e]);
+        for (int32_t i = 0; i < n; i++) {
+            int32_t b = edge[e][i] == 0 ? 0 : below[e][i];
+            b = edge[e][i] == VALUES ? CDF_TOTAL : b;
+            below[e][i] = b + GAIN * edge[e][i];
         }
-        for (int e = 0; e < 4; e++) {
-            F::lanes(m, state, lane, edge[e], below[e]);
-            for (int i = 0; i < CHUNK; i++) {
-                int32_t b = edge[e][i] == 0 ? 0 : below[e][i];
-                b = edge[e][i] == VALUES ? CDF_TOTAL : b;
-                below[e][i] = b + GAIN * edge[e][i];
-            }
-        }
-        alignas(64) uint32_t start[2][CHUNK], width[2][CHUNK];
-        for (int i = 0; i < CHUNK; i++) {
-            const int32_t h = edge[0][i] >> 4, l = edge[2][i] & 15;
-            start[0][i] = uint32_t((below[0][i] >> 6) + h);
-            width[0][i] = uint32_t((below[1][i] >> 6) - (below[0][i] >> 6) + 1);
-            const double share = reciprocal(below[1][i] - below[0][i]);
-            const int32_t first = int32_t(double(below[2][i] - below[0][i]) * share * (1.0 / (1 << 26)));
-            int32_t last = int32_t(double(below[3][i] - below[0][i]) * share * (1.0 / (1 << 26)));
-            last = l == SYMBOLS - 1 ? TABLE_TOTAL : last;
-            start[1][i] = uint32_t(first + l), width[1][i] = uint32_t(last + 1 - first);
-        }
-        for (int i = 0; i < CHUNK; i++)
-            high[i] = {start[0][i], width[0][i]}, low[i] = {start[1][i], width[1][i]};
+    }
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t h = edge[0][i] >> 4, l = edge[2][i] & 15;
+        start[0][i] = (below[0][i] >> 6) + h;
+        width[0][i] = (below[1][i] >> 6) - (below[0][i] >> 6) + 1;
+        const double share = reciprocal(below[1][i] - below[0][i]);
+        const int32_t first = int32_t(double(below[2][i] - below[0][i]) * share * (1.0 / (1 << 26)));
+        int32_t last = int32_t(double(below[3][i] - below[0][i]) * share * (1.0 / (1 << 26)));
+        last = l == SYMBOLS - 1 ? TABLE_TOTAL : last;
+        start[1][i] = first + l, width[1][i] = last + 1 - first;
+    }
+    for (int32_t i = 0; i < n; i++) {
+        high[i] = {uint32_t(start[0][i]), uint32_t(width[0][i])};
+        low[i] = {uint32_t(start[1][i]), uint32_t(width[1][i])};
     }
 }
 

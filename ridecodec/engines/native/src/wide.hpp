@@ -39,8 +39,8 @@ struct Wide {
                 alignas(64) int32_t end[CHUNK], below[CHUNK];
                 for (int i = 0; i < CHUNK; i++)
                     first[j + i] = high[j + i] * VALUES, end[i] = first[j + i] + VALUES;
-                mass(m, state, j, first + j, first + LANES + j);
-                mass(m, state, j, end, below);
+                mass(m, state, j, CHUNK, first + j, first + LANES + j);
+                mass(m, state, j, CHUNK, end, below);
                 for (int i = 0; i < CHUNK; i++)
                     first[2 * LANES + j + i] = below[i] - first[LANES + j + i];
             }
@@ -78,14 +78,14 @@ struct Wide {
             below[i] = share(ends(sum[i], value[i]), start, whole);
     }
 
-    INLINE static void lanes(const Mixture& m, const char* state, int32_t lane, const int32_t* RESTRICT edge,
-                             int32_t* RESTRICT below) {
-        const int32_t* RESTRICT low = weights(m, state) + m.count * LANES + lane;
-        alignas(64) int32_t value[CHUNK];
-        for (int i = 0; i < CHUNK; i++)
+    static void lanes(const Mixture& m, const char* state, int32_t n, const int32_t* RESTRICT edge,
+                      int32_t* RESTRICT below) {
+        const int32_t* RESTRICT low = weights(m, state) + m.count * LANES;
+        alignas(64) int32_t value[LANES];
+        for (int32_t i = 0; i < n; i++)
             value[i] = LOW ? low[i] + edge[i] : edge[i] * VALUES;
-        mass(m, state, lane, value, below);
-        for (int i = 0; i < CHUNK; i++)
+        mass(m, state, 0, n, value, below);
+        for (int32_t i = 0; i < n; i++)
             below[i] = share(below[i], LOW ? low[LANES + i] : 0, LOW ? low[2 * LANES + i] : 1);
     }
 
@@ -105,19 +105,19 @@ struct Wide {
     }
 
     // Below one value of each of CHUNK samples.
-    INLINE static void mass(const Mixture& m, const char* state, int32_t lane, const int32_t* RESTRICT value,
-                            int32_t* RESTRICT below) {
-        double sum[CHUNK];
-        for (int i = 0; i < CHUNK; i++)
+    static void mass(const Mixture& m, const char* state, int32_t lane, int32_t n, const int32_t* RESTRICT value,
+                     int32_t* RESTRICT below) {
+        double sum[LANES];
+        for (int32_t i = 0; i < n; i++)
             sum[i] = 0;
         for (int32_t k = 0; k < m.count; k++) {
             const double* RESTRICT centre = centres(state) + k * LANES + lane;
             const double* RESTRICT inverse = centre + m.count * LANES;
             const int32_t* RESTRICT weight = weights(m, state) + k * LANES + lane;
-            for (int i = 0; i < CHUNK; i++)
+            for (int32_t i = 0; i < n; i++)
                 sum[i] += double(weight[i]) * logistic(m.table[LOGISTIC], value[i], centre[i], inverse[i]);
         }
-        for (int i = 0; i < CHUNK; i++)
+        for (int32_t i = 0; i < n; i++)
             below[i] = ends(sum[i], value[i]);
     }
 };
