@@ -198,6 +198,7 @@ def _decode(
         autocodec.decode(held, tiles, place, device=device, threads=threads, meter=meter)
     else:
         _decode_modelled(held, tiles, backend, decoder, place, threads, meter)
+    meter.finish()
     return out
 
 

@@ -43,6 +43,10 @@ class Meter:
             if self.report is not None:
                 self.report(Progress(self.pixels, self.total, self.bits, self.channels))
 
+    def finish(self) -> None:
+        """Count what is left: parts that no model decodes are not counted one by one."""
+        self.tick(self.total - self.pixels, 0.0)
+
     def part(self) -> Callable[[Progress], None]:
         """What to hand as ``progress`` to work that is a part of this."""
         pixels, bits = 0, 0.0

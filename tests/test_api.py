@@ -170,7 +170,7 @@ def test_representations_are_short() -> None:
     )
     rates = ridecodec.evaluate(PIXELS, model="uniform")
     assert isinstance(rates, ridecodec.Rates)
-    said = f"likelihood=None, ideal=8.0000, achieved={rates.achieved:.4f}, {len(rates.data)} bytes"
+    said = f"likelihood=8.0000, ideal=8.0000, achieved={rates.achieved:.4f}, {len(rates.data)} bytes"
     assert repr(rates) == f"<Rates uniform: {said}>"
 
 

@@ -157,7 +157,7 @@ def test_claims_take_no_time(model: str) -> None:
     colour = ColourType.GRAY if channels == 1 else ColourType.RGB
     card = registry.current(model)
     header = Header(size, size, colour, 8, card.name, bytes.fromhex(card.hash), 0)
-    side = bytes([0] if known.half else [0] * (known.ensemble + (known.classes > 0) + known.code))
+    side = bytes([0] if known.half else [0] * (card.ensemble + (known.classes > 0) + known.code))
     done = [0]
 
     def progress(how: Progress) -> None:

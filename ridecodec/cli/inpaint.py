@@ -77,9 +77,11 @@ def _networks(model: str) -> list[Ride]:
     """The float networks of a model; UsageError where it has none."""
     from ridecodec.models.ride.backend import RideBackend
 
-    backend = registry.backend(registry.current(model), "cpu")
-    if not isinstance(backend, RideBackend):
+    card = registry.current(model)
+    if card.family_name != "ride":
         raise UsageError(f"the model {model!r} cannot fill holes; choose one of RIDE or the MCGSM")
+    backend = registry.backend(card, "cpu")
+    assert isinstance(backend, RideBackend)
     return backend.networks()
 
 

@@ -18,6 +18,12 @@ constexpr auto TICK_EVERY = std::chrono::milliseconds(50);
 constexpr int MOST_SLOT_BITS = 16;   // of a table of contexts
 constexpr uint64_t MOST_BEYOND = 8;  // bytes that a decoder reads behind the end of a whole code
 
+// Throws for symbols that no code has, and for those behind the end of it.
+void check(bool good, const Reading& reading) {
+    if (reading.beyond > MOST_BEYOND) throw Damaged("its code ends before the pixels do");
+    if (!good) throw Damaged("it is not a code");
+}
+
 class Memory {  // zeroed and aligned
   public:
     explicit Memory(size_t bytes) : bytes_(bytes) {
@@ -472,12 +478,12 @@ void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters
                 family.high(tile.mixture(c), tile.state(b), tile.in_block(b), tile.edges(b), tile.below(b));
             }
             bool good = kernels.symbols(reading, tile.edges(0), n, tile.nibbles(0, 0));
-            if (!good || reading.beyond > MOST_BEYOND) throw Damaged("it is not a code");
+            check(good, reading);
             for (int b = 0; b < tile.blocks(); b++)
                 family.low(tile.mixture(c), tile.state(b), tile.in_block(b), tile.nibbles(0, b), tile.below(b),
                            tile.edges(b));
             good = kernels.symbols(reading, tile.edges(0), n, tile.nibbles(1, 0));
-            if (!good || reading.beyond > MOST_BEYOND) throw Damaged("it is not a code");
+            check(good, reading);
             for (int b = 0; b < tile.blocks(); b++) {
                 int16_t* lanes = tile.samples(c, b);
                 const ptrdiff_t y = tile.first_row() + b * LANES;
