@@ -32,6 +32,8 @@ _WHOLE = 1 << 15
 """Pixels of a part up to which models are not judged by pieces."""
 _FLAT = 4096
 """Pixels of one colour from which on no model takes as little as saying so: three times as much at least."""
+_FEW_PIXELS = 4
+"""Pixels of one colour, up to which rows may take less than saying so."""
 _WHOLE_PHOTO = 0.95
 """What a whole part takes of what its pieces do with `photo`, which is fitted to the part."""
 _UNSURE = 1.3
@@ -104,7 +106,8 @@ class Chooser:
 
     def _cheapest(self, part: Samples, shape: Shape) -> bytes:
         if (part == part[:, :1, :1]).all():
-            return reading.constant(part[:, 0, 0].tolist(), shape)
+            flat = reading.constant(part[:, 0, 0].tolist(), shape)
+            return min(flat, Rows(part, shape).encode(), key=len) if shape.pixels <= _FEW_PIXELS else flat
         close = 1.0 if shape.colours is None else _CLOSE
         best: bytes | None = None
         leader: Choice | None = None
