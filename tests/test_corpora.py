@@ -372,7 +372,7 @@ def test_fetch_command(tiny: Server, tmp_path: Path, monkeypatch: pytest.MonkeyP
     ]
     assert first.read_bytes() == second.read_bytes() == DATA
     asked = len(tiny.asked)
-    assert run("fetch", "tiny").stderr.count("here already") == 2
+    assert run("fetch", "tiny").stderr.count("already downloaded") == 2
     assert len(tiny.asked) == asked
     first.write_bytes(b"mine")
     result = run("fetch", "tiny", "--out", str(tmp_path))

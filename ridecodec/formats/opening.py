@@ -60,7 +60,7 @@ def read(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, pixels: boo
         except IsADirectoryError as error:
             raise InputError("is a directory, not a picture") from error
         except FileNotFoundError as error:
-            raise InputError("there is no such file") from error
+            raise InputError("no such file") from error
         except (OSError, ValueError) as error:
             raise InputError(f"cannot be read: {pilimages.one_line(error)}") from error
     return _read_stream(source, max_pixels, pixels)

@@ -97,7 +97,7 @@ def test_synthesize_says_what_it_cannot_do(tmp_path: Path) -> None:
     small, output = save(tmp_path / "small.png", texture(150)), str(tmp_path / "o.png")
     assert_fails(run("synthesize", small, output), 3, "150x150", "40x40")
     assert_fails(run("synthesize", small, output, "--model", "mcgsm", "--layers", "2"), 2, "--layers")
-    assert_fails(run("synthesize", small, str(tmp_path / "no" / "o.png")), 3, "no folder")
+    assert_fails(run("synthesize", small, str(tmp_path / "no" / "o.png")), 3, "no such folder for the output")
     for kept, said in (("x.json", "card"), ("-x.safetensors", "'-x'"), ("ride-gray.x", "comes with ridecodec")):
         assert_fails(run("synthesize", small, output, "--keep-model", str(tmp_path / kept)), 2, said)
     (tmp_path / "kept.json").write_text("{}")

@@ -116,7 +116,7 @@ def test_an_exact_file_that_cannot_be_had(told: Path, name: str, said: str) -> N
     first, second = result.stderr.splitlines()
     assert f"{name}: " in first
     assert said in first
-    assert second.endswith("is kept, as it cannot be had again")
+    assert second.endswith("is not deleted: it cannot be restored completely")
     assert Path(name).exists()
     np.testing.assert_array_equal(ridecodec.decompress("out.rdc").to_numpy(), RGB)
     assert "notes" in json.loads(compress(name, "more.rdc", "--exact-file", "--json").stdout)
@@ -207,7 +207,7 @@ def test_a_source_is_kept_where_the_disk_holds_something_else(folder: Path, monk
         next(Path.cwd().glob(".ridecodec-*.part")).write_bytes(b"something else")
 
     monkeypatch.setattr("os.fsync", lie)
-    assert_fails(compress("--delete-source", "in.png"), 3, "in.png: in.rdc does not hold what was written")
+    assert_fails(compress("--delete-source", "in.png"), 3, "in.png: in.rdc does not contain what was written")
     assert Path("in.png").exists()
 
 
@@ -216,8 +216,8 @@ def test_what_is_larger_than_the_file_is_said_and_the_file_kept(folder: Path) ->
     size = Path("in.webp").stat().st_size
     result = compress("in.webp", "-m", "uniform", "--delete-source", "-q")
     assert result.stderr.splitlines() == [
-        f"ridecodec: in.webp: takes {Path('in.rdc').stat().st_size:,} bytes, more than the {size} of the file",
-        "ridecodec: in.webp: is kept, as it is the smaller file",
+        f"ridecodec: in.webp: is larger when compressed: {Path('in.rdc').stat().st_size:,} bytes instead of {size}",
+        "ridecodec: in.webp: is not deleted: it is the smaller file",
     ]
     assert Path("in.webp").exists()
 
@@ -229,7 +229,7 @@ def test_lossy_files_are_refused_and_kept(folder: Path) -> None:
     result = compress("in.webp", "--delete-source", "--pixels", "-q")
     assert result.stderr.splitlines() == [
         "ridecodec: in.webp: loses everything but its pixels and usual metadata",
-        "ridecodec: in.webp: is kept, as it cannot be had again",
+        "ridecodec: in.webp: is not deleted: it cannot be restored completely",
     ]
     assert Path("in.webp").exists()
 
@@ -241,7 +241,7 @@ def test_files_of_which_only_the_pixels_are_kept(folder: Path) -> None:
     result = compress("in.sgi", "--pixels", "--delete-source", "--json")
     assert json.loads(result.stdout)["notes"] == [
         "loses everything but its pixels and usual metadata",
-        "is kept, as it cannot be had again",
+        "is not deleted: it cannot be restored completely",
     ]
     assert Path("in.sgi").exists()
     assert run("decompress", "in.rdc", "back.png").exit_code == 0
@@ -255,7 +255,7 @@ def test_what_would_be_lost_of_a_tiff_keeps_the_source(folder: Path) -> None:
     result = compress("in.tif", "--delete-source", "-q")
     assert result.stderr.splitlines() == [
         "ridecodec: in.tif: loses 38 bytes that nothing in it points to",
-        "ridecodec: in.tif: is kept, as it cannot be had again",
+        "ridecodec: in.tif: is not deleted: it cannot be restored completely",
     ]
     assert Path("in.tif").exists()
 
@@ -268,7 +268,7 @@ def test_an_output_that_somebody_else_writes_meanwhile_keeps_the_source(
     assert Path("in.png").exists()
     Path("in.rdc").unlink()
     result = compress("in.png", "--delete-source", "--skip-existing")
-    assert (result.exit_code, result.stderr) == (0, "in.png -> in.rdc: skipped, as it exists\n")
+    assert (result.exit_code, result.stderr) == (0, "in.png -> in.rdc: skipped, the output exists\n")
     assert Path("in.png").exists()
     assert Path("in.rdc").read_bytes() == b"theirs"
 
@@ -360,8 +360,8 @@ def test_verify(folder: Path) -> None:
     result = run("verify", "done.rdc", "set.rdca")
     assert result.exit_code == 0
     first, second, last = result.stderr.splitlines()
-    assert first.startswith("done.rdc: whole, 1 picture, ")
-    assert second.startswith("set.rdca: whole, 2 pictures, ")
+    assert first.startswith("done.rdc: OK, 1 picture, ")
+    assert second.startswith("set.rdca: OK, 2 pictures, ")
     assert last.startswith("2 done, 0 skipped, 0 failed; ")
     done = json.loads(run("verify", "--json", "set.rdca").stdout)
     assert (done["input"], done["pictures"], done["pixels"]) == ("set.rdca", 2, 252)
@@ -379,7 +379,7 @@ def test_verify_goes_through_all_and_names_what_is_damaged(folder: Path) -> None
     assert result.exit_code == 4
     assert "bad-done.rdc: the pixel data is damaged" in result.stderr
     assert "bad-set.rdca: 1 of its 2 pictures is damaged: 'gray'" in result.stderr
-    assert "done.rdc: whole" in result.stderr
+    assert "done.rdc: OK" in result.stderr
     assert result.stderr.endswith(f"1 done, 0 skipped, 4 failed; {Path('done.rdc').stat().st_size:,} bytes\n")
     assert names(folder) == before
 
@@ -433,7 +433,7 @@ def test_an_archive_from_and_to_standard_streams(folder: Path) -> None:
     assert run("decompress", "-", "out", stdin=result.stdout_bytes).exit_code == 0
     assert names(Path("out")) == {"stdin.png", "gray.png"}
     np.testing.assert_array_equal(pixels("out/stdin.png"), RGB)
-    assert_fails(run("decompress", "-", stdin=result.stdout_bytes), 2, "name a folder")
+    assert_fails(run("decompress", "-", stdin=result.stdout_bytes), 2, "name an output folder")
     assert_fails(run("compress", "--archive", "x.rdca", "-", "-", stdin=b""), 2, "only once")
 
 

@@ -78,8 +78,8 @@ def test_command_adds_layers(folder: Path) -> None:
     ("args", "code", "said"),
     [
         (("ride", "--config", "s.json"), 2, "s.json: there is no setting 'hiden'"),
-        (("ride", "--steps", "1", "--minutes", "2"), 2, "exclude one another"),
-        (("ride", "--sizes", "6,x"), 2, "no list of numbers"),
+        (("ride", "--steps", "1", "--minutes", "2"), 2, "cannot be used together"),
+        (("ride", "--sizes", "6,x"), 2, "not a comma-separated list of numbers"),
         (("ride", "--width", "4"), 2, "its width is odd"),
         (("ride", "--channel", "1"), 2, "channel 1 of 1"),
         (("ride", "--rates", "0.1", "--sizes", "8,9"), 2, "differ in number, 1 and 2"),
@@ -91,8 +91,8 @@ def test_command_adds_layers(folder: Path) -> None:
         (("photo", "--seed", str(2**70)), 2, "not in the range"),
         (("ride", "--width", "201"), 2, "width is 201; it is a whole number from 3 to 63"),
         (("ride", "--height", "64"), 2, "height is 64; it is a whole number from 1 to 63"),
-        (("mcgsm", "--full", "--features", "3"), 2, "leave out --features"),
-        (("ride", "--config", "preset.json"), 2, "preset.json: there is no preset ['a']"),
+        (("mcgsm", "--full", "--features", "3"), 2, "--full and --features cannot be used together"),
+        (("ride", "--config", "preset.json"), 2, "preset.json: unknown preset ['a']"),
         (("ride", "--config", "deep.json"), 3, "deep.json: nested too deeply"),
         (("ride", "--config", "large.json"), 2, "large.json: rate is larger"),
         (("ride", "--start", "junk.pt"), 3, "junk.pt: not a checkpoint"),
@@ -168,4 +168,4 @@ def test_what_cannot_be_written_is_said_before_training(folder: Path) -> None:
         assert "/proc/x.pt" in result.stderr
     result = command("ride", out="/dev/null")
     assert result.exit_code == 2
-    assert "/dev/null is no file" in result.stderr
+    assert "/dev/null is not a file" in result.stderr
