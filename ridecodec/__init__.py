@@ -165,7 +165,7 @@ def as_picture(image: Any, max_pixels: int | None = None, pixels: bool = False) 
 
 def _limit(max_pixels: int | None) -> int:
     if max_pixels is not None and max_pixels < 1:
-        raise UsageError(f"a limit of {max_pixels} pixels makes no sense; None is the format's own")
+        raise UsageError(f"max_pixels is {max_pixels}; it must be 1 or more, or None for the format's limit")
     return MAX_PIXELS if max_pixels is None else max_pixels
 
 

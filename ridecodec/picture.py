@@ -199,7 +199,9 @@ class Picture:
         if array.dtype.kind != "u" or array.itemsize > 2:
             raise InputError(f"arrays of {array.dtype} are not supported, only uint8 and uint16")
         if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (2,), (3,), (4,)):
-            raise InputError(f"an array of shape {array.shape} is not supported, only HxW and HxWxC of 1 to 4 channels")
+            raise InputError(
+                f"an array of shape {array.shape} is not supported, only HxW and HxWxC with 1 to 4 channels"
+            )
         if not array.size:
             raise InputError(f"an array of shape {array.shape} has no pixels")
         check_pixels(array.shape[1], array.shape[0], MAX_PIXELS)
@@ -321,7 +323,7 @@ def check_total(pixels: int, limit: int) -> None:
 
 def more(limit: int) -> str:
     """What a message on too many pixels adds where more are possible."""
-    return "; --max-pixels takes more" if limit < MAX_PIXELS else ""
+    return "; use --max-pixels to allow more" if limit < MAX_PIXELS else ""
 
 
 def target_format(path: str | os.PathLike[str]) -> str:
@@ -330,5 +332,5 @@ def target_format(path: str | os.PathLike[str]) -> str:
     name = ALIASES.get(extension, extension)
     if name not in FORMATS:
         choice = ", ".join(f".{known}" for known in sorted([*FORMATS, *ALIASES]))
-        raise UsageError(f"the extension {extension!r} is not known to write; choose one of {choice}")
+        raise UsageError(f"cannot write files with the extension {extension!r}; choose one of {choice}")
     return name

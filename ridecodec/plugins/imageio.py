@@ -32,7 +32,7 @@ class RdcPlugin(PluginV3):
         super().__init__(request)
         if request.mode.io_mode == IOMode.read:
             if not request.firstbytes.startswith(MAGIC):
-                raise InitializationError(f"{request.raw_uri!r:.99} is no .rdc file")
+                raise InitializationError(f"{request.raw_uri!r:.99} is not an .rdc file")
             self._data: bytes = request.get_file().read()
         self._written = False
         if request.mode.io_mode == IOMode.write and request.extension != ENDING:
@@ -62,7 +62,7 @@ class RdcPlugin(PluginV3):
                 raise UsageError("an .rdc file holds one picture; write several files, or an archive")
             ndimage = ndimage[0]  # type: ignore[index]
         if self._written:
-            raise UsageError("an .rdc file holds one picture, and it is written")
+            raise UsageError("an .rdc file holds one picture, which is already written")
         data = ridecodec.compress(np.asarray(ndimage), **options)
         self._written = True
         self.request.get_file().write(data)

@@ -27,7 +27,7 @@ class Rdc(Codec):  # type: ignore[misc]
 
         array: NDArray[Any] = ensure_ndarray(buf)
         if not array.size:
-            raise ridecodec.InputError("an array without samples is no picture")
+            raise ridecodec.InputError("an array without samples is not a picture")
         arrays.check_dtype(array.dtype)
         if not array.dtype.isnative:
             raise ridecodec.InputError(f"arrays of {array.dtype} are not supported: their byte order would be lost")

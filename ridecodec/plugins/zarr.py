@@ -72,7 +72,7 @@ def _decode(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.nda
 
     found = ridecodec.decompress(data, threads=1).to_numpy()
     if found.size != np.prod(shape, dtype=np.int64) or found.dtype != dtype.newbyteorder("="):
-        raise DamagedError(f"the chunk holds {found.dtype} {found.shape}, and the array wants {dtype} {shape}")
+        raise DamagedError(f"the chunk holds {found.dtype} {found.shape}, but the array has {dtype} {shape}")
     return found.reshape(shape).astype(dtype, copy=False)
 
 

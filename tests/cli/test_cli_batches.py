@@ -90,7 +90,7 @@ def test_outputs_that_would_be_the_same(tree: Path) -> None:
 
 def test_folders_without_pictures(tree: Path) -> None:
     Path("empty").mkdir()
-    assert_fails(compress("-r", "empty", "-d", "new"), 3, "empty: no file there ends in .png")
+    assert_fails(compress("-r", "empty", "-d", "new"), 3, "empty: no files that end in .png")
     assert compress("-r", "empty", "tree", "-d", "new").exit_code == 0
 
 
@@ -120,7 +120,7 @@ def test_the_batch_goes_on_after_failures(tree: Path, jobs: str) -> None:
     Path("tree/bad.png").write_bytes(b"no picture")
     result = compress("-r", "tree", "-d", "packed", "--keep-going", "--jobs", jobs)
     assert result.exit_code == 3
-    assert "ridecodec: tree/bad.png: is damaged, or no picture" in result.stderr
+    assert "ridecodec: tree/bad.png: is damaged, or not a picture" in result.stderr
     assert "\n3 done, 0 skipped, 1 failed; " in result.stderr
     assert outputs("packed", ".rdc") == {"one.rdc", "in/two.rdc", "in/deep/three.rdc"}
 

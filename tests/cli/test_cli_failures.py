@@ -43,7 +43,7 @@ from ridecodec.errors import InputError, OutputError, VerificationError
         (("compress", "in.png", "-", "--delete-source", "--dry-run"), "cannot be used with standard"),
         (("compress", "--archive", "x.rdca", "in.png", "--cut", "2x2", "--exact-file"), "--cut"),
         (("decompress", "a.rdca", "b.rdca"), "the only input, and is decompressed into one folder"),
-        (("decompress", "done.rdc", "-o", "x.foo", "--dry-run"), "'foo' is not known to write"),
+        (("decompress", "done.rdc", "-o", "x.foo", "--dry-run"), "cannot write files with the extension 'foo'"),
         (("verify", "-", "-"), "standard input can be read only once"),
         (("info", "-", "-"), "standard input can be read only once"),
         (("compress", "in.png", "-d", ""), "empty"),

@@ -85,7 +85,7 @@ def test_from_a_texture_to_a_filled_hole(tmp_path: Path, monkeypatch: pytest.Mon
         assert_fails(run("inpaint", picture, mask, str(tmp_path / "o.png"), "-m", model), code, *said)
 
     fails(2, "40x40", "9x8", mask=save(tmp_path / "small.png", np.zeros((8, 9), np.uint8)))
-    fails(2, "no pixel", mask=save(tmp_path / "black.png", np.zeros((40, 40), np.uint8)))
+    fails(2, "the mask is empty", mask=save(tmp_path / "black.png", np.zeros((40, 40), np.uint8)))
     fails(2, "gray", "RGB", picture=save(tmp_path / "rgb.png", np.zeros((40, 40, 3), np.uint8)))
     fails(2, "'gradient' cannot fill holes", model="gradient")
     fails(3, "nowhere.png", "no such file", mask=str(tmp_path / "nowhere.png"))

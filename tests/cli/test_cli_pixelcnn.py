@@ -96,7 +96,7 @@ def test_labels(folder: Path) -> None:
     assert sizes[None] == min(sizes.values())
     assert len({pixels(f"{label}.png").tobytes() for label in (0, 1, 2)}) == 3
     assert_fails(run("compress", "one.png", "-m", "told", "-f", "--label", "3"), 2, "labels 0 to 2")
-    assert_fails(run("compress", "one.png", "-m", "gradient", "-f", "--label", "0"), 2, "knows no labels")
+    assert_fails(run("compress", "one.png", "-m", "gradient", "-f", "--label", "0"), 2, "has no labels")
     assert_fails(run("sample", "t.png", "-m", "told", "--label", "7"), 2, "labels 0 to 2")
 
 
