@@ -107,10 +107,10 @@ class Chunk:
 class Picture:
     """The samples of a picture with their colour type, bit depth and metadata.
 
-    `planes` is [C, H, W], uint16 if `bit_depth` is 16, else uint8; samples of fewer than 8 bits are not scaled. It may be
-    a view of interleaved samples, so it is not always contiguous, and it may share memory with the array it was made
-    from. `metadata` has the order of the file; an empty chunk of kind `IDAT` marks the position of the pixels if chunks
-    follow them. Raises `ValueError` if the planes do not fit the colour type, or if a palette is missing.
+    `planes` is [C, H, W], uint16 if `bit_depth` is 16, else uint8; samples of fewer than 8 bits are not scaled. It may
+    be a view of interleaved samples, so it is not always contiguous, and it may share memory with the array it was
+    made from. `metadata` has the order of the file; an empty chunk of kind `IDAT` marks the position of the pixels if
+    chunks follow them. Raises `ValueError` if the planes do not fit the colour type, or if a palette is missing.
     """
 
     planes: Samples
@@ -273,7 +273,7 @@ class Picture:
     def save(self, target: str | os.PathLike[str] | BinaryIO, format: str | None = None) -> None:  # noqa: A002
         """Write the picture without loss to a path (replacing an existing file) or a binary stream.
 
-        `format` is one of `FORMATS`; the default is the extension of the path. WebP has no gray: gray is written as RGB.
+        `format` is one of `FORMATS`; the default is the extension of the path. WebP has no gray, so gray becomes RGB.
         PNG holds all metadata; TIFF and WebP hold the ICC profile, EXIF and XMP; TIFF and BMP hold the resolution.
         Raises `UsageError` for an unknown format, and `OutputError` if the format cannot hold the picture or writing
         fails; then no partial file remains.

@@ -37,12 +37,12 @@ COMMANDS = (
 
 EXIT_CODES = """\b
 Exit codes:
-  0    all went well
-  1    unexpected: not enough memory, or a bug in ridecodec
+  0    success
+  1    unexpected: out of memory, or a bug in ridecodec
   2    usage: an option or argument is not valid
-  3    input cannot be read or is not supported, or output cannot be written
+  3    the input cannot be read or is not supported, or the output cannot be written
   4    the .rdc file is damaged, or is not an .rdc file
-  5    the output exists already (--force overwrites it)
+  5    the output already exists (--force overwrites it)
   6    the model that the file needs is missing
   7    verification failed: the file does not decode to the same picture
   130  interrupted (143: terminated, 129: hung up, 141: output pipe closed)

@@ -104,7 +104,7 @@ def engine(function: Function) -> Function:
         type=click.Choice(names.NAMES),
         callback=_choose_engine,
         expose_value=False,
-        help="What runs the model; auto: the fastest that can. The file is the same.  [default: auto]",
+        help="Engine to run the model; auto selects the fastest one. The result is the same.  [default: auto]",
     )
     device = click.option(
         "--device",
