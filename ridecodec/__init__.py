@@ -1,7 +1,7 @@
 """ridecodec: lossless image compression driven by learned density models.
 
-The whole public interface: `compress`, `decompress`, `read_info`, `evaluate`, what they give and take, and the errors
-they raise. Importing this does not import torch; the first picture does. Pillow knows .rdc files then.
+The public interface: `compress`, `decompress`, `read_info`, `evaluate`, their argument and result types, and the errors
+they raise. Importing this package does not import PyTorch, and registers the .rdc format with Pillow.
 """
 
 from __future__ import annotations
@@ -63,28 +63,29 @@ def compress(
     Args:
         image: a picture file, as a path, its bytes or a binary file object; a Pillow image; an array of uint8 or
             uint16, [H, W] or [H, W, C] of 1 to 4 channels, or of bool, [H, W]; or a `Picture`.
-        model: ``auto``, which takes the cheapest way for each tile of any picture, or the name of a density model, of
-            8-bit gray and RGB; see ``ridecodec models``.
-        device: ``auto``, ``cpu`` or ``cuda``; the data is the same.
+        model: ``auto``, which codes every picture with the cheapest model or form for each tile, or the name of a
+            density model, for 8-bit gray and RGB; see ``ridecodec models``.
+        device: ``auto``, ``cpu`` or ``cuda`` (needs PyTorch); the data is the same.
         threads: workers, 0 for all cores; the data is the same.
         tile: side of the square tiles, 0 for the default.
-        label: the picture's class, for models that know some; None: the one that costs least.
+        label: the class of the picture, for models with classes; None for the one that gives the smallest data.
         verify: decode the data and compare before it is returned.
-        pixels: take files, too, of which only the pixels are kept: lossy ones, PSD and others.
-        max_pixels: refuse larger pictures, files before memory is taken; None for the format's limit.
-        progress: called now and then with a `Progress`.
+        pixels: also accept files of which only the pixels are kept: lossy formats, PSD and others.
+        max_pixels: refuse larger pictures, files before memory is allocated; None for the limit of the format.
+        progress: called repeatedly with a `Progress`.
 
-    A `LossWarning` names what of a file is not kept.
+    A `LossWarning` names the parts of a file that are not kept.
 
     Raises:
         InputError: the picture cannot be read, or is of a type that is not supported.
-        UsageError: an option makes no sense.
+        UsageError: an option is not valid.
+        ModelMissingError: the model needs PyTorch, which is not installed.
         VerificationError: the data does not decode to the picture.
-        TypeError: the image is of no type that is taken.
+        TypeError: the type of the image is not supported.
     """
     picture = as_picture(image, max_pixels, pixels)
     precheck.check_options(picture, model, device, threads, tile, label)
-    from ridecodec import codec  # and with it torch, when what costs little was checked
+    from ridecodec import codec  # after the cheap checks, as it loads the models' code
 
     data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, label=label, progress=progress)
     if verify:
@@ -108,17 +109,18 @@ def decompress(
         data: a whole .rdc file, as its bytes, a binary file object or a path.
         device: ``auto``, ``cpu`` or ``cuda``; the pixels are the same.
         threads: workers, 0 for all cores; the pixels are the same.
-        region: (x, y, width, height) in pixels; only the tiles that it touches are decoded.
+        region: (x, y, width, height) in pixels; only the tiles that overlap it are decoded.
         preview: decode only every second pixel of every second row, which some models code first.
-        max_pixels: refuse to decode a larger picture, part or tile, before memory is taken; None: the format's limit.
-        progress: called now and then with a `Progress`.
+        max_pixels: refuse to decode a larger picture, region or tile, before memory is allocated; None for the limit of
+            the format.
+        progress: called repeatedly with a `Progress`.
 
     Raises:
-        InputError: the file cannot be read, claims too many pixels, or a type of picture that its model does not code.
-        DamagedError: the data is damaged or no .rdc data.
-        ModelMissingError: the model that it was compressed with is not at hand.
-        UsageError: an option makes no sense, or the region is not inside of the picture.
-        TypeError: the data is of no type that is taken.
+        InputError: the file cannot be read, claims too many pixels, or a picture type that its model does not code.
+        DamagedError: the data is damaged or is not .rdc data.
+        ModelMissingError: the model of the data is not available, or needs PyTorch, which is not installed.
+        UsageError: an option is not valid, or the region is not inside the picture.
+        TypeError: the type of the data is not supported.
     """
     limit = _limit(max_pixels)
     precheck.check_work(device, threads)
@@ -132,11 +134,11 @@ def decompress(
 
 
 def evaluate(image: ImageLike, *, model: str = "auto", device: str = "auto", threads: int = 0, tile: int = 0) -> Rates:
-    """Likelihood rate, ideal length and achieved rate of a picture, and where its bits go: of the file that `compress`
-    makes of it with the same options.
+    """Return the likelihood, ideal and achieved rates of a picture and a map of its bits, for the file that `compress`
+    makes with the same options.
 
-    With ``auto`` the first two are None where the file is of several forms, as of drawings: only a density model has
-    them, such as ``photo``, which codes 8-bit gray and RGB. Raises what `compress` raises.
+    With ``auto``, the first two rates are None if the file uses several forms, as for drawings. Only density models
+    have them, such as ``photo``, which codes 8-bit gray and RGB. Raises the same errors as `compress`.
     """
     picture = as_picture(image, pixels=True)
     precheck.check_options(picture, model, device, threads, tile, None)
@@ -146,7 +148,7 @@ def evaluate(image: ImageLike, *, model: str = "auto", device: str = "auto", thr
 
 
 def as_picture(image: Any, max_pixels: int | None = None, pixels: bool = False) -> Picture:
-    """A `Picture` of anything that `compress` takes; ``pixels`` is as there."""
+    """Convert anything that `compress` accepts to a `Picture`; ``pixels`` as for `compress`."""
     limit = _limit(max_pixels)
     from PIL import Image
 
@@ -165,7 +167,7 @@ def as_picture(image: Any, max_pixels: int | None = None, pixels: bool = False) 
 
 def _limit(max_pixels: int | None) -> int:
     if max_pixels is not None and max_pixels < 1:
-        raise UsageError(f"a limit of {max_pixels} pixels makes no sense; None is the format's own")
+        raise UsageError(f"max_pixels is {max_pixels}; it must be 1 or more, or None for the format's limit")
     return MAX_PIXELS if max_pixels is None else max_pixels
 
 

@@ -98,7 +98,9 @@ def is_archive(data: bytes | memoryview) -> bool:
 def check_name(name: str) -> None:
     """InputError where no picture of an archive can have this name."""
     if not name or "\n" in name or not name.isprintable():
-        raise InputError(f"{name!r} cannot be the name of a picture in an archive: it is empty or has odd characters")
+        raise InputError(
+            f"{name!r} cannot be the name of a picture in an archive: it is empty or contains control characters"
+        )
 
 
 def write(names: Sequence[str], pictures: Sequence[Container]) -> bytes:
@@ -139,13 +141,13 @@ def read(data: bytes | memoryview) -> Archive:
     view = memoryview(data).cast("B")
     reader = Reader(view)
     if bytes(reader.take(len(MAGIC), "header")) != MAGIC:
-        raise DamagedError("this is no .rdca file")
+        raise DamagedError("not an .rdca file")
     version = reader.integer(1, "header")
     if version != VERSION:
         raise DamagedError(f"the archive has format version {version}, which needs a newer ridecodec")
     count, *parts = (reader.varint("header") for _ in range(4))
     if not 0 < count <= reader.left // _ENTRY or max(parts) > count or not parts[0] or not parts[2]:
-        raise DamagedError("the header is damaged: it claims pictures that there is no room for")
+        raise DamagedError("the header is damaged: it claims more pictures than the file can hold")
     fields = [(modelfield.take(reader), bytes(reader.take(_HASH, "header"))) for _ in range(parts[0])]
     before = reader.position
     sections = [bytes(reader.take(reader.varint("metadata"), "metadata")) for _ in range(parts[1])]
@@ -196,7 +198,7 @@ def _read_kind(reader: Reader, models: list[tuple[str, bytes]], sections: list[b
     if code not in TYPES or not width or not height or model >= len(models):
         raise DamagedError("the header is damaged: it claims a type, size or model that does not exist")
     if flags & TILED_FLAG and not 0 < tile < max(width, height):
-        raise DamagedError("the header is damaged: its tile size makes no sense")
+        raise DamagedError("the header is damaged: its tile size is not valid")
     if section is not None and (section >= len(sections) or not sections[section]):
         raise DamagedError("the header is damaged: it claims metadata that does not exist")
     header = Header(width, height, *TYPES[code], *models[model], 0, tile)
@@ -227,5 +229,5 @@ def _read_names(packed: memoryview, count: int) -> tuple[str, ...]:
     fits = unpacker.eof and not unpacker.unused_data and text.count("\n") == count - 1
     names = tuple(text.split("\n")) if fits else ()
     if len(set(names)) != count:
-        raise DamagedError("the names are damaged: there are not as many as pictures, or two are the same")
+        raise DamagedError("the names are damaged: their number does not match the pictures, or two are the same")
     return names

@@ -195,7 +195,9 @@ def _answered(
         backend = load(member)
         asked = {tile: request for tile, request in wanted.items() if request.member == member}
         if any(max(request.height, request.width) > backend.largest_tile for request in asked.values()):
-            raise DamagedError(f"the header is damaged: its tiles have more than {backend.largest_tile} pixels a side")
+            raise DamagedError(
+                f"the header is damaged: its tiles have more than {backend.largest_tile} pixels per side"
+            )
 
         def work(
             batch: list[int], backend: TileCodec = backend, asked: dict[int, Request] = asked

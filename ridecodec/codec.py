@@ -33,7 +33,7 @@ def encode(
     """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it."""
     if model == AUTO:
         if label is not None or look is not None:
-            raise UsageError(f"{AUTO!r} is no density model: name one with a label, or to look into its rates")
+            raise UsageError(f"{AUTO!r} is not a single density model; choose one, such as photo, for labels and rates")
         return autocodec.encode(picture, device=device, threads=threads, tile=tile, progress=progress)
     channels = coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
@@ -88,11 +88,11 @@ def verify(
         again = decode(data, device=device, threads=threads, progress=progress)
     except DamagedError as error:
         raise VerificationError(
-            f"what was compressed cannot be decoded ({error}); please report this picture"
+            f"the compressed data cannot be decoded ({error}); please report this picture"
         ) from error
     alike = (again.colour, again.bit_depth, again.metadata) == (picture.colour, picture.bit_depth, picture.metadata)
     if not alike or not np.array_equal(again.planes, picture.planes):
-        raise VerificationError("decoding what was compressed gives other pixels; please report this picture")
+        raise VerificationError("the compressed data decodes to different pixels; please report this picture")
 
 
 def decode(
@@ -134,7 +134,7 @@ def checked(held: Container, samples: Samples) -> Picture:
     """The whole picture of samples [H, W, C]; DamagedError where they are not those that were compressed."""
     picture = _picture(held, samples)
     if picture.checksum() != held.header.samples_checksum:
-        raise DamagedError("the decoded pixels do not match the file's checksum of them: the file is damaged")
+        raise DamagedError("the decoded pixels do not match the checksum in the file: the file is damaged")
     return picture
 
 
@@ -175,7 +175,7 @@ def _decode(
     """Samples [H, W, C] of ``area``, in pixels of the picture that has every ``step``-th of a row and of a column."""
     header = held.header
     if header.model == AUTO and step == 2:
-        raise UsageError("there is no preview: the picture's tiles are coded at once")
+        raise UsageError("there is no preview: the file has no half-size picture")
     backend = None if header.model == AUTO else backend_of(header, step, device)
     boxes = header.boxes
     tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
@@ -214,9 +214,9 @@ def backend_of(header: Header, step: int, device: str) -> TileCodec:
         raise DamagedError(f"the header is damaged: the model {card.name!r} codes {card.pictures} pictures only")
     backend = registry.load(card, registry.pick_device(device))
     if max(boxes[0].width, boxes[0].height) > backend.largest_tile:
-        raise DamagedError(f"the header is damaged: its tiles have more than {backend.largest_tile} pixels a side")
+        raise DamagedError(f"the header is damaged: its tiles have more than {backend.largest_tile} pixels per side")
     if backend.half is None and step == 2:
-        raise UsageError(f"there is no preview: the model {card.name!r} codes the whole picture at once")
+        raise UsageError(f"there is no preview: the model {card.name!r} has no half-size picture")
     if backend.half is not None and header.tile % 2:
         raise DamagedError("the header is damaged: its tiles cannot be halved")
     return backend

@@ -234,7 +234,7 @@ def read_head(stream: BinaryIO) -> tuple[Header, tuple[Chunk, ...]]:
 def _read_header(reader: Reader) -> tuple[Header, int, int]:
     """Return the header, and the length and checksum of the metadata."""
     if reader.data[: len(MAGIC)] != MAGIC:
-        raise DamagedError("this is no .rdc file")
+        raise DamagedError("not an .rdc file")
     reader.take(len(MAGIC), "header")
     version = reader.integer(1, "header")
     if version != VERSION:
@@ -253,12 +253,12 @@ def _read_header(reader: Reader) -> tuple[Header, int, int]:
 
     code = flags & ~(METADATA_FLAG | TILED_FLAG)
     if code not in TYPES:
-        raise DamagedError("the header is damaged: it claims a type of picture that there is not")
+        raise DamagedError("the header is damaged: it claims a picture type that does not exist")
     colour, bit_depth = TYPES[code]
     if not width or not height:
         raise DamagedError("the header is damaged: it claims a picture without pixels")
     if flags & TILED_FLAG and not 0 < tile < max(width, height):
-        raise DamagedError("the header is damaged: its tile size makes no sense")
+        raise DamagedError("the header is damaged: its tile size is not valid")
     if flags & METADATA_FLAG and not metadata_bytes:
         raise DamagedError("the header is damaged: it claims metadata without bytes")
     header = Header(width, height, colour, bit_depth, modelfield.name(*model_field), model_hash, samples_checksum, tile)

@@ -1,4 +1,4 @@
-"""The errors that ridecodec raises on purpose, one class for each exit code of the command line."""
+"""The errors of ridecodec, one class for each exit code of the command line."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import ClassVar
 class RidecodecError(Exception):
     """Base of all errors of ridecodec.
 
-    `str(error)` is one line without a trailing newline: what is wrong and, where there is a remedy, what to do.
-    It does not name the file, which whoever opened it adds.  `exit_code` is what the command line ends with.
+    `str(error)` is one line without a trailing newline: what is wrong and, if there is a remedy, what to do.
+    It does not contain the name of the file. `exit_code` is the exit code of the command line.
     """
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(RidecodecError):
-    """An argument or an option has a value that makes no sense."""
+    """An argument or an option is not valid."""
 
     exit_code: ClassVar[int] = 2
 
@@ -37,32 +37,32 @@ class OutputError(RidecodecError):
 
 
 class LossWarning(UserWarning):
-    """A picture file holds something that is not kept; the text says what."""
+    """A part of a picture file is not kept; the text names it."""
 
 
 class DamagedError(RidecodecError):
-    """The .rdc data is damaged, cut short, or no .rdc data at all."""
+    """The data is damaged, cut short, or not .rdc data."""
 
     exit_code: ClassVar[int] = 4
 
 
 class OutputExistsError(RidecodecError):
-    """The output exists already, and overwriting it was not asked for."""
+    """The output already exists, and overwriting was not requested."""
 
     exit_code: ClassVar[int] = 5
 
 
 class ModelMissingError(RidecodecError):
-    """The model that the data was compressed with is not at hand."""
+    """The model that the data was compressed with is not available."""
 
     exit_code: ClassVar[int] = 6
 
 
 class VerificationError(RidecodecError):
-    """Decoding what was just compressed did not give the picture back."""
+    """The compressed data does not decode to the original picture."""
 
     exit_code: ClassVar[int] = 7
 
 
 class ModelRefusedError(ModelMissingError):
-    """A model file is at hand but cannot be used: damaged, or not exact within the bounds of its arithmetic."""
+    """A model file exists but cannot be used: it is damaged, or its arithmetic is not provably exact."""

@@ -12,4 +12,4 @@ def hint(error: ImportError) -> str | None:
     if not isinstance(error, ModuleNotFoundError) or module not in _EXTRAS:
         return None
     name, extra = _EXTRAS[module]
-    return f"{name} is needed and is not installed; pip install 'ridecodec[{extra}]' installs it"
+    return f"{name} is required but not installed: pip install 'ridecodec[{extra}]'"

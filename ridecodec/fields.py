@@ -28,6 +28,6 @@ def check(settings: Any) -> None:
             raise UsageError(f"{each.name} is {value!r}; choose one of: {', '.join(map(str, choices))}")
         for part in value if isinstance(value, tuple) else (value,):
             if least is not None and part is not None and not part >= least:
-                raise UsageError(f"{each.name} is {part}; the least is {least}")
+                raise UsageError(f"{each.name} is {part}; the minimum is {least}")
             if most is not None and part is not None and part > most:
-                raise UsageError(f"{each.name} is {part}; the most is {most}")
+                raise UsageError(f"{each.name} is {part}; the maximum is {most}")

@@ -73,7 +73,7 @@ def files(
         else:
             found.append(Found(name, os.path.basename(name)))
     if not found:
-        raise InputError(f"{', '.join(names)}: no file there ends in {', '.join(endings)}")
+        raise InputError(f"{', '.join(names)}: no files that end in {', '.join(endings)}")
     return found
 
 
@@ -87,7 +87,7 @@ def _left(path: str, endings: Collection[str], left: Left | None) -> str:
     """Why a file in a folder is not taken, in words; "" where it is."""
     ending = os.path.splitext(path)[1].lower()
     if ending not in endings:
-        return ending or "without an ending"
+        return ending or "without an extension"
     word = left(path) if left is not None else ""
     return word and f"{word} {ending}"
 

@@ -81,9 +81,9 @@ class Info:
 
 
 def read_info(data: DataLike) -> Info:
-    """What .rdc data, a binary file object, or the file at a path says of itself; nothing is decoded.
+    """Read the header, metadata and tile index of .rdc data (bytes, a binary file object or a path) without decoding.
 
-    Raises DamagedError where it is damaged or no .rdc data, InputError where the file cannot be read.
+    Raises `DamagedError` if the data is damaged or is not .rdc data, and `InputError` if the file cannot be read.
     """
     held = container.read(file_bytes(data))
     header = held.header

@@ -46,7 +46,7 @@ def name(number: int, spelled: bytes) -> str:
             raise DamagedError("the header is damaged: the name of the model is wrong")
         return spelled.decode("ascii")
     if number not in MODEL_IDS:
-        raise ModelMissingError(f"the file needs model number {number}, which only a newer ridecodec can have")
+        raise ModelMissingError(f"the file needs model number {number}, which needs a newer ridecodec")
     return MODEL_IDS[number]
 
 

@@ -30,19 +30,19 @@ ALIASES = {"tif": "tiff"}
 """Other extensions of these formats."""
 
 MAX_PIXELS = 2**31 - 1
-"""The most pixels a picture may have; what claims more is refused before memory is taken."""
+"""Maximum number of pixels of a picture; larger pictures are refused before memory is allocated."""
 
 MOST_CHUNKS = 1 << 14
-"""The most pieces of metadata."""
+"""Maximum number of chunks of metadata."""
 
 USUAL_PIXELS = 178_956_970
-"""What the command line takes unless it is told otherwise: as many as Pillow opens."""
+"""Default pixel limit of the command line, the same as that of Pillow."""
 
 BAND_PIXELS = 1 << 20
 """Pixels that are converted at a time: conversions hold several copies."""
 
 CODING_ORDER = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
-"""Channels of a picture in the order they are coded, by how many there are: what stands beside colours, then green."""
+"""Channels of a picture in coding order, by their number: alpha or a fourth channel, then green."""
 
 
 _SHOWN = 8
@@ -50,7 +50,7 @@ _SHOWN = 8
 
 
 class ColourType(IntEnum):
-    """What the channels of a picture mean, numbered as in PNG where PNG has such pictures."""
+    """Meaning of the channels of a picture; the numbers are those of PNG for the types that PNG has."""
 
     GRAY = 0
     RGBX = 1
@@ -63,12 +63,12 @@ class ColourType(IntEnum):
 
     @property
     def channels(self) -> int:
-        """Samples a pixel has (a palette picture has one: the index)."""
+        """Number of samples per pixel (one for a palette picture: the index)."""
         return (1, 4, 3, 1, 2, 4, 4, 2)[self]
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """The bits that a sample may have."""
+        """The supported bits per sample."""
         if self is ColourType.GRAY:
             return (1, 2, 4, 8, 16)
         if self is ColourType.PALETTE:
@@ -82,7 +82,7 @@ class ColourType(IntEnum):
 
     @property
     def words(self) -> str:
-        """The type in words, as messages say it."""
+        """The type in words, as used in messages."""
         return (
             "gray",
             "RGB with a fourth channel",
@@ -97,7 +97,7 @@ class ColourType(IntEnum):
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of metadata: `kind` is four bytes of printable ASCII, `data` anything."""
+    """A piece of metadata: `kind` is four bytes of printable ASCII, `data` is any bytes."""
 
     kind: bytes
     data: bytes
@@ -105,12 +105,12 @@ class Chunk:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Picture:
-    """The samples of a picture, what they mean, and what the file says besides.
+    """The samples of a picture with their colour type, bit depth and metadata.
 
-    `planes` is [C, H, W], uint16 if `bit_depth` is 16, else uint8; samples of fewer bits are not scaled.  It may be a
-    view of interleaved samples, so is not always contiguous, and it may share its memory with the array it came from.
-    `metadata` has the order of the file it came from; an empty chunk of kind `IDAT` marks where the pixels stood if
-    chunks follow them.  Raises `ValueError` if the planes do not fit the colour type, or a palette is missing.
+    `planes` is [C, H, W], uint16 if `bit_depth` is 16, else uint8; samples of fewer than 8 bits are not scaled. It may
+    be a view of interleaved samples, so it is not always contiguous, and it may share memory with the array it was
+    made from. `metadata` has the order of the file; an empty chunk of kind `IDAT` marks the position of the pixels if
+    chunks follow them. Raises `ValueError` if the planes do not fit the colour type, or if a palette is missing.
     """
 
     planes: Samples
@@ -154,14 +154,14 @@ class Picture:
 
     @property
     def sub_pixels(self) -> int:
-        """Samples of the whole picture: what rates in bits are divided by."""
+        """Number of samples of the whole picture."""
         return int(self.planes.size)
 
     @property
     def palette(self) -> NDArray[np.uint8] | None:
-        """The colours that indices stand for, uint8 [entries, 3], entries 1 to 256; None where there are none.
+        """The colours of the indices, uint8 [entries, 3] with 1 to 256 entries; None without a palette.
 
-        A picture may have indices beyond its palette: they stand for black.
+        A picture may have indices beyond its palette: they mean black.
         """
         data = self.chunk(b"PLTE")
         if data is None or len(data) % 3 or not 3 <= len(data) <= 768:
@@ -170,12 +170,12 @@ class Picture:
 
     @property
     def transparency(self) -> bytes | None:
-        """The data of the `tRNS` chunk, which says what is transparent in a picture without an alpha channel."""
+        """The data of the `tRNS` chunk, the transparency of a picture without an alpha channel."""
         held = self.colour in (ColourType.GRAY, ColourType.RGB, ColourType.PALETTE)
         return self.chunk(b"tRNS") if held else None
 
     def chunk(self, kind: bytes) -> bytes | None:
-        """The data of the first chunk of a kind that stands before the pixels, or None."""
+        """The data of the first chunk of a kind before the pixels, or None."""
         for chunk in self.metadata:
             if chunk.kind == kind:
                 return chunk.data
@@ -185,10 +185,10 @@ class Picture:
 
     @classmethod
     def from_numpy(cls, samples: ArrayLike) -> Picture:
-        """Take an array of uint8, uint16 or bool without copying it: a picture of 8, 16 or 1 bits.
+        """Make a picture of 8, 16 or 1 bits from an array of uint8, uint16 or bool, without copying it.
 
         bool is [H, W]; [H, W] and [H, W, 1] are gray, [H, W, 2] gray with alpha, [H, W, 3] RGB, [H, W, 4] RGB with
-        alpha.  Raises `InputError` for every other array.
+        alpha. Raises `InputError` for all other arrays.
         """
         if isinstance(samples, np.ma.MaskedArray):
             raise InputError("masked arrays are not supported: the mask would be lost")
@@ -199,7 +199,9 @@ class Picture:
         if array.dtype.kind != "u" or array.itemsize > 2:
             raise InputError(f"arrays of {array.dtype} are not supported, only uint8 and uint16")
         if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (2,), (3,), (4,)):
-            raise InputError(f"an array of shape {array.shape} is not supported, only HxW and HxWxC of 1 to 4 channels")
+            raise InputError(
+                f"an array of shape {array.shape} is not supported, only HxW and HxWxC with 1 to 4 channels"
+            )
         if not array.size:
             raise InputError(f"an array of shape {array.shape} has no pixels")
         check_pixels(array.shape[1], array.shape[0], MAX_PIXELS)
@@ -210,11 +212,11 @@ class Picture:
 
     @classmethod
     def from_pil(cls, image: Image.Image) -> Picture:
-        """Take the current frame of a Pillow image, with the metadata in its `info`.
+        """Make a picture from the current frame of a Pillow image, with the metadata in its `info`.
 
-        Takes the modes 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, I;16, and I if its values fit 16 bits.  Raises
-        `InputError`, naming the type, for every other, and where Pillow has lost bits that the file had.  An image of a
-        TIFF file that is not loaded yet is read as `open` does: exactly, and not turned by its orientation.
+        Supports the modes 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, I;16, and I if its values fit 16 bits. Raises
+        `InputError`, naming the type, for all other modes, and if Pillow has lost bits of the file. An image of a TIFF
+        file that is not loaded yet is read as by `open`: exactly, and not rotated by its orientation.
         """
         from ridecodec.formats import pilfiles
 
@@ -224,13 +226,13 @@ class Picture:
     def open(
         cls, source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = None, pixels: bool = False
     ) -> Picture:
-        """Read a picture file (all that Pillow reads, and .npy) by path or from a binary stream.
+        """Read a picture file (the formats of Pillow, and .npy) from a path or a binary stream.
 
-        Without `pixels`, files whose pixels alone can be had (of lossy formats, PSD and others) are refused, and a
-        `LossWarning` names what of a file is not kept. With it, all are taken, without a warning.
+        Without `pixels`, files of which only the pixels can be kept (lossy formats, PSD and others) are refused, and a
+        `LossWarning` names the parts of a file that are not kept. With it, all are accepted, without a warning.
 
-        Raises `InputError` if it cannot be read, is damaged, has more than `max_pixels` pixels (`MAX_PIXELS` without
-        it; checked before memory is taken), or is of no type that `ColourType` has.
+        Raises `InputError` if the file cannot be read, is damaged, has more than `max_pixels` pixels (default:
+        `MAX_PIXELS`; checked before memory is allocated), or is of a type that `ColourType` does not have.
         """
         from ridecodec.formats import opening
 
@@ -243,25 +245,25 @@ class Picture:
     def to_numpy(self) -> Samples:
         """Return the samples, [H, W] or [H, W, C], C-contiguous; they may share memory with the picture.
 
-        They are uint16 if the picture has 16 bits, else uint8.  A palette picture gives its indices.
+        They are uint16 if the picture has 16 bits, else uint8. For a palette picture, they are the indices.
         """
         return np.ascontiguousarray(self.interleaved())
 
     def to_pil(self) -> Image.Image:
-        """Return the picture as a Pillow image, of the modes that `from_pil` takes, with its metadata in `info`.
+        """Return the picture as a Pillow image, in one of the modes of `from_pil`, with its metadata in `info`.
 
-        Gray of 2 and 4 bits is scaled to 8, as Pillow does.  Raises `OutputError` where Pillow has no mode: 16 bits
-        with several channels.
+        Gray of 2 and 4 bits is scaled to 8 bits, as in Pillow. Raises `OutputError` if Pillow has no mode: 16 bits with
+        several channels.
         """
         from ridecodec.formats import pilimages
 
         return pilimages.to_pil(self)
 
     def checksum(self) -> int:
-        """Return the CRC-32 of the type, the size and the samples, these in raster order, channels side by side.
+        """Return the CRC-32 of the type, the size and the samples, in raster order with interleaved channels.
 
-        Before the samples come the colour type and the bits of a sample in a byte each, and width and height in four
-        bytes, the low one first. A sample is one byte, or two bytes, the low one first, if it has 16 bits.
+        The samples follow the colour type and the bits per sample in one byte each, and width and height in four bytes
+        each, little-endian. A sample is one byte, or two bytes, little-endian, if it has 16 bits.
         """
         checksum = zlib.crc32(struct.pack("<BBII", self.colour, self.bit_depth, self.width, self.height))
         for band in self.bands():
@@ -269,19 +271,19 @@ class Picture:
         return checksum
 
     def save(self, target: str | os.PathLike[str] | BinaryIO, format: str | None = None) -> None:  # noqa: A002
-        """Write the picture, losslessly, to a path (replacing what is there) or a binary stream.
+        """Write the picture without loss to a path (replacing an existing file) or a binary stream.
 
-        `format` is one of `FORMATS`; without it a path's extension decides.  WebP has no gray: its channels are equal.
-        PNG keeps all metadata that PNG files can have; TIFF and WebP the ICC profile, EXIF, and XMP; TIFF and BMP the
-        resolution.  Raises `UsageError` for an unknown format and `OutputError` if the format cannot hold the picture
-        or writing fails; then no file is left behind.
+        `format` is one of `FORMATS`; the default is the extension of the path. WebP has no gray, so gray becomes RGB.
+        PNG holds all metadata; TIFF and WebP hold the ICC profile, EXIF and XMP; TIFF and BMP hold the resolution.
+        Raises `UsageError` for an unknown format, and `OutputError` if the format cannot hold the picture or writing
+        fails; then no partial file remains.
         """
         from ridecodec.formats import saving
 
         saving.save(self, target, format)
 
     def plain(self) -> NDArray[np.uint8]:
-        """The planes of an 8-bit gray or RGB picture, uint8 [C, H, W]; `InputError` for every other type."""
+        """The planes of an 8-bit gray or RGB picture, uint8 [C, H, W]; `InputError` for all other types."""
         if self.colour not in (ColourType.GRAY, ColourType.RGB) or self.bit_depth != 8:
             kind = f"{self.bit_depth}-bit {self.colour.words}"
         elif self.transparency is not None:
@@ -320,15 +322,15 @@ def check_total(pixels: int, limit: int) -> None:
 
 
 def more(limit: int) -> str:
-    """What a message on too many pixels adds where more are possible."""
-    return "; --max-pixels takes more" if limit < MAX_PIXELS else ""
+    """The hint in a message about too many pixels, if the limit can be raised."""
+    return "; use --max-pixels to allow more" if limit < MAX_PIXELS else ""
 
 
 def target_format(path: str | os.PathLike[str]) -> str:
-    """Return the format that a path's extension stands for, one of `FORMATS`; raise `UsageError` if none."""
+    """Return the format of a path's extension, one of `FORMATS`; raise `UsageError` for unknown extensions."""
     extension = Path(path).suffix.lower().removeprefix(".")
     name = ALIASES.get(extension, extension)
     if name not in FORMATS:
         choice = ", ".join(f".{known}" for known in sorted([*FORMATS, *ALIASES]))
-        raise UsageError(f"the extension {extension!r} is not known to write; choose one of {choice}")
+        raise UsageError(f"cannot write files with the extension {extension!r}; choose one of {choice}")
     return name

@@ -44,7 +44,7 @@ def refuse_existing(target: str, force: bool) -> None:
 
 
 def _exists(target: str) -> OutputExistsError:
-    return OutputExistsError(f"the output {target} exists already: --force overwrites it")
+    return OutputExistsError(f"the output {target} already exists: use --force to overwrite it")
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ def check_options(picture: Picture, model: str, device: str, threads: int, tile:
     if not 0 <= tile <= LARGEST_TILE:
         raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {LARGEST_TILE}, or 0 for the default")
     if label is not None and model == AUTO:
-        raise UsageError(f"{AUTO!r} knows no labels; name a model that does")
+        raise UsageError(f"{AUTO!r} has no labels; choose a model that has some")
 
 
 def check_work(device: str, threads: int) -> None:
@@ -37,7 +37,7 @@ def check_work(device: str, threads: int) -> None:
 def check_threads(threads: int) -> None:
     """Raise `UsageError` for a number of threads that makes no sense."""
     if threads < 0:
-        raise UsageError(f"{threads} threads make no sense; choose 1 or more, or 0 for all cores")
+        raise UsageError(f"{threads} threads are not possible; choose 1 or more, or 0 for all cores")
 
 
 def check_data(data: bytes | memoryview) -> None:
@@ -57,7 +57,7 @@ def check_decoding(header: Header, region: tuple[int, int, int, int] | None, pre
         coding_channels(header.colour, header.bit_depth)
     registry.find(header.model, header.model_hash)
     if preview and region is not None:
-        raise UsageError("a preview is of the whole picture: leave out the region")
+        raise UsageError("a preview shows the whole picture: leave out the region")
     box = area(header, region)
     if not preview:
         check_pixels(box.width, box.height, max_pixels)
@@ -74,7 +74,7 @@ def area(header: Header, region: tuple[int, int, int, int] | None) -> Box:
     inside = 0 <= x < x + width <= header.width and 0 <= y < y + height <= header.height
     if not inside:
         raise UsageError(
-            f"the region {x},{y},{width},{height} is not inside of the picture ({header.width} x {header.height})"
+            f"the region {x},{y},{width},{height} is not inside the picture ({header.width} x {header.height})"
         )
     return Box(x, y, width, height)
 
@@ -82,6 +82,6 @@ def area(header: Header, region: tuple[int, int, int, int] | None) -> Box:
 def coding_channels(colour: ColourType, depth: int) -> list[int]:
     """Channels of a picture that a density model codes, in coding order; `InputError` for other types."""
     if colour not in CODED or depth != 8:
-        words = f"{depth}-bit {colour.words} pictures are not for one model alone, only 8-bit gray and RGB"
-        raise InputError(f"{words}; leave the model out, or name {AUTO!r}")
+        words = f"{depth}-bit {colour.words} pictures cannot be coded with a single model, only 8-bit gray and RGB"
+        raise InputError(f"{words}; use the default model {AUTO!r}")
     return CODED[colour]

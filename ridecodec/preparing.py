@@ -34,9 +34,9 @@ class Wishes:
         """Raise `UsageError` where they contradict one another, or name what there is not."""
         metadata.strip((), self.strip)
         if self.alpha not in ALPHAS:
-            raise UsageError(f"there is no {self.alpha!r} for alpha; choose {' or '.join(ALPHAS)}")
+            raise UsageError(f"alpha is {self.alpha!r}; choose {' or '.join(ALPHAS)}")
         if self.exact_file and (self.strip or self.alpha != "exact"):
-            raise UsageError("the exact file has all its metadata and colours: leave out --strip and --alpha")
+            raise UsageError("--exact-file cannot be used with --strip or --alpha clean")
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def _exactly(picture: Picture, file: bytes, notes: tuple[str, ...]) -> Prepared:
 
     try:
         if not file.startswith(SIGNATURE):
-            raise OutputError("it is no PNG file")
+            raise OutputError("it is not a PNG file")
         return Prepared(exactfile.with_recipe(picture, file))
     except OutputError as error:
-        short = f"only its pixels and metadata are kept, and not the exact file: {error}"
+        short = f"only its pixels and metadata are kept, not the exact file: {error}"
         return Prepared(picture, (*notes, short), whole=False)

@@ -1,4 +1,4 @@
-"""How far work is, as those who do it tell it."""
+"""Progress reports of compressing and decompressing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is: pixels of all, and the bits that they took. Verifying begins with no pixels done again."""
+    """Pixels done, pixels in total, and bits used so far. When verification starts, `pixels_done` starts at 0 again."""
 
     pixels_done: int
     pixels_total: int

@@ -70,7 +70,7 @@ def encode(
             try:
                 archive.check_name(entry.name)
                 if entry.name in names:
-                    raise InputError(f"there is another picture named {entry.name!r} in the archive already")
+                    raise InputError(f"the archive already has a picture named {entry.name!r}")
             except InputError as error:
                 _refuse(entry, error, refused)
                 continue
@@ -152,9 +152,11 @@ def _verify(seals: dict[str, bytes], data: bytes, device: str, threads: int, pro
             if isinstance(picture, DamagedError):
                 raise picture
             if _seal(picture) != seals[held.names[number]]:
-                raise VerificationError(f"decoding {held.names[number]!r} gives another picture; please report this")
+                raise VerificationError(
+                    f"decoding {held.names[number]!r} gives a different picture; please report this"
+                )
     except DamagedError as error:
-        raise VerificationError(f"what was compressed cannot be decoded ({error}); please report this") from error
+        raise VerificationError(f"the compressed data cannot be decoded ({error}); please report this") from error
 
 
 def decode(

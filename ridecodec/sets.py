@@ -71,7 +71,7 @@ def entries(
         yield entry
     if count is not None and found < count:
         raise InputError(
-            f"{count:,} pictures were asked for, and there {'is' if found == 1 else 'are'} {counted(found, 'picture')}"
+            f"{count:,} pictures were requested, but there {'is' if found == 1 else 'are'} {counted(found, 'picture')}"
         )
 
 
@@ -128,7 +128,7 @@ def _of(file: Path | Loose, cut: tuple[int, int] | None, wishes: Wishes) -> Iter
             raise InputError(f"cannot be read: {error.strerror or error}") from error
         array = _array(file, wishes) if is_array else None
         if array is not None and cut is not None:
-            raise UsageError("an array is not cut; leave out --cut")
+            raise UsageError("--cut cannot be used with arrays")
         if array is not None and array.ndim == 2:
             yield 0, 1, Entry(name, Picture.from_numpy(array))
             return
@@ -157,7 +157,7 @@ def _array(file: Path | Loose, wishes: Wishes) -> NDArray[Any]:
     fits = array.ndim in (2, 3) or (array.ndim == 4 and 1 <= array.shape[3] <= 4 and array.dtype != np.bool_)
     if array.dtype not in (np.uint8, np.uint16, np.bool_) or not fits or not array.size:
         raise InputError(
-            f"an array of {array.dtype} {array.shape}; wanted is uint8 or uint16, [N, H, W] or [N, H, W, 1 to 4]"
+            f"an array of {array.dtype} {array.shape}; it must be uint8 or uint16, [N, H, W] or [N, H, W, 1 to 4]"
         )
     height, width = array.shape[:2] if array.ndim == 2 else array.shape[1:3]
     check_pixels(width, height, wishes.max_pixels)
@@ -194,7 +194,7 @@ def stacked(found: Sequence[Entry], channels: int) -> NDArray[np.uint8]:
             raise InputError(f"{entry.source or entry.name}: {error}") from error
         if entry.picture.planes.shape != shape or shape[0] != channels:
             size = " x ".join(map(str, entry.picture.planes.shape[::-1]))
-            raise InputError(f"{entry.name}: {size} samples where the others have {shape[2]} x {shape[1]} x {channels}")
+            raise InputError(f"{entry.name}: {size} samples, but the others have {shape[2]} x {shape[1]} x {channels}")
     pixels: NDArray[np.uint8] = np.stack([entry.picture.plain()[CODING_ORDER[channels]] for entry in found])
     return pixels
 
@@ -207,5 +207,5 @@ def labels(path: Path, classes: int) -> NDArray[np.uint8]:
         raise InputError(f"{path}: not an array that NumPy can read ({error})") from error
     fits = isinstance(found, np.ndarray) and found.ndim == 1 and found.size and np.issubdtype(found.dtype, np.integer)
     if not fits or not 0 <= found.min() <= found.max() < classes:
-        raise InputError(f"{path}: wanted are labels from 0 to {classes - 1}, whole numbers [N]")
+        raise InputError(f"{path}: the labels must be whole numbers [N] from 0 to {classes - 1}")
     return np.asarray(found, np.uint8)

@@ -108,7 +108,7 @@ def test_what_is_decoded_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [entry("a", piece((3, 3, 3), 1)), entry("b", piece((3, 3, 3), 2))]
     wrong = Picture(entries[0].picture.planes, ColourType.RGB, 8, (Chunk(b"tEXt", b"a\0b"),))
     monkeypatch.setattr(setcodec, "decode", lambda *args, **options: iter([(0, entries[0].picture), (1, wrong)]))
-    with pytest.raises(VerificationError, match="'b' gives another picture"):
+    with pytest.raises(VerificationError, match="'b' gives a different picture"):
         packed(entries, verify=True)
 
 
@@ -189,7 +189,7 @@ def test_noise_is_no_archive(noise: bytes) -> None:
 
 def test_names_are_unique() -> None:
     twice = [entry("a", piece((3, 3), 1)), entry("a", piece((3, 3), 2))]
-    with pytest.raises(InputError, match="another picture named 'a'"):
+    with pytest.raises(InputError, match="already has a picture named 'a'"):
         packed(twice)
     held = container.read(container.write(Header(1, 1, ColourType.GRAY, 8, MODEL, b"1234", 0), (), [b"x"]))
     with pytest.raises(ValueError, match="unique"):
@@ -230,7 +230,7 @@ def test_sets_of_folders_mosaics_and_arrays(tmp_path: Path) -> None:
             lambda path: Picture.from_numpy(crop("camera", 8, 8)).save(path),
             (4, 4),
             5,
-            "5 pictures were asked for, and there are 4 pictures",
+            "5 pictures were requested, but there are 4 pictures",
         ),
     ],
 )
@@ -279,12 +279,12 @@ def typed_file(path: Path) -> Picture:
 def test_arrays_that_are_no_sets(array: object, tmp_path: Path) -> None:
     path = tmp_path / "set.npy"
     np.save(path, array)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="wanted is uint8"):
+    with pytest.raises(InputError, match="it must be uint8"):
         list(sets.entries([path]))
 
 
 def test_stacked_needs_pictures_alike() -> None:
-    with pytest.raises(InputError, match="b: 4 x 3 x 3 samples where the others have 3 x 3 x 3"):
+    with pytest.raises(InputError, match="b: 4 x 3 x 3 samples, but the others have 3 x 3 x 3"):
         sets.stacked([entry("a", piece((3, 3, 3), 1)), entry("b", piece((3, 4, 3), 1))], 3)
     with pytest.raises(InputError, match="samples"):
         sets.stacked([entry("a", piece((3, 3), 1))], 3)
@@ -296,7 +296,7 @@ def test_labels(tmp_path: Path) -> None:
     assert sets.labels(path, 3).tolist() == [0, 2, 1]
     for wrong in (np.array([0, 3]), np.array([0.5]), np.zeros((2, 2), int), np.array([], int)):
         np.save(path, wrong)
-        with pytest.raises(InputError, match="labels from 0 to 2"):
+        with pytest.raises(InputError, match=r"labels must be whole numbers \[N\] from 0 to 2"):
             sets.labels(path, 3)
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="not an array"):

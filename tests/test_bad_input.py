@@ -239,13 +239,13 @@ def test_a_model_that_is_not_at_hand() -> None:
     held = container.read(compressed("photo", SMALL))
     payload = bytes(held.payload(0))
     for name in ("photo", "gradient", "mcgsm"):
-        with pytest.raises(ModelMissingError, match=f"'{name}' with hash 6e6f6e65"):
+        with pytest.raises(ModelMissingError, match=f"'{name}' with the hash 6e6f6e65"):
             ridecodec.decompress(container.write(replace(held.header, model=name, model_hash=b"none"), (), [payload]))
 
 
 @pytest.mark.parametrize("colour", [c for c in ColourType if c not in (ColourType.GRAY, ColourType.RGB)])
 def test_one_model_alone_codes_gray_and_rgb_only(colour: ColourType) -> None:
-    with pytest.raises(InputError, match=f"8-bit {colour.words} pictures are not for one model alone"):
+    with pytest.raises(InputError, match=f"8-bit {colour.words} pictures cannot be coded with a single model"):
         ridecodec.decompress(container.write(replace(HEADER, colour=colour), (), [bytes(100)]))
 
 

@@ -184,7 +184,7 @@ def test_profiles_and_resolutions_are_kept(data: bytes, chunks: list[Chunk]) -> 
 
 
 LOST = [
-    (bmp(1, 1, 24, bytes(4), tail=b"tail"), "the bytes behind its end"),
+    (bmp(1, 1, 24, bytes(4), tail=b"tail"), "the bytes after its end"),
     (bmp(1, 1, 24, bytes(4), gap=b"gap"), "the bytes between its parts"),
     (bmp(1, 1, 24, b"\0\0\0\1"), "the bits between its rows"),
     (bmp(1, 1, 8, b"\0\0\1\0", palette=TWO, used=2), "the bits between its rows"),
@@ -197,7 +197,7 @@ LOST = [
     (bmp(1, 1, 24, bytes(4), size=64, more=b"\1"), "the OS/2 fields of its header"),
     (version5(b"KNIL", 0, 128, 4, tail=b"name"), "the name of its colour profile"),
     (version5(b" niW", 4), "its rendering intent"),
-    (version5(b"DEBM", 4, 128, len(PROFILE), tail=PROFILE), "the rendering intent beside its profile"),
+    (version5(b"DEBM", 4, 128, len(PROFILE), tail=PROFILE), "the rendering intent of its profile"),
     (b"BM" + bmp(1, 1, 24, bytes(4))[2:6] + b"\1" + bmp(1, 1, 24, bytes(4))[7:], "the reserved fields of its header"),
 ]
 
@@ -223,13 +223,13 @@ DAMAGED = [
     (bmp(900, 900, 8, b"\0\1", palette=TWO, used=2, compression=1), "than its bytes can hold"),
     (bmp(0, 1, 24, b""), "claims 0 x 1"),
     (bmp(1, 1, 24, bytes(4))[:40], "header is cut short"),
-    (bmp(1, 1, 24, bytes(4), used=2), "begin inside of its header"),
+    (bmp(1, 1, 24, bytes(4), used=2), "start inside its header"),
     (bmp(1, 1, 16, bytes(4), palette=masks(1, 1, 2), compression=3), "masks"),
     (bmp(1, 1, 16, bytes(4), palette=masks(5, 2, 8), compression=3), "masks"),
     (bmp(1, 1, 24, bytes(4), compression=4), "is not supported"),
     (bmp(1, 1, 3, bytes(4)), "is not supported"),
-    (version5(b"DEBM", 0, 500, 4), "profile is not where"),
-    (version5(b"DEBM", 0, 2, 4), "profile is not where"),
+    (version5(b"DEBM", 0, 500, 4), "profile is not at the position"),
+    (version5(b"DEBM", 0, 2, 4), "profile is not at the position"),
 ]
 
 

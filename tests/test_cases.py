@@ -29,9 +29,9 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     ("form", "tail", "kind", "said"),
     [
         ("BMP", b"", "exact", ""),
-        ("BMP", b"tail", "noted", "loses the bytes behind its end"),
+        ("BMP", b"tail", "noted", "loses the bytes after its end"),
         ("SGI", b"", "noted", "loses everything but its pixels and usual metadata"),
-        ("TXT", b"text", "refused", "is damaged, or no picture in a format that can be read"),
+        ("TXT", b"text", "refused", "is damaged, or not a picture in a supported format"),
     ],
 )
 def test_files_are_exact_noted_or_refused(tmp_path: Path, form: str, tail: bytes, kind: str, said: str) -> None:

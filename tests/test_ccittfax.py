@@ -80,7 +80,7 @@ def test_damage_is_noticed(name: str, coding: int, options: int) -> None:
         kept += 1
     assert kept < len(data) / 4
     for end in range(0, len(data) - 24, 7):
-        with pytest.raises(ValueError, match=r"cut short|there is not|begin with its code|longer"):
+        with pytest.raises(ValueError, match=r"cut short|does not exist|begin with its code|longer"):
             ccittfax.decode(data[:end], *bits.shape, coding, bool(options & 1))
 
 
@@ -88,5 +88,5 @@ def test_a_damaged_fax_is_refused() -> None:
     data = bytearray(file(drawing((60, 80), 1), "group4", 0))
     data[40:44] = b"\xff\x00\x12\x34"
     refused(bytes(data), "the TIFF data is damaged: a strip or tile cannot be unpacked")
-    with pytest.raises(ValueError, match="behind its last row"):
+    with pytest.raises(ValueError, match="after its last row"):
         ccittfax.decode(strip(drawing((60, 80), 1), "group4", 0), 50, 80, ccittfax.T6)

@@ -232,9 +232,9 @@ def test_lengths_of_tiles_and_chunks_are_not_trusted() -> None:
 @pytest.mark.parametrize(
     ("header", "part"),
     [
-        (head(1 | 1 << 3, b"\5", b"\5"), "type of picture"),
-        (head(2 | 5 << 3, b"\5", b"\5"), "type of picture"),
-        (head(2 | 1 << 3, b"\5", b"\5"), "type of picture"),
+        (head(1 | 1 << 3, b"\5", b"\5"), "a picture type that does not exist"),
+        (head(2 | 5 << 3, b"\5", b"\5"), "a picture type that does not exist"),
+        (head(2 | 1 << 3, b"\5", b"\5"), "a picture type that does not exist"),
         (head(2, b"\0", b"\5"), "without pixels"),
         (head(2, b"\5", b"\0"), "without pixels"),
         (head(2, b"\x85\0", b"\5"), "shortest form"),
@@ -246,8 +246,8 @@ def test_lengths_of_tiles_and_chunks_are_not_trusted() -> None:
         (head(2, b"\5", b"\5", model=b"\0\5photohash"), "name of the model"),
         (head(2, b"\5", b"\5", model=b"\0\1\nhash"), "name of the model"),
         (head(2, b"\5", b"\5", model=b"\0\1\xffhash"), "name of the model"),
-        (b"\x89PNG\r\n\x1a\n", "no .rdc file"),
-        (b"", "no .rdc file"),
+        (b"\x89PNG\r\n\x1a\n", "not an .rdc file"),
+        (b"", "not an .rdc file"),
         (b"\x92RD\2", "newer ridecodec"),
     ],
 )

@@ -77,21 +77,21 @@ def test_a_gif_and_what_is_kept_of_it() -> None:
 
 
 GIF_LOST = [
-    (gif(tail=b"tail"), "the bytes behind its end"),
+    (gif(tail=b"tail"), "the bytes after its end"),
     (gif(block(0xFE, b"a\0")), "a comment with bytes of 0"),
-    (gif(block(0xF9, b"\0\5\0\0")), "its delay, or how it is removed"),
+    (gif(block(0xF9, b"\0\5\0\0")), "its delay or its disposal method"),
     (gif(block(0xF9, bytes(4)), block(0xF9, bytes(4))), "a control block without a picture"),
     (gif(block(0x01, b"text")), "its blocks of plain text"),
     (gif(block(0x77, b"text")), "its blocks of unknown kinds"),
-    (gif(application(b"NETSCAPE2.0", b"\1\0\0")), "how often it is repeated"),
+    (gif(application(b"NETSCAPE2.0", b"\1\0\0")), "its number of repeats"),
     (gif(application(b"ABCDEFGH123", b"")), "the data of an application (ABCDEFGH123)"),
     (gif(b"!\xff\x0bXMP DataXMP" + block(0, b"<x/>")[2:]), "the data of an application (XMP DataXMP)"),
-    (gif(screen=(4, 1)), "the place of its picture on a screen of another size"),
+    (gif(screen=(4, 1)), "the position of its picture on a screen of another size"),
     (gif(aspect=9), "the aspect ratio of its pixels"),
     (gif(background=9), "its background"),
     (gif(own=0x81), "its palette for all frames"),
     (gif(block(0xF9, b"\1\0\0\x09")), "a transparent colour that its palette does not have"),
-    (gif().replace(b"\0;", b"\3abc\0;"), "the codes behind its pixels"),
+    (gif().replace(b"\0;", b"\3abc\0;"), "the codes after its pixels"),
 ]
 
 
@@ -116,7 +116,7 @@ def test_a_gif_that_is_cut_short_is_refused(cut: int) -> None:
         (gif().replace(b",\0", b",\0", 1)[:-1] + gif()[gif().index(b",") :], "several frames"),
         (gif()[: gif().index(b",")] + b";", "has no picture"),
         (gif().replace(b"\x81", b"\1", 1).replace(COLOURS, b""), "without a palette"),
-        (gif()[:-1] + b"?", "no block of kind 63"),
+        (gif()[:-1] + b"?", "a block of kind 63, which does not exist"),
         (gif().replace(b"\2\2", b"\x0d\2"), "codes of 13 bits"),
     ],
 )
@@ -219,7 +219,7 @@ def test_alpha_of_a_webp_does_not_depend_on_a_flag() -> None:
     [
         (riff(lossless(RGB), (b"ABCD", b"x")), "a chunk of kind ABCD"),
         (riff(extended(4), lossless(RGB), (b"XMP ", b"1"), (b"XMP ", b"2")), "a chunk of kind XMP "),
-        (riff(lossless(RGB)) + b"tail", "the bytes behind its end"),
+        (riff(lossless(RGB)) + b"tail", "the bytes after its end"),
     ],
 )
 def test_what_a_webp_loses_is_named(data: bytes, said: str) -> None:
@@ -276,7 +276,7 @@ ICONS = [
     ),
     (icon(half(32, bytes(range(16))), kind=2, spot=(1, 0))[:-8], ColourType.RGBA, None, ("its hotspot",)),
     (icon(png(2, 2, 8, 0, bytes(6)), size=9), ColourType.GRAY, None, ("the other size that its directory claims",)),
-    (icon(png(2, 2, 8, 0, bytes(6))) + b"tail", ColourType.GRAY, None, ("the bytes behind its end",)),
+    (icon(png(2, 2, 8, 0, bytes(6))) + b"tail", ColourType.GRAY, None, ("the bytes after its end",)),
 ]
 
 
@@ -328,7 +328,7 @@ def test_jpeg_2000_and_what_is_kept_of_it() -> None:
     assert np.array_equal(found.picture.to_numpy(), RGB)
     assert source(boxes(more=b"\0\0\0\x0cxml <a/>")).lost == ("its further boxes",)
     stream = encoded(Image.fromarray(RGB), "JPEG2000", no_jp2=True)
-    assert source(stream + b"tail").lost == ("the bytes behind its end",)
+    assert source(stream + b"tail").lost == ("the bytes after its end",)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_jpeg_2000_and_what_is_kept_of_it() -> None:
     ],
 )
 def test_jpeg_2000_of_other_components_needs_pixels(data: bytes) -> None:
-    with pytest.raises(InputError, match=r"may hold more .*--pixels takes only the pixels"):
+    with pytest.raises(InputError, match=r"may hold more .*use --pixels to keep only the pixels"):
         source(data)
     assert source(data, pixels=True).lost
 
@@ -350,7 +350,7 @@ def test_damaged_jpeg_2000_is_refused() -> None:
     stream = encoded(Image.fromarray(RGB), "JPEG2000", no_jp2=True, tile_size=(16, 16))
     tile = stream.index(b"\xff\x90\0\x0a\0\0")
     length = int.from_bytes(stream[tile + 6 : tile + 10], "big")
-    refused(stream[:tile] + stream[tile + length :], "tiles of it are missing")
+    refused(stream[:tile] + stream[tile + length :], "some of its tiles are missing")
     refused(stream[:-2], "cut short")
     signed = bytearray(stream)
     signed[stream.index(b"\xff\x51") + 40] |= 0x80
@@ -365,7 +365,7 @@ def test_what_a_tga_loses_is_named() -> None:
     area = begin + bytes(495) + struct.pack("<II", len(begin), 0) + plain[-18:]
     assert source(area).lost == ("its extension area",)
     assert source(begin + bytes(9) + struct.pack("<II", 0, 5) + plain[-18:]).lost == ("its developer area",)
-    assert source(begin + b"tail").lost == ("the bytes behind its end",)
+    assert source(begin + b"tail").lost == ("the bytes after its end",)
     assert source(plain[:8] + b"\1" + plain[9:]).lost == ("its place on a screen",)
     assert source(plain[:17] + b"\x03" + plain[18:]).lost == ("what its header says of alpha",)
 
@@ -415,7 +415,7 @@ def test_damaged_pcx_is_refused_even_with_pixels(data: bytes, said: str) -> None
 
 def test_what_a_qoi_loses_is_named() -> None:
     data = encoded(Image.fromarray(RGB), "QOI", colorspace="sRGB")
-    assert source(data + b"tail").lost == ("the bytes behind its end",)
+    assert source(data + b"tail").lost == ("the bytes after its end",)
     assert source(data[:13] + b"\1" + data[14:]).lost == ("that its samples are linear",)
     refused(data[:-8] + bytes(8), "its end is missing")
 

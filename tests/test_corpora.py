@@ -123,7 +123,7 @@ def test_fetch_whole(server: Server, target: Path, kind: str, known: bool) -> No
 @pytest.mark.parametrize("known", [True, False])
 def test_resume_after_a_cut(server: Server, target: Path, known: bool) -> None:
     size = len(DATA) if known else None
-    with pytest.raises(InputError, match=f"after {HALF:,} of {len(DATA):,} bytes: the same command goes on"):
+    with pytest.raises(InputError, match=f"after {HALF:,} of {len(DATA):,} bytes: run the same command again"):
         fetch.fetch(server.file("cut", size), target)
     assert not target.exists()
     assert part(target).read_bytes() == DATA[:HALF]
@@ -159,10 +159,10 @@ def test_a_part_that_is_too_long_is_dropped(server: Server, target: Path, known:
 @pytest.mark.parametrize(
     ("kind", "change", "said"),
     [
-        ("ranges", {"sha256": "0" * 64}, f"SHA-256 is {SHA256} and not 0000"),
-        ("ranges", {"size": len(DATA) + 1}, "sends 300,000 bytes, and it should be 300,001"),
-        ("ranges", {"size": len(DATA) - 1}, "sends 300,000 bytes, and it should be 299,999"),
-        ("endless", {}, "sends 300,004 bytes, and it should be 300,000"),
+        ("ranges", {"sha256": "0" * 64}, f"SHA-256 is {SHA256} instead of 0000"),
+        ("ranges", {"size": len(DATA) + 1}, "sends 300,000 bytes instead of 300,001"),
+        ("ranges", {"size": len(DATA) - 1}, "sends 300,000 bytes instead of 299,999"),
+        ("endless", {}, "sends 300,004 bytes instead of 300,000"),
     ],
 )
 @pytest.mark.parametrize("begun", [True, False])
@@ -213,7 +213,7 @@ def test_a_reset_connection(target: Path, monkeypatch: pytest.MonkeyPatch) -> No
         thread = threading.Thread(target=serve)
         thread.start()
         file = File(f"http://127.0.0.1:{listening.getsockname()[1]}/file", len(DATA), SHA256)
-        with pytest.raises(InputError, match=r"connection broke \(.*\): the same command goes on"):
+        with pytest.raises(InputError, match=r"connection broke \(.*\): run the same command again"):
             fetch.fetch(file, target, lambda done, total: halted.set())
         thread.join()
     assert part(target).read_bytes() == DATA[: fetch._CHUNK]
@@ -223,14 +223,16 @@ def test_offline(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    with pytest.raises(InputError, match=r"cannot be reached \(Connection refused\): is this machine online\?"):
+    with pytest.raises(InputError, match=r"cannot be reached \(Connection refused\): check the network connection"):
         fetch.fetch(File(f"http://127.0.0.1:{port}/file"), target)
 
     def unknown(*args: Any, **options: Any) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(InputError, match=r"cannot be reached \(Name or service not known\): is this machine online\?"):
+    with pytest.raises(
+        InputError, match=r"cannot be reached \(Name or service not known\): check the network connection"
+    ):
         fetch.fetch(File("http://pictures.invalid/file"), target)
     assert not target.parent.exists()
 
@@ -249,7 +251,7 @@ def test_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for other in (File("http://x/file", len(DATA) + 1), File("http://x/file", len(DATA), "0" * 64)):
         with pytest.raises(OutputExistsError, match="--force"):
             fetch.is_here(other, target)
-    with pytest.raises(OutputExistsError, match="another file"):
+    with pytest.raises(OutputExistsError, match="a different or damaged file"):
         fetch.is_here(File("http://x/file"), tmp_path)
 
     def fail(path: Path) -> str:
@@ -329,7 +331,7 @@ def test_van_hateren(tmp_path: Path) -> None:
     assert loaded.dtype.isnative
     np.testing.assert_array_equal(loaded, expected)
     for content, said in (
-        (b"short", "has 5 bytes and not 3,145,728"),
+        (b"short", "has 5 bytes instead of 3,145,728"),
         (bytes(van_hateren.SIZE + 2), "has more than 3,145,728 bytes"),
     ):
         path.write_bytes(content)
@@ -372,12 +374,12 @@ def test_fetch_command(tiny: Server, tmp_path: Path, monkeypatch: pytest.MonkeyP
     ]
     assert first.read_bytes() == second.read_bytes() == DATA
     asked = len(tiny.asked)
-    assert run("fetch", "tiny").stderr.count("here already") == 2
+    assert run("fetch", "tiny").stderr.count("already downloaded") == 2
     assert len(tiny.asked) == asked
     first.write_bytes(b"mine")
     result = run("fetch", "tiny", "--out", str(tmp_path))
     assert result.exit_code == 5
-    assert "exists already" in result.stderr
+    assert "already exists" in result.stderr
     assert first.read_bytes() == b"mine"
     assert run("fetch", "tiny", "--force").exit_code == 0
     assert first.read_bytes() == DATA
@@ -390,7 +392,7 @@ def test_fetch_command_fails(server: Server, tmp_path: Path, monkeypatch: pytest
     assert result.exit_code == 3
     assert result.stderr == (
         f"ridecodec: {corpus.files[0].address}: the server answers 404 Not Found: "
-        "'ridecodec corpora list' names the page to look at\n"
+        "see the home page that 'ridecodec corpora list' shows\n"
     )
     assert len(server.asked) == 1
     assert run("fetch", "tiny", "--out", str(tmp_path), "--keep-going").exit_code == 3
@@ -428,7 +430,7 @@ def test_make_command(tmp_path: Path) -> None:
     paths[2].write_bytes(b"mine")
     result = run(*args)
     assert result.exit_code == 5
-    assert "dead-leaves-0001.png exists already" in result.stderr
+    assert "dead-leaves-0001.png already exists" in result.stderr
     assert not paths[0].exists()
     assert paths[2].read_bytes() == b"mine"
     assert run(*args, "--force").exit_code == 0

@@ -49,12 +49,12 @@ def test_links_to_folders_are_not_followed(tree: Path) -> None:
 
 def test_other_files_in_folders_are_counted(tree: Path) -> None:
     Path("in/bare").touch()
-    assert gathering.others(["in", "notes.txt"], ENDINGS) == {".jpg": 1, "without an ending": 1}
+    assert gathering.others(["in", "notes.txt"], ENDINGS) == {".jpg": 1, "without an extension": 1}
 
 
 def test_folders_that_give_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("empty").mkdir()
-    with pytest.raises(InputError, match=r"empty: no file there ends in \.png, \.tif"):
+    with pytest.raises(InputError, match=r"empty: no files that end in \.png, \.tif"):
         gathering.files(["empty"], ENDINGS, recursive=True)
     assert gathering.files(["empty", "b.png"], ENDINGS, recursive=True) == [Found("b.png", "b.png")]
 

@@ -249,13 +249,17 @@ def test_densest_fill_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_cannot_be_inpainted_is_refused() -> None:
     picture, mask = noise(1, 30, 30), np.zeros((30, 30), np.bool_)
-    for wrong, said in ((mask, "no pixel"), (~mask, "leaves nothing"), (np.ones((9, 30), np.bool_), "30x9")):
+    for wrong, said in (
+        (mask, "the mask is empty"),
+        (~mask, "covers the whole picture"),
+        (np.ones((9, 30), np.bool_), "30x9"),
+    ):
         with pytest.raises(UsageError, match=said):
             next(inpaint([toy()], picture, wrong, Settings()))
     mask[4, 4] = True
     with pytest.raises(UsageError, match="gray"):
         next(inpaint([toy()], noise(3, 30, 30), mask, Settings()))
-    with pytest.raises(UsageError, match="one a channel"):
+    with pytest.raises(UsageError, match="one network per channel"):
         next(inpaint([toy(), toy(), toy()], noise(3, 30, 30), mask, Settings()))
 
 

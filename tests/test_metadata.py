@@ -89,7 +89,7 @@ def test_categories_of_texts(chunk: Chunk, category: str) -> None:
 
 
 def test_unknown_categories() -> None:
-    with pytest.raises(UsageError, match="unknown metadata 'gps'; choose of all, icc, exif"):
+    with pytest.raises(UsageError, match="unknown metadata 'gps'; choose from all, icc, exif"):
         metadata.strip([], ["exif", "gps"])
 
 
@@ -110,7 +110,7 @@ def test_unknown_categories() -> None:
         (Chunk(b"sBIT", b"\5\6\5"), "significant bits 5, 6, 5"),
         (
             Chunk(b"pHYs", (11811).to_bytes(4, "big") * 2 + b"\1"),
-            "resolution 11811 x 11811 pixels a metre (300 x 300 dpi)",
+            "resolution 11811 x 11811 pixels per metre (300 x 300 dpi)",
         ),
         (Chunk(b"pHYs", b"\0\0\0\1\0\0\0\2\0"), "resolution of unknown unit, 1 : 2"),
         (Chunk(b"tIME", b"\x07\xd0\1\2\3\4\5"), "time stamp 2000-01-02 03:04:05"),
@@ -120,7 +120,7 @@ def test_unknown_categories() -> None:
         (Chunk(b"zTXt", b"Title\0\0" + zlib.compress(bytes(2**24 + 1))), f"text Title: {' ' * 60}..."),
         (Chunk(b"zTXt", b"Title\0\0garbage"), "text (malformed)"),
         (Chunk(b"iTXt", b"Title\0\0\0\0\0" + "文".encode() * 99), f"text Title: {'文' * 60}..."),
-        (Chunk(metadata.RECIPE, b"recipe"), "how to make the very PNG file again"),
+        (Chunk(metadata.RECIPE, b"recipe"), "how to restore the exact PNG file"),
         (Chunk(b"iTXt", b"Title\0\1\0en\0Titel\0" + zlib.compress("文".encode())), "text Title: 文"),
         (XMP, "XMP"),
         (Chunk(b"prVt", b""), "of unknown meaning"),

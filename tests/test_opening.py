@@ -178,9 +178,9 @@ def test_what_is_no_picture_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         Picture.open("a\0b")
     refused(b"", "is empty")
-    refused(b"P", "no picture")
-    refused(b"This is text.\n" * 99, "no picture")
-    refused(random.Random(0).randbytes(5000), "no picture")
+    refused(b"P", "not a picture")
+    refused(b"This is text.\n" * 99, "not a picture")
+    refused(random.Random(0).randbytes(5000), "not a picture")
 
 
 @given(typed(types=[(ColourType.RGB, 8), (ColourType.GRAY, 8)]), st.sampled_from(FORMATS))

@@ -51,16 +51,16 @@ def test_an_exported_model_is_found(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        (("--out", "w.json"), 2, "w.json: the model's card gets this ending"),
+        (("--out", "w.json"), 2, "w.json: the card of the model has this extension"),
         (("--out", "w.JSON", "--force"), 2, "w.JSON"),
         (("--out", "a.pt", "--force"), 2, "is the input itself"),
-        (("--out", "-"), 2, "standard output is no file"),
-        (("--out", "/dev/null", "--force"), 2, "/dev/null is no file"),
-        (("--out", "z.safetensors", "--ensemble", "there"), 5, "there.json exists already"),
+        (("--out", "-"), 2, "standard output is not a file"),
+        (("--out", "/dev/null", "--force"), 2, "/dev/null is not a file"),
+        (("--out", "z.safetensors", "--ensemble", "there"), 5, "there.json already exists"),
         (("--out", "z.safetensors", "--ensemble", "sub/z"), 2, "'sub/z' cannot be a model's name"),
-        (("--out", "z.safetensors", "--ensemble", "z"), 2, "both become 'z'"),
-        (("--out", "z.safetensors", "--name", "y", "--ensemble", "z"), 2, "both become 'z'"),
-        (("--out", "z.safetensors", "--name", "z", "--ensemble", "z"), 2, "both become 'z'"),
+        (("--out", "z.safetensors", "--ensemble", "z"), 2, "both be written to 'z'"),
+        (("--out", "z.safetensors", "--name", "y", "--ensemble", "z"), 2, "both be written to 'z'"),
+        (("--out", "z.safetensors", "--name", "z", "--ensemble", "z"), 2, "both be written to 'z'"),
         (("--out", "z.safetensors", "--name", ""), 2, "'' cannot be"),
         (("--out", "z.safetensors", "--name", "-z"), 2, "'-z' cannot be"),
         (("--out", "z.safetensors", "--name", ".z"), 2, "'.z' cannot be"),
@@ -128,11 +128,11 @@ def test_a_card_names_a_regular_file_in_its_folder_only(folder: Path) -> None:
     Path("own/large.safetensors").touch()
     os.truncate("own/large.safetensors", (1 << 30) + 1)
     Path("own/z.json").write_text(json.dumps(card | {"name": "y"}))
-    with pytest.raises(ModelRefusedError, match=r"own/pipe\.json is no regular file"):
+    with pytest.raises(ModelRefusedError, match=r"own/pipe\.json is not a regular file"):
         own()
     Path("own/pipe.json").unlink()
     assert own() == {"y"}
-    names = ("pipe", "no regular file"), ("link", "is a link"), ("large", "more than the 1,073,741,824")
+    names = ("pipe", "not a regular file"), ("link", "is a link"), ("large", "more than the 1,073,741,824")
     for name, said in names:
         Path("own/z.json").write_text(json.dumps(card | {"file": f"{name}.safetensors"}))
         registry._cards.cache_clear()
@@ -140,7 +140,7 @@ def test_a_card_names_a_regular_file_in_its_folder_only(folder: Path) -> None:
             registry.load(registry.current("z"), torch.device("cpu"))
     for name in ("/dev/zero", "../a.pt", "..", "", 3):
         Path("own/z.json").write_text(json.dumps(card | {"file": name}))
-        with pytest.raises(ModelRefusedError, match=r"own/z\.json: .*(not in the card's folder|damaged)"):
+        with pytest.raises(ModelRefusedError, match=r"own/z\.json: .*(not in the folder of the card|damaged)"):
             own()
 
 
@@ -156,7 +156,7 @@ def test_a_card_with_a_field_of_another_type_is_refused(folder: Path, field: str
 def test_own_models_of_one_name_are_refused(folder: Path) -> None:
     assert export("--out", "own/a.safetensors", "--name", "z").exit_code == 0
     assert export("--out", "own/b.safetensors", "--name", "z").exit_code == 0
-    with pytest.raises(UsageError, match=r"b\.json: its model is named 'z' as that of a\.json"):
+    with pytest.raises(UsageError, match=r"b\.json: its model has the name 'z', like that of a\.json"):
         own()
     card = json.loads(Path("own/b.json").read_text())
     Path("own/b.json").write_text(json.dumps(card | {"current": False}))
@@ -165,5 +165,5 @@ def test_own_models_of_one_name_are_refused(folder: Path) -> None:
 
 def test_a_folder_of_own_models_must_be_there(folder: Path) -> None:
     Path("own").rmdir()
-    with pytest.raises(UsageError, match=r"\$RIDECODEC_MODELS names own, and there is no such folder"):
+    with pytest.raises(UsageError, match=r"\$RIDECODEC_MODELS names own, which is not an existing folder"):
         own()

@@ -263,11 +263,11 @@ def test_loader_refuses_what_export_does_not_make(name: str, value: Tensor) -> N
         ({"kind": "lstm"}, "choose one of"),
         ({"maps": 16}, "choose a multiple of 3"),
         ({"maps": 15, "kind": "pixelcnn"}, "choose a multiple of 6"),
-        ({"classes": 3, "half": 12}, "exclude one another"),
+        ({"classes": 3, "half": 12}, "cannot be used together"),
         ({"classes": 3, "kind": "pixelcnn"}, "only 'gated'"),
-        ({"encoder": 8}, "give both vector and encoder"),
+        ({"encoder": 8}, "vector and encoder must be used together"),
         ({"channels": 2}, "choose one of: 1, 3"),
-        ({"layers": 0}, "the least is 1"),
+        ({"layers": 0}, "the minimum is 1"),
     ],
 )
 def test_settings_that_make_no_network(settings: dict[str, object], text: str) -> None:

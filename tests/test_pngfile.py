@@ -189,16 +189,19 @@ def of_stream(stream: bytes) -> bytes:
         (ONE.replace(b"IHDR", b"IDAT"), "damaged"),
         (png(1, 1, 8, 0, b"\0\0", ONE[8:33]), "second header"),
         (png(1, 1, 8, 0, b"\0\0", png_chunk(b"1234", b"")), "no valid name"),
-        (png(1, 1, 8, 0, b"\0\0", png_chunk(b"NeeD", b"")), "chunk NeeD that is needed and unknown"),
+        (png(1, 1, 8, 0, b"\0\0", png_chunk(b"NeeD", b"")), "unknown critical chunk NeeD"),
         (png(1, 1, 8, 0, b"\0\0", b"\xff\xff\xff\xfftEXt"), "length of the chunk tEXt"),
         (ONE[:8] + png_chunk(b"IEND", b""), "header is missing"),
         (ONE[:33] + png_chunk(b"IEND", b""), "no pixels"),
         (ONE[:33] + IDAT + ONE[-12:], "more pixels than its bytes"),
-        (png(1, 1, 8, 0, b"\7\0"), "no filter type 7"),
+        (png(1, 1, 8, 0, b"\7\0"), "the filter type 7, which does not exist"),
         (png(1, 1, 8, 3, b"\0\0"), "no palette"),
         (png(1, 1, 8, 3, b"\0\0", png_chunk(b"PLTE", bytes(4))), "no palette"),
         (png(1, 1, 8, 3, b"\0\0", PLTE, PLTE), "two palettes"),
-        (ONE[:-12] + PLTE.replace(b"PLTE", b"PLTE") + IDAT + ONE[-12:], "another chunk stands among its pixels"),
+        (
+            ONE[:-12] + PLTE.replace(b"PLTE", b"PLTE") + IDAT + ONE[-12:],
+            "another chunk is between the chunks of its pixels",
+        ),
         (of_stream(b"garbage"), "cannot be unpacked"),
         (of_stream(zlib.compress(b"\0\0")[:-4] + b"1234"), "cannot be unpacked"),
         (of_stream(b"\x78\xbb" + bytes(8)), "cannot be unpacked"),
@@ -222,9 +225,9 @@ SEVEN = zlib.compress(b"\0\7")
     ("data", "lost", "notes"),
     [
         (of_stream(SEVEN), [], []),
-        (of_stream(SEVEN + b"more"), ["the bytes behind its packed pixels"], []),
+        (of_stream(SEVEN + b"more"), ["the bytes after its packed pixels"], []),
         (of_stream(SEVEN)[:-12] + IDAT[:4] + png_chunk(b"IDAT", b"more")[4:] + ONE[-12:], None, None),
-        (of_stream(SEVEN)[:-12] + png_chunk(b"IDAT", b"more") + ONE[-12:], ["the bytes behind its packed pixels"], []),
+        (of_stream(SEVEN)[:-12] + png_chunk(b"IDAT", b"more") + ONE[-12:], ["the bytes after its packed pixels"], []),
         (of_stream(zlib.compress(b"\0\7" + bytes(10**5))), ["the rows beyond its height"], []),
         (of_stream(zlib.compress(b"\0\7", 0)[:-4]), [], ["has no checksum of its pixels"]),
         (of_stream(zlib.compress(b"\0\7", 0)[:-4])[:-12], None, None),
@@ -241,8 +244,8 @@ SEVEN = zlib.compress(b"\0\7")
             [],
         ),
         (of_stream(SEVEN)[:-12] + png_chunk(b"IEND", b"more"), ["the bytes in its IEND chunk"], []),
-        (of_stream(SEVEN) + b"more", ["the bytes behind its end"], []),
-        (png(1, 1, 4, 0, b"\0\x7f"), ["the bits behind the last pixel of its rows"], []),
+        (of_stream(SEVEN) + b"more", ["the bytes after its end"], []),
+        (png(1, 1, 4, 0, b"\0\x7f"), ["the bits after the last pixel of its rows"], []),
     ],
 )
 def test_what_libpng_leaves_out_is_named(data: bytes, lost: list[str] | None, notes: list[str] | None) -> None:
@@ -309,5 +312,5 @@ def test_bytes_before_and_after_the_file_are_not_read() -> None:
     stream = io.BytesIO(b"before" + GOOD["RGB"] + b"after")
     stream.seek(6)
     assert np.array_equal(Picture.open(stream, pixels=True).to_numpy(), RGB)
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="not a picture"):
         Picture.open(io.BytesIO(b"before" + GOOD["RGB"]))

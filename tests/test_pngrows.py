@@ -69,9 +69,9 @@ def test_filters_are_undone(drawn: tuple[NDArray[np.uint8], int, NDArray[np.uint
 
 def test_there_are_five_filters() -> None:
     raw = np.zeros((2, 3), np.uint8)
-    with pytest.raises(ValueError, match="no filter type 5"):
+    with pytest.raises(ValueError, match="the filter type 5, which does not exist"):
         filtered_rows(raw, 1, 5)
-    with pytest.raises(ValueError, match="no filter type 9"):
+    with pytest.raises(ValueError, match="the filter type 9, which does not exist"):
         unfiltered(np.array([0, 9], np.uint8), raw, 1)
 
 

@@ -61,8 +61,8 @@ def test_metadata_is_kept_or_stripped() -> None:
     [
         (Wishes(strip=("exif", "smell")), "unknown metadata 'smell'"),
         (Wishes(alpha="beta"), "exact or clean"),
-        (Wishes(exact_file=True, strip=("text",)), "leave out --strip"),
-        (Wishes(exact_file=True, alpha="clean"), "leave out --strip and --alpha"),
+        (Wishes(exact_file=True, strip=("text",)), "cannot be used with --strip"),
+        (Wishes(exact_file=True, alpha="clean"), "cannot be used with --strip or --alpha clean"),
     ],
 )
 def test_wishes_that_contradict(wishes: Wishes, said: str) -> None:
@@ -152,14 +152,14 @@ def test_the_exact_file_through_a_whole_round_trip() -> None:
 def test_a_recipe_of_other_metadata_is_of_no_use() -> None:
     picture = prepare(io.BytesIO(FILE), Wishes(exact_file=True)).picture
     other = Picture(picture.planes, picture.colour, 8, picture.metadata[:-1])
-    with pytest.raises(OutputError, match="exact file cannot be made"):
+    with pytest.raises(OutputError, match="exact file cannot be restored"):
         exactfile.original(other)
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (encoded(Image.fromarray(RGB), "TIFF"), "is no PNG file"),
+        (encoded(Image.fromarray(RGB), "TIFF"), "is not a PNG file"),
         (
             FILE.replace(png_chunk(b"IEND", b""), png_chunk(b"IDAT", b"more") + png_chunk(b"IEND", b"")),
             "than its pixels",
@@ -184,10 +184,10 @@ GEO = {33550: (1.0, 1.0, 0.0), 305: "software"}
         (written("TIFF", dpi=(96.3, 96.3)), ""),
         (written("TIFF", tiffinfo=GEO), ""),
         (written("TIFF") + b"tail, and more than a gap", "loses 25 bytes that nothing in it points to"),
-        (FILE + b"tail", "loses the bytes behind its end"),
+        (FILE + b"tail", "loses the bytes after its end"),
         (b"P6\n2 1\n# 1\n255\n" + bytes(6), "loses its comments"),
         (b"P6\n2 1\n255\n" + b"######", ""),
-        (b"P5\n2 1\n255\n" + b"######", "loses the bytes behind its end"),
+        (b"P5\n2 1\n255\n" + b"######", "loses the bytes after its end"),
         (b"P4\n9 1\n" + bytes(2), ""),
         (b"P3\n1 1\n255\n1 2 3\n", ""),
         (b"P3\n# 1\n1 1\n255\n1 2 3\n", "loses its comments"),

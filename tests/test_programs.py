@@ -111,14 +111,14 @@ def test_arrays_that_are_no_integers_are_refused() -> None:
 MISUSES: dict[str, tuple[Callable[[Recorder], object], str]] = {
     "neighbours behind": (lambda ops: ops.tap([(0, (0, 1))]), "not causal"),
     "itself": (lambda ops: ops.tap([(0, (0, 0))]), "not causal"),
-    "no plane": (lambda ops: ops.tap([(4, (0, -1))]), "a plane that is not there"),
-    "no channel": (lambda ops: ops.sample(2), "a channel that is not there"),
+    "no plane": (lambda ops: ops.tap([(4, (0, -1))]), "a plane that does not exist"),
+    "no channel": (lambda ops: ops.sample(2), "a channel that does not exist"),
     "short table": (
         lambda ops: ops.lookup(ops.tap([(0, (0, -1))]), np.zeros((255, 1), np.int64)),
-        "outside of its table",
+        "outside its table",
     ),
     "groups": (lambda ops: ops.tap([(0, (0, -1))] * 3).sum(2), "groups that do not fit"),
-    "parts": (lambda ops: ops.select(ops.place(1)[0], ops.place(1)[:3], 2), "chooses what is not there"),
+    "parts": (lambda ops: ops.select(ops.place(1)[0], ops.place(1)[:3], 2), "selects a part that does not exist"),
     "sizes": (lambda ops: ops.place(1) + ops.place(1)[:2], "pairs 6 rows with 2"),
     "limits": (lambda ops: ops.place(1).clamp(3, 2), "wrong order"),
     "large products": (lambda ops: (ops.place(1) << 30) * (ops.place(1) << 30), "products beyond what is exact"),

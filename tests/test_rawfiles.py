@@ -19,16 +19,16 @@ from ridecodec.picture import ColourType, Picture
     [
         (b"P5 3 2 255\n12345", "cut short"),
         (b"P6 40000 40000 255\n12345", "cut short"),
-        (b"P5 3 2", "header makes no sense"),
-        (b"P5 3 -2 255\n", "header makes no sense"),
-        (b"P5 3 99999999999999 255\n", "header makes no sense"),
-        (b"P5 # without an end", "header makes no sense"),
+        (b"P5 3 2", "header is not valid"),
+        (b"P5 3 -2 255\n", "header is not valid"),
+        (b"P5 3 99999999999999 255\n", "header is not valid"),
+        (b"P5 # without an end", "header is not valid"),
         (b"P5 0 2 255\n", "no pixels"),
         (b"P5 1 1 3\n\4", "more than 2 bits"),
         (b"P5 1 1 0\n\4", "1-level gray"),
         (b"P2 2 1 15\n1 ", "cut short"),
         (b"P2 2 1 15\n1 16", "a sample of 16, beyond 15"),
-        (b"P2 2 1 15\n1 -6", "other samples than numbers"),
+        (b"P2 2 1 15\n1 -6", "a sample that is not a number"),
         (b"P1 2 1\n1 2", "beyond 1"),
         (b"P2 1 1 15\n" + b"1" * 2_000_000, "a number of a million digits"),
     ],
@@ -48,8 +48,8 @@ def test_plain_files_are_read_in_pieces(piece: int, monkeypatch: pytest.MonkeyPa
     bits = values[:5] % 2
     found = pnmfile.read(io.BytesIO(b"P1 31 5\n" + (bits.astype(np.uint8) + 48).tobytes() + b"\n7"), 10**6)
     assert np.array_equal(found.picture.to_numpy(), 1 - bits)
-    assert found.lost == ("the bytes behind its end",)
-    assert pnmfile.read(io.BytesIO(b"P4 3 1\n\xff"), 9).lost == ("the bits behind the last pixel of its rows",)
+    assert found.lost == ("the bytes after its end",)
+    assert pnmfile.read(io.BytesIO(b"P4 3 1\n\xff"), 9).lost == ("the bits after the last pixel of its rows",)
 
 
 def npy(samples: np.ndarray = RGB) -> bytes:

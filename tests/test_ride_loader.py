@@ -339,5 +339,5 @@ def test_networks_that_the_coder_cannot_use_are_not_written(name: str, value: fl
 def test_checkpoints_with_configurations_out_of_bounds(tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "net.pt", trained_like(CONFIG))
     torch.save(torch.load(path) | {"config": asdict(CONFIG) | {"width": 4}}, path)
-    with pytest.raises(InputError, match=r"net\.pt: not a checkpoint .*its width is odd"):
+    with pytest.raises(InputError, match=r"net\.pt: not a checkpoint .*its width must be odd"):
         read_checkpoint(path)

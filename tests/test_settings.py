@@ -23,15 +23,15 @@ from ridecodec.training.presets import PRESETS, Schedule, learning_rates, plan
         ({"objective": "beauty"}, "choose one of: density, likelihood"),
         ({"flips": 3}, "flips is 3"),
         ({"sizes": ()}, "sizes is empty"),
-        ({"sizes": (8, 0)}, "sizes is 0; the least is 1"),
+        ({"sizes": (8, 0)}, "sizes is 0; the minimum is 1"),
         ({"rates": (0.1,), "sizes": (8, 9)}, "differ in number, 1 and 2"),
-        ({"steps": 0}, "steps is 0; the least is 1"),
-        ({"threads": 1025}, "threads is 1025; the most is 1024"),
-        ({"seed": 2**63}, "the most is 9223372036854775807"),
+        ({"steps": 0}, "steps is 0; the minimum is 1"),
+        ({"threads": 1025}, "threads is 1025; the maximum is 1024"),
+        ({"seed": 2**63}, "the maximum is 9223372036854775807"),
         ({"validation": 1.0}, "less than 1"),
         ({"momentum": 1.0}, "less than 1"),
         ({"minutes": None}, "give steps, minutes or epochs"),
-        ({"epochs": 0.0}, "L-BFGS alone"),
+        ({"epochs": 0.0}, "only L-BFGS trains"),
     ],
 )
 def test_schedules_that_make_no_sense_are_refused(wrong: dict[str, Any], said: str) -> None:
@@ -60,12 +60,12 @@ def test_settings_come_from_toml_and_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", [{"rate": "fast"}, {"seed": 1.5}, {"sizes": 8}, {"seed": True}, {"tf32": 1}])
 def test_settings_of_the_wrong_type_are_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=r"which is no (whole number|number|list of|true or false)"):
+    with pytest.raises(UsageError, match=r"it must be (a whole number|a number|a list of|true or false)"):
         settings.build(Schedule, values)
 
 
 def test_unknown_settings_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"a\.json: there is no setting 'hiden'; there are channel, "):
+    with pytest.raises(UsageError, match=r"a\.json: there is no setting 'hiden'; choose from channel, "):
         settings.known({"hiden": 3}, RideConfig, Schedule, source="a.json")
     (tmp_path / "a.json").write_text("{1")
     with pytest.raises(InputError, match=r"a\.json"):

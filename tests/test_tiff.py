@@ -224,7 +224,7 @@ def test_what_is_not_kept_is_named() -> None:
     dangling.put(EXIF, tiffdirectory.LONG, 10**6)
     assert source(built(dangling.fields)).lost == (f"the directory of its TIFF tag {EXIF}, which cannot be read",)
     assert source(built(NAMES, t262=0)).lost == ("its TIFF tag 290", "its TIFF tag 291")
-    assert source(built(pixels=bytes((1, 2, 3, 4, 5)))).lost == ("what stands behind the rows of its strips",)
+    assert source(built(pixels=bytes((1, 2, 3, 4, 5)))).lost == ("the data after the rows of its strips",)
 
 
 def shaped() -> bytes:
@@ -246,7 +246,7 @@ REFUSED = {
     "pictures below": (lambda: built(t330=8), "several frames"),
     "ImageJ stack": (stack, "ImageJ stack"),
     "MetaMorph stack": (lambda: built({33629: Field(5, 2, bytes(16))}), "MetaMorph stack"),
-    "stack of tifffile": (shaped, "stack of tifffile's"),
+    "a tifffile stack": (shaped, "a tifffile stack"),
     "YCbCr": (lambda: written(RGB, photometric="ycbcr", compression="zlib"), "YCbCr"),
     "CIELAB": (lambda: written(RGB, photometric="cielab"), "CIELAB"),
     "10 bits": (lambda: written(GRAY.astype(np.uint16), bitspersample=10), "10-bit gray"),
@@ -270,10 +270,10 @@ REFUSED = {
     "cut LZW": (lambda: built(t259=5, pixels=b"\x80\x01"), "a strip or tile cannot be unpacked"),
     "cut deflate": (lambda: built(t259=8, pixels=b"\x78\x9c\x63"), "a strip or tile cannot be unpacked"),
     "no size": (lambda: built(t256=0), "no pixels"),
-    "a negative size": (lambda: built({256: Field(9, 1, struct.pack("<i", -2))}), "tag 256 is missing or makes no"),
+    "a negative size": (lambda: built({256: Field(9, 1, struct.pack("<i", -2))}), "tag 256 is missing or not valid"),
     "a negative count": (lambda: built({279: Field(9, 1, struct.pack("<i", -2))}), "claims more pixels|points outside"),
     "no strips": (lambda: built(t278=1), "1 strips or tiles, and 2 are needed"),
-    "circle": (lambda: built()[:-4] + struct.pack("<I", 12), "round in circles"),
+    "circle": (lambda: built()[:-4] + struct.pack("<I", 12), "its directories form a loop"),
     "no palette": (lambda: built(t262=3), "no palette"),
     "header": (lambda: b"II*\0\0", "cut short"),
 }

@@ -130,7 +130,7 @@ def test_a_longer_plan_goes_on(tmp_path: Path) -> None:
     trained(Schedule(**{**QUICK, "steps": 4}), path)
     trained(Schedule(**{**QUICK, "steps": 4}), path, say=said.append)
     assert said == [said[0]]
-    assert said[0].startswith("nothing is left to train after 4 steps")
+    assert said[0].startswith("the training is already complete after 4 steps")
     trained(Schedule(**{**QUICK, "steps": 10}), path)
     state = checkpoints.read(path)
     assert (state["step"], state["schedule"]["steps"]) == (10, 10)
@@ -142,11 +142,11 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     trained(schedule, path)
     with pytest.raises(UsageError, match=r"a\.pt: holds a network with other hidden, components; name another file"):
         trained(schedule, path, RideConfig(**{**asdict(SMALL), "hidden": 7, "components": 2}))
-    with pytest.raises(UsageError, match="was trained by adam"):
+    with pytest.raises(UsageError, match="was trained with adam"):
         trained(Schedule(**PAPER), path)
     state = checkpoints.read(path)
     checkpoints.save(path, {key: state[key] for key in checkpoints.KEYS})
-    with pytest.raises(InputError, match="earlier form"):
+    with pytest.raises(InputError, match="of an older version"):
         trained(schedule, path)
     trained(schedule, path, fresh=True)
     path.write_bytes(b"no checkpoint")

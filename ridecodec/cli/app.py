@@ -37,17 +37,17 @@ COMMANDS = (
 
 EXIT_CODES = """\b
 Exit codes:
-  0    all went well
-  1    unexpected: not enough memory, or a fault of ridecodec itself
-  2    usage: an option or argument makes no sense
-  3    input cannot be read or is not supported, or output cannot be written
-  4    the .rdc file is damaged, or is none
-  5    the output exists already (--force overwrites it)
+  0    success
+  1    unexpected: out of memory, or a bug in ridecodec
+  2    usage: an option or argument is not valid
+  3    the input cannot be read or is not supported, or the output cannot be written
+  4    the .rdc file is damaged, or is not an .rdc file
+  5    the output already exists (--force overwrites it)
   6    the model that the file needs is missing
-  7    verification failed: what was compressed did not decode to the same
+  7    verification failed: the file does not decode to the same picture
   130  interrupted (143: terminated, 129: hung up, 141: output pipe closed)
 
-With several files the code is the first failure's. Messages go to standard
+With several files, the code is that of the first failure. Messages go to standard
 error, one line each: "ridecodec: FILE: what is wrong".
 """
 
@@ -72,7 +72,9 @@ class CommandLine(click.Group):
         for each in itertools.takewhile(lambda each: each != "--", found[2]):
             if each.startswith("-") and os.path.splitext(each)[1] and os.path.lexists(each):
                 name = files.label(each)
-                raise UsageError(f"{name} is a file, but looks like an option: write -- before the names, or ./{name}")
+                raise UsageError(
+                    f"{name} is a file, but looks like an option: put -- before the file names, or write ./{name}"
+                )
         return found
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -135,13 +137,13 @@ def _silence_stdout() -> None:
 def cli() -> None:
     """Lossless image compression with learned density models.
 
-    The file made from a picture decodes to the very same pixels on every machine.
+    A compressed file decodes to the same pixels on every machine.
 
     \b
     Examples:
       ridecodec compress photo.png                 writes photo.rdc
       ridecodec decompress photo.rdc again.png
-      ridecodec compress -r pictures -d packed     a folder and all below it
+      ridecodec compress -r pictures -d packed     a folder and its subfolders
       ridecodec COMMAND --help
     """
 

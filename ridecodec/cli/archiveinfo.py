@@ -29,7 +29,7 @@ def lines(name: str, held: Archive) -> Iterator[str]:
         kind = f"{picture['width']} x {picture['height']}, {picture['colour']}, {counted(picture['bit_depth'], 'bit')}"
         label = f"{files.printable(str(picture['name']))}: {kind}"
         yield row(label, picture["bytes"], picture["sub_pixels"])
-        yield f"    coded as {_forms(picture['forms'])}"
+        yield f"    {_forms(picture['forms'])}"
     yield row("total", held.total_bytes, total)
 
 
@@ -74,5 +74,7 @@ def _pictures(held: Archive) -> Iterator[dict[str, Any]]:
 def _forms(forms: dict[str, int]) -> str:
     """The forms of a picture's tiles in words."""
     if sum(forms.values()) == 1:
-        return next(iter(forms))
-    return ", ".join(f"{count:,} {form}" for form, count in forms.items()) or "what cannot be read: it is damaged"
+        return f"coded as {next(iter(forms))}"
+    if not forms:
+        return "damaged: the coding cannot be read"
+    return "coded as " + ", ".join(f"{count:,} {form}" for form, count in forms.items())

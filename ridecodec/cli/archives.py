@@ -63,9 +63,9 @@ def pack(
         },
     )
     if cut is not None and wishes.exact_file:
-        raise UsageError("--exact-file does not go with --cut: the parts are no files")
+        raise UsageError("--exact-file cannot be used with --cut: the parts are not files")
     if output != STANDARD and not output.lower().endswith(SUFFIX):
-        raise UsageError(f"{files.label(output)}: an archive's name ends in {SUFFIX}")
+        raise UsageError(f"{files.label(output)}: the name of an archive must end in {SUFFIX}")
     files.check_standard(paths)
     whole = Job(", ".join(paths), output)
     summary.check([whole])
@@ -79,7 +79,7 @@ def pack(
 
     def check(job: Job) -> None:
         if job.input != STANDARD and not Path(job.input).exists():
-            raise InputError("there is no such file or folder")
+            raise InputError("no such file or folder")
         files.check(job, work.force)
 
     check(Job(STANDARD, output))
@@ -163,15 +163,15 @@ def unpack(
     """
     folders = [each for each in (*paths[1:], *targets) if each is not None]
     if len(folders) > 1 or any(each.lower().endswith(SUFFIX) for each in folders):
-        raise UsageError("an archive is decompressed alone, and into one folder")
+        raise UsageError("an archive must be the only input, and is decompressed into one folder")
     if not folders and paths[0] == STANDARD:
-        raise UsageError("standard input is an archive: name a folder for its pictures")
+        raise UsageError("standard input is an archive: name an output folder for its pictures")
     whole = Job(paths[0], folders[0] if folders else os.path.splitext(paths[0])[0])
     summary.check([])
     if whole.output == STANDARD:
         raise UsageError("an archive is decompressed into a folder, not to standard output")
     _refuse(
-        "decompressing an archive",
+        "an archive",
         {
             "--region": work.region is not None,
             "--preview": work.preview,
@@ -200,7 +200,7 @@ def _refuse(doing: str, options: dict[str, bool]) -> None:
     """UsageError where something is given that makes no sense there."""
     for name, given in options.items():
         if given:
-            raise UsageError(f"{doing} does not go with {name}")
+            raise UsageError(f"{name} cannot be used with {doing}")
 
 
 def _one_by_one(batch: Batch) -> dict[str, bool]:
@@ -222,7 +222,7 @@ def _jobs(job: Job, held: Archive, only: Sequence[str], work: Unpacking) -> dict
         target = Path(job.output) / f"{file_name(held.names[number])}.{kind}"
         found[number] = Job(f"{files.label(job.input)}: {held.names[number]}", str(target))
     if len({each.output for each in found.values()}) < len(found):
-        raise UsageError("names in the archive become the same file names; name those wanted with --only")
+        raise UsageError("pictures in the archive would get the same file name; choose pictures with --only")
     for each in found.values():
         refuse_existing(each.output, work.force)
     return found

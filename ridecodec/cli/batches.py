@@ -42,7 +42,9 @@ class Work(Protocol):
         ...
 
 
-_ENDED = Failed(failures.UNEXPECTED, "its process ended, as by the system for want of memory; try fewer --jobs")
+_ENDED = Failed(
+    failures.UNEXPECTED, "the worker process ended, perhaps because the system ran out of memory; try fewer --jobs"
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ class Batch:
     def check(self, jobs: Sequence[Job]) -> None:
         """Raises UsageError where the options contradict one another."""
         if self.skip_existing and self.force:
-            raise UsageError("--skip-existing and --force contradict one another")
+            raise UsageError("--skip-existing and --force cannot be used together")
         if self.processes > 1 and any(STANDARD in (job.input, job.output) for job in jobs):
-            raise UsageError("standard input and output are for one process: leave out --jobs")
+            raise UsageError("--jobs cannot be used with standard input or output")
 
     def skips(self, job: Job) -> bool:
         """Whether it was done before."""

@@ -22,28 +22,28 @@ _SHARE = 20
 """Reports that took a second to write are written again after so many seconds."""
 
 
-@click.command(short_help="Compare with PNG, WebP and JPEG XL on pictures.")
+@click.command(short_help="Compare with PNG, WebP and JPEG XL.")
 @click.argument("paths", nargs=-1, type=click.Path(readable=False))
-@click.option("--corpus", type=click.Choice(["skimage", "kodak"]), help="A known set of pictures instead of PATHS.")
+@click.option("--corpus", type=click.Choice(["skimage", "kodak"]), help="Use a known set of pictures instead of PATHS.")
 @options.model(default=("auto", "photo"))
-@click.option("--peers/--no-peers", default=True, show_default=True, help="Measure PNG, WebP and JPEG XL as well.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Also measure PNG, WebP and JPEG XL.")
 @click.option(
     "--report",
     "reports",
     type=click.Path(dir_okay=False, readable=False),
     multiple=True,
     metavar="FILE",
-    help="Write a report: .html, .md, .csv or .json; repeat for several.",
+    help="Write a report: .html, .md, .csv or .json. Can be repeated.",
 )
 @options.force
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N pictures.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N pictures.")
 @options.engine
 @options.tile
 @click.option(
     "--likelihood/--no-likelihood",
     default=True,
     show_default=True,
-    help="Measure the float model's rate as well, beside ideal and achieved.",
+    help="Also measure the likelihood rate of the float model.",
 )
 @click.option("--gray", is_flag=True, help="Convert the pictures to 8-bit gray first.")
 @click.option(
@@ -51,7 +51,7 @@ _SHARE = 20
     "--keep-going/--no-keep-going",
     default=True,
     show_default=True,
-    help="Go on with the other pictures after a failure.",
+    help="Continue with the other pictures after a failure.",
 )
 def command(
     paths: tuple[str, ...],
@@ -68,10 +68,10 @@ def command(
     gray: bool,
     keep_going: bool,
 ) -> None:
-    """Compress, decompress and compare pictures, and print rates and times beside those of PNG, WebP and JPEG XL.
+    """Compress and decompress pictures, and compare rates and times with PNG, WebP and JPEG XL.
 
-    PATHS are pictures of all types that compress takes, and folders of them; --corpus takes a known set instead. A
-    picture that fails is named, and the others are measured. Reports are written as results come.
+    PATHS are pictures of any type that 'ridecodec compress' accepts, or folders of pictures. A picture that fails is
+    reported, and the others are still measured. Reports are updated while the benchmark runs.
 
     \b
     Examples:
@@ -79,7 +79,7 @@ def command(
       ridecodec benchmark photos --no-peers --report report.html
     """
     if bool(paths) == bool(corpus):
-        raise UsageError("give either pictures (or folders of them) or --corpus")
+        raise UsageError("give either pictures (or folders of pictures) or --corpus")
     from ridecodec.evaluation import benchmark, report
 
     def check(job: Job) -> None:

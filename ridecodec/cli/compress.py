@@ -34,24 +34,24 @@ _wishes = options.together(
         multiple=True,
         callback=_kinds,
         metavar="KINDS",
-        help=f"Leave out metadata: all, or any of {', '.join(CATEGORIES)}, with commas between; repeat for several.",
+        help=f"Remove metadata: all, or a comma-separated list of {', '.join(CATEGORIES)}. Can be repeated.",
     ),
     click.option(
         "--alpha",
         type=click.Choice(preparing.ALPHAS),
         default="exact",
         show_default=True,
-        help="Colours of fully transparent pixels: keep them, or make them 0, which takes less.",
+        help="Colours of fully transparent pixels: keep them (exact), or set them to 0 (clean) to save space.",
     ),
     click.option(
         "--exact-file",
         is_flag=True,
-        help="Keep of a PNG file how it was packed, so that decompressing gives its very bytes.",
+        help="Also store how a PNG file is packed, so that decompressing restores the file byte for byte.",
     ),
     click.option(
         "--pixels",
         is_flag=True,
-        help="Take files, too, of which only the pixels are kept: lossy ones (JPEG, WebP, AVIF), PSD and others.",
+        help="Also accept files of which only the pixels are kept: lossy formats (JPEG, WebP, AVIF), PSD and others.",
     ),
     options.max_pixels,
 )
@@ -59,14 +59,14 @@ _wishes = options.together(
 
 @click.command(
     short_help="Compress pictures to .rdc files.",
-    help="""Compress pictures to .rdc files, by default beside each and of its name.
+    help="""Compress pictures to .rdc files. By default, an output has the name of its input and the extension .rdc.
 
-    INPUTs are pictures, patterns such as "*.png", and with --recursive folders. With two paths the second is the output
-    if it ends in .rdc, is "-" or a device; otherwise both are inputs. "-" is standard input or output. Every result is
-    decoded and compared before it is put in place. Metadata is kept, --strip leaves it out.
+    INPUTs are pictures, patterns such as "*.png", and folders with --recursive. If there are two paths, the second is
+    the output if it ends in .rdc, is "-" or is a device; otherwise both are inputs. "-" is standard input or output.
+    Each result is decoded and compared with its input before it is written. Metadata is kept; --strip removes it.
 
-    With --archive the inputs are folders, picture files and .npy arrays [N, H, W] or [N, H, W, C], and all their
-    pictures go into one .rdca file, from which each can be decompressed alone.
+    With --archive, all pictures are written into one .rdca file, and each can be decompressed on its own. The inputs
+    are then folders, picture files and .npy arrays [N, H, W] or [N, H, W, C].
 
     \b
     Examples:
@@ -85,12 +85,14 @@ _wishes = options.together(
 @options.tile
 @_wishes
 @options.preserve
-@click.option("--delete-source", is_flag=True, help="Remove each picture file once its .rdc file is verified.")
-@click.option("--archive", type=options.PATH, metavar="FILE", help="Put all pictures into this one .rdca file.")
+@click.option("--delete-source", is_flag=True, help="Delete each picture file once its .rdc file is verified.")
+@click.option("--archive", type=options.PATH, metavar="FILE", help="Write all pictures into this .rdca file.")
 @options.cut
 @options.count
 @options.engine
-@click.option("--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare.")
+@click.option(
+    "--verify/--no-verify", default=True, show_default=True, help="Decode each result and compare it with its input."
+)
 @options.batch("the pictures")
 @options.reporting
 def command(
@@ -130,7 +132,7 @@ def command(
         archives.pack(paths, archive, work, batch, summary, cut=cut, count=count, elsewhere=output or folder)
         return
     if cut is not None or count is not None:
-        raise UsageError("--cut and --count are for --archive")
+        raise UsageError("--cut and --count need --archive")
     endings = (*PICTURE_ENDINGS, ".npy")
     left = None if wishes.pixels else cache(gathering.partial)  # asked for what is taken, and for what is not
     jobs = files.plan(
@@ -154,8 +156,8 @@ def _say_left(others: Counter[str]) -> None:
     if others:
         counts = ", ".join(f"{count:,} {why}" for why, count in sorted(others.items()))
         only = [word for word in ("lossy", "partial") if any(each.startswith(word) for each in others)]
-        hint = f"; --pixels takes {' and '.join(only)} ones, too" if only else ""
-        failures.say(f"other files in folders are left as they are ({counts}){hint}")
+        hint = f"; --pixels accepts {' and '.join(only)} ones" if only else ""
+        failures.say(f"other files in the folders are skipped ({counts}){hint}")
 
 
 def _names_output(path: str) -> bool:
@@ -164,7 +166,7 @@ def _names_output(path: str) -> bool:
         return True
     if os.path.isdir(path) or not (os.path.exists(path) or gathering.is_pattern(path)):
         raise UsageError(
-            f"{files.label(path)} is no picture to read: name the output with --output or let it end in {SUFFIX}, "
-            "and a folder with --output-dir"
+            f"{files.label(path)} is not a picture file; an output must end in {SUFFIX} or be named with --output, "
+            "and an output folder with --output-dir"
         )
     return False

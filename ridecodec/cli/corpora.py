@@ -28,17 +28,17 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return [CompletionItem(name) for name in manifest.names() if name.startswith(incomplete)]
 
 
-@click.group(short_help="List, fetch and make the papers' sets of pictures.")
+@click.group(short_help="List, download and create the picture sets of the papers.")
 def command() -> None:
-    """List and fetch the sets of pictures that the papers use, and make those that can be made."""
+    """List and download the picture sets that the papers use, and create those that can be generated."""
 
 
-@command.command("list", short_help="List the corpora that can be fetched.")
+@command.command("list", short_help="List the corpora that can be downloaded.")
 @options.as_json
 def list_(as_json: bool) -> None:
-    """List the corpora that can be fetched: what they are, their licences, sizes and checksums.
+    """List the corpora that can be downloaded, with their licences, sizes and checksums.
 
-    --json prints the address, size and SHA-256 of every file as well.
+    --json also prints the address, size and SHA-256 of every file.
     """
     from ridecodec.corpora import manifest
 
@@ -50,7 +50,7 @@ def list_(as_json: bool) -> None:
                 click.echo(line)
 
 
-@command.command("fetch", short_help="Fetch corpora over the network.")
+@command.command("fetch", short_help="Download corpora.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_names)
 @click.option(
     "--out",
@@ -59,15 +59,15 @@ def list_(as_json: bool) -> None:
     show_envvar=True,
     required=True,
     metavar="DIR",
-    help="Fetch each corpus into the folder of its name in this one.",
+    help="Download each corpus into a folder of its name below this one.",
 )
-@click.option("-k", "--keep-going", is_flag=True, help="Go on with the other files after a failure.")
+@click.option("-k", "--keep-going", is_flag=True, help="Continue with the other files after a failure.")
 @options.force
 def fetch_(names: tuple[str, ...], out: Path, keep_going: bool, force: bool) -> None:
-    """Fetch corpora, as 'ridecodec corpora list' names them; mind their licences.
+    """Download corpora by the names that 'ridecodec corpora list' shows. Check their licences first.
 
-    What was cut short goes on where it ended when the same command is given again. Every file is checked against the
-    size and SHA-256 of its manifest where there are any, and appears only when it is whole. Archives stay packed.
+    Run the same command again to continue an interrupted download. Every file is checked against the size and SHA-256
+    in the manifest, if it has them, and is written only when it is complete. Archives are not unpacked.
     """
     from ridecodec.corpora import fetch, manifest
 
@@ -81,7 +81,7 @@ def fetch_(names: tuple[str, ...], out: Path, keep_going: bool, force: bool) -> 
     def work(job: Job) -> None:
         file, target = wanted[job], Path(job.output)
         if not force and fetch.is_here(file, target):
-            click.echo(f"{target}: here already" + ("" if file.sha256 else f", {unknown}"), err=True)
+            click.echo(f"{target}: already downloaded" + ("" if file.sha256 else f", {unknown}"), err=True)
             return
         with _bar(target.name, "B") as advance:
             found = fetch.fetch(file, target, advance)
@@ -97,21 +97,21 @@ def _made_into(text: str) -> Callable[[Any], Any]:
     return click.option("--out", type=folder, required=True, metavar="DIR", help=text)
 
 
-@command.group("make", short_help="Make a corpus.")
+@command.group("make", short_help="Create a corpus.")
 def make() -> None:
-    """Make a corpus instead of fetching it."""
+    """Create a corpus instead of downloading it."""
 
 
-@make.command("dead-leaves", short_help="Make pictures of disks that cover one another.")
-@_made_into("Write dead-leaves-0000.png and so on into this folder, made where it is missing.")
-@click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="How many.")
-@click.option("--size", type=click.IntRange(1, 4096), default=256, show_default=True, help="Their side in pixels.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which series.")
+@make.command("dead-leaves", short_help="Create pictures of overlapping disks.")
+@_made_into("Write dead-leaves-0000.png and so on into this folder; it is created if needed.")
+@click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of pictures.")
+@click.option("--size", type=click.IntRange(1, 4096), default=256, show_default=True, help="Side length in pixels.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
 @options.force
 def dead_leaves_(out: Path, images: int, size: int, seed: int, force: bool) -> None:
-    """Make gray pictures of solid disks, of random place, size and gray value, that cover one another.
+    """Create gray pictures of overlapping solid disks of random position, size and gray value.
 
-    The radius r has a density proportional to r^-3. A picture depends on the seed, its number and the size alone.
+    The radius r has a density proportional to r^-3. A picture depends only on the seed, its number and the size.
     """
     jobs = [Job(str(out / f"dead-leaves-{index:04}.png")) for index in range(images)]
     failures.for_each(jobs, lambda job: refuse_existing(job.input, force))
@@ -127,12 +127,15 @@ def dead_leaves_(out: Path, images: int, size: int, seed: int, force: bool) -> N
                 advance(index + 1, images)
 
 
-@make.command("cifar10", short_help="Make arrays of CIFAR-10's archive.")
+@make.command("cifar10", short_help="Convert the archive of CIFAR-10 to arrays.")
 @click.argument("archive", type=click.Path(path_type=Path), metavar="ARCHIVE")
-@_made_into("Write train.npy, train-labels.npy and the same of test into this folder, made where it is missing.")
+@_made_into(
+    "Write train.npy, train-labels.npy, test.npy and test-labels.npy into this folder; it is created if needed."
+)
 @options.force
 def cifar10_(archive: Path, out: Path, force: bool) -> None:
-    """Make arrays of CIFAR-10 as 'ridecodec corpora fetch cifar10' fetches it: pictures [N, 32, 32, 3], labels [N]."""
+    """Convert the archive that 'ridecodec corpora fetch cifar10' downloads to arrays: pictures [N, 32, 32, 3] and
+    labels [N]."""
     jobs = {name: Job(str(out / f"{name}.npy")) for name in ("train", "train-labels", "test", "test-labels")}
     failures.for_each(jobs.values(), lambda job: refuse_existing(job.input, force))
     import numpy as np
@@ -147,7 +150,7 @@ def cifar10_(archive: Path, out: Path, force: bool) -> None:
 
 def _lines(corpus: Corpus) -> Iterator[str]:
     count = len(corpus.files)
-    size = "size not known" if corpus.bytes is None else counted(corpus.bytes, "byte")
+    size = "size unknown" if corpus.bytes is None else counted(corpus.bytes, "byte")
     yield f"{corpus.name}: {corpus.what}"
     yield f"  home      {corpus.home}"
     yield f"  licence   {corpus.licence}"

@@ -19,15 +19,15 @@ ENDING = ".rdc"
 
 @click.command(
     short_help="Decompress .rdc files to pictures.",
-    help="""Decompress .rdc files to pictures, beside each and of its name: PNG, or TIFF where PNG cannot hold them.
+    help="""Decompress .rdc files to pictures: PNG by default, or TIFF for pictures that PNG cannot hold.
 
-    The output's extension chooses the format: .png, .ppm, .pgm, .pnm, .pbm, .tif or .tiff, .bmp, .webp (lossless) or
-    .npy. With two paths the second is the output unless it ends in .rdc. "-" is standard input or output. INPUTs may be
-    patterns such as "*.rdc", and with --recursive folders.
+    The extension of the output selects the format: .png, .ppm, .pgm, .pnm, .pbm, .tif or .tiff, .bmp, .webp (lossless)
+    or .npy. If there are two paths, the second is the output unless it ends in .rdc. "-" is standard input or output.
+    INPUTs are files, patterns such as "*.rdc", and folders with --recursive.
 
-    PNG files get all metadata back, and are the very files that were compressed if that was with --exact-file.
+    PNG outputs contain all metadata. Files that were compressed with --exact-file are restored byte for byte.
 
-    Of an .rdca archive the second path, or --output-dir, is the folder for its pictures.
+    For an .rdca archive, the second path or --output-dir is the folder for its pictures.
 
     \b
     Examples:
@@ -42,18 +42,19 @@ ENDING = ".rdc"
 @options.inputs("INPUT... [OUTPUT]")
 @options.output("pictures")
 @click.option(
-    "--format", "kind", type=click.Choice([*FORMATS, *ALIASES]), help="Format of the output, whatever its extension."
+    "--format",
+    "kind",
+    type=click.Choice([*FORMATS, *ALIASES]),
+    help="Output format, whatever the extension of the output.",
 )
 @click.option(
     "--region",
     callback=options.region,
     metavar="X,Y,W,H",
-    help="Decode only this part: left, top, width and height in pixels.",
+    help="Decode only this region: left, top, width and height in pixels.",
 )
-@click.option(
-    "--preview", is_flag=True, help="Decode only the picture at half its size, of a model that codes it first."
-)
-@click.option("--only", multiple=True, metavar="NAME", help="Of an archive only this picture; repeat for several.")
+@click.option("--preview", is_flag=True, help="Decode only the half-size picture, for models that code it first.")
+@click.option("--only", multiple=True, metavar="NAME", help="Extract only this picture of an archive. Can be repeated.")
 @options.max_pixels
 @options.preserve
 @options.engine
@@ -89,7 +90,7 @@ def command(
         archives.unpack(paths, [output, folder], only, work, batch, summary)
         return
     if only:
-        raise UsageError("--only is for archives (.rdca)")
+        raise UsageError("--only needs an archive (.rdca)")
     jobs = files.plan(
         paths,
         output=output,

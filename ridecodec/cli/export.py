@@ -18,7 +18,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return dict(value.split("=", 1) for value in values)
 
 
-@click.command(short_help="Make the codec's integer model of trained checkpoints.")
+@click.command(short_help="Export trained checkpoints as a model for the codec.")
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(readable=False), metavar="CHECKPOINT...")
 @click.option(
     "--out",
@@ -26,21 +26,21 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     type=click.Path(readable=False, path_type=Path),
     required=True,
     metavar="FILE",
-    help="The model.",
+    help="The model file; its card (JSON) is written next to it.",
 )
-@click.option("--name", metavar="NAME", help="Name of the model, what --model takes; by default FILE's.")
-@click.option("--purpose", default="", metavar="TEXT", help="What the model is for, in its card.")
+@click.option("--name", metavar="NAME", help="Name of the model for --model.  [default: the name of FILE]")
+@click.option("--purpose", default="", metavar="TEXT", help="Description of the model, stored in its card.")
 @click.option(
     "--ensemble",
     metavar="NAME",
-    help="Also write the card of an ensemble of this name: RIDE or MCGSM in the best of eight orientations a tile.",
+    help="Also write the card of an ensemble of this name: RIDE or MCGSM in the best of eight orientations per tile.",
 )
 @click.option(
     "--about",
     multiple=True,
     metavar="KEY=TEXT",
     callback=_pairs,
-    help="What else the card says of its training; repeat for several.",
+    help="Another entry of the card about the training. Can be repeated.",
 )
 @options.force
 def command(
@@ -52,12 +52,12 @@ def command(
     about: dict[str, str],
     force: bool,
 ) -> None:
-    """Make the codec's integer model, with its card (JSON) beside it.
+    """Export trained checkpoints as an integer model for the codec, with a card (JSON) next to it.
 
-    Of checkpoints of `train photo`, one gray and one RGB, the model `photo`. Of checkpoints of `train ride` or `train
-    mcgsm`, one a channel (gray, or green, red, blue), and of one of `train pixelcnn`, a model that --model finds by its
-    name where the environment variable RIDECODEC_MODELS names FILE's folder. --name, --purpose and --about are not for
-    `photo`.
+    The model `photo` needs two checkpoints of `train photo`, one gray and one RGB. A RIDE or MCGSM model needs one
+    checkpoint per channel (gray, or green, red, blue), a PixelCNN model one of `train pixelcnn`. Set the environment
+    variable RIDECODEC_MODELS to the folder of FILE to use the model with --model. --name, --purpose and --about do
+    not apply to `photo`.
 
     \b
     Example:
@@ -84,7 +84,7 @@ def command(
         registry.check_name(name, output)
     if "kind" in config:
         if len(paths) > 1 or ensemble is not None:
-            raise UsageError("a network of the PixelCNN family is one checkpoint, and has no ensemble")
+            raise UsageError("a PixelCNN model needs exactly one checkpoint and has no ensemble")
         exported = pixelcnn.export(paths[0], output, str(name), purpose, about)
     elif "components" in config:
         exported = ride.export(paths, output, str(name), purpose, ensemble, about)

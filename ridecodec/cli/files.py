@@ -75,13 +75,13 @@ def plan(
     if output is None and folder is None and not recursive and len(inputs) == 2 and names_output(inputs[1]):
         output = inputs.pop()
     if "" in (output, folder):
-        raise UsageError("the output's name is empty")
+        raise UsageError("the name of the output is empty")
     if output is not None and output.endswith(os.sep):
-        raise UsageError(f"the output {label(output)} is a folder: --output-dir writes into it")
+        raise UsageError(f"the output {label(output)} is a folder: use --output-dir to write into it")
     if recursive and output is not None:
         raise UsageError("--recursive writes several files: give --output-dir instead of --output")
     if folder is not None and (output is not None or STANDARD in inputs):
-        raise UsageError("--output-dir goes neither with --output nor with standard input")
+        raise UsageError("--output-dir cannot be used with --output or standard input")
     check_standard(inputs)
     found = gathering.files(inputs, endings, left, recursive=recursive)
     if output is not None and len(found) > 1:
@@ -126,7 +126,7 @@ def check(job: Job, force: bool) -> None:
         if sys.stdout.isatty():
             raise UsageError("standard output is a terminal: redirect it, or name an output")
     elif os.path.isdir(target):
-        raise OutputError(f"the output {label(target)} is a folder: --output-dir writes into it")
+        raise OutputError(f"the output {label(target)} is a folder: use --output-dir to write into it")
     elif os.path.exists(target) and job.input != STANDARD and _same(job.input, target):
         raise UsageError(f"the output {label(target)} is the input itself")
     elif not is_stream(target):
@@ -135,7 +135,7 @@ def check(job: Job, force: bool) -> None:
         while job.makes_folder and not os.path.exists(parent):
             parent = os.path.dirname(parent)
         if not os.path.isdir(parent):
-            raise OutputError(f"there is no folder {label(parent)} for the output")
+            raise OutputError(f"no such folder for the output: {label(parent)}")
         if not os.access(parent, os.W_OK | os.X_OK):
             raise OutputError(f"no permission to write into {label(parent)}")
 
@@ -143,7 +143,7 @@ def check(job: Job, force: bool) -> None:
 def check_file(job: Job, force: bool) -> None:
     """Like `check`, for what long work makes and must be a file: one is made there on trial."""
     if is_stream(job.output):
-        raise UsageError(f"the output {output_label(job.output)} is no file; name one")
+        raise UsageError(f"the output {output_label(job.output)} is not a file")
     check(job, force)
     probe(job.output)
 
@@ -181,12 +181,14 @@ def is_device(path: str) -> bool:
 
 
 def check_input(name: str) -> None:
-    """InputError where there is no such file."""
+    """InputError where there is no such file or folder."""
     if name != STANDARD and os.path.isdir(name):
         readable = os.access(name, os.R_OK | os.X_OK)
-        raise InputError(f"is a folder{': --recursive takes the files in it' if readable else ' that cannot be read'}")
+        raise InputError(
+            f"is a folder{': use --recursive to take the files in it' if readable else ' that cannot be read'}"
+        )
     if name != STANDARD and not os.path.exists(name):
-        raise InputError("there is no such file")
+        raise InputError("no such file or folder")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import click
 @click.argument("names", nargs=-1, metavar="[COMMAND]...")
 @click.pass_context
 def command(ctx: click.Context, names: tuple[str, ...]) -> None:
-    """Show the help of a command, as COMMAND --help does; without one, that of ridecodec.
+    """Show the help of a command, like COMMAND --help. Without a command, show the help of ridecodec.
 
     \b
     Examples:
@@ -20,6 +20,6 @@ def command(ctx: click.Context, names: tuple[str, ...]) -> None:
     for name in names:
         found = shown.command.get_command(shown, name) if isinstance(shown.command, click.Group) else None
         if found is None:
-            raise click.UsageError(f"there is no command '{' '.join(names)}'", shown)
+            raise click.UsageError(f"no such command '{' '.join(names)}'", shown)
         shown = click.Context(found, parent=shown, info_name=name)
     click.echo(shown.get_help())

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from ridecodec import Info
 
 
-@click.command(short_help="Show what an .rdc or .rdca file says of itself.")
+@click.command(short_help="Show the contents of an .rdc or .rdca file.")
 @options.inputs("FILE...")
 @options.as_json
 def command(paths: tuple[str, ...], as_json: bool) -> None:
-    """Show what .rdc files and .rdca archives say of themselves, without decoding: type, metadata, bytes and bits a
-    sub-pixel by part.
+    """Show the type, model, metadata and sizes of .rdc files and .rdca archives, without decoding the pixels.
 
-    "-" is standard input.
+    The size of each part is given in bytes and in bits per sub-pixel (bpsp). "-" is standard input.
 
     \b
     Examples:
@@ -78,7 +77,7 @@ def _lines(name: str, info: Info) -> Iterator[str]:
         at = f"tile {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
         yield row(at, tile.bytes, tile.bits_per_subpixel)
         if tile.form != info.model:
-            yield f"    coded as {tile.form or 'what cannot be read: it is damaged'}"
+            yield f"    coded as {tile.form}" if tile.form else "    damaged: the coding cannot be read"
         if tile.side_bytes:
             yield f"    side information: {counted(tile.side_bytes, 'byte')}"
     yield row("total", info.total_bytes, info.bpsp)

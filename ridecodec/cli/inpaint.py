@@ -25,12 +25,18 @@ DEFAULTS = {1: "ride-gray", 3: "ride-rgb"}
 @click.argument("picture", type=pictures.PATH)
 @click.argument("mask", type=pictures.PATH)
 @click.argument("output", type=pictures.PATH)
-@click.option("-m", "--model", metavar="NAME", help="A model of RIDE or the MCGSM.  [default: ride-gray or ride-rgb]")
-@click.option("--fills", type=click.IntRange(min=1), default=5, show_default=True, help="First fills to choose from.")
-@click.option("--sweeps", type=click.IntRange(min=0), default=100, show_default=True, help="Sweeps over the hole.")
+@click.option("-m", "--model", metavar="NAME", help="A RIDE or MCGSM model.  [default: ride-gray or ride-rgb]")
 @click.option(
-    "--flips/--no-flips", default=True, show_default=True, help="Flip the picture at random between the sweeps."
+    "--fills",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Number of initial fills; the best one is kept.",
 )
+@click.option(
+    "--sweeps", type=click.IntRange(min=0), default=100, show_default=True, help="Number of sweeps over the hole."
+)
+@click.option("--flips/--no-flips", default=True, show_default=True, help="Flip the picture at random between sweeps.")
 @pictures.seed
 @options.force
 @pictures.quiet
@@ -46,10 +52,10 @@ def command(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Fill a hole in a picture with a sample of what a model expects there.
+    """Fill a hole in a picture with a sample from a model.
 
-    MASK is a picture of the same size, white (128 or more) where PICTURE is to be filled. The hole is filled several
-    times pixel after pixel, the densest fill is kept, and sweeps of Metropolis steps then fit it to what lies around.
+    MASK is a picture of the same size, white (128 or more) where PICTURE is filled. The hole is filled pixel by pixel
+    several times, and the most probable fill is kept. Sweeps of Metropolis steps then fit it to its surroundings.
 
     \b
     Example:
@@ -79,7 +85,7 @@ def _networks(model: str) -> list[Ride]:
 
     card = registry.current(model)
     if card.family_name != "ride":
-        raise UsageError(f"the model {model!r} cannot fill holes; choose one of RIDE or the MCGSM")
+        raise UsageError(f"the model {model!r} cannot fill holes; choose a RIDE or MCGSM model")
     backend = registry.backend(card, "cpu")
     assert isinstance(backend, RideBackend)
     return backend.networks()

@@ -10,11 +10,10 @@ import click
 from ridecodec.cli import options
 
 
-@click.command(short_help="List the models at hand.")
+@click.command(short_help="List the available models.")
 @options.as_json
 def command(as_json: bool) -> None:
-    """List the models at hand: name, content hash, size, the engine that runs it, rate over Kodak's 24 pictures, and
-    what it is for.
+    """List the available models: name, content hash, size, engine, rate on the 24 Kodak pictures, and purpose.
 
     \b
     Examples:
@@ -29,7 +28,7 @@ def command(as_json: bool) -> None:
         return
     cards = list(registry.cards())
     width = 2 + max(len(card.name) for card in cards)
-    click.echo(f"{'name':<{width}}{'hash':<10}{'bytes':>11}  {'engine':<12}{'Kodak bpsp':>10}  {'for'}")
+    click.echo(f"{'name':<{width}}{'hash':<10}{'bytes':>11}  {'engine':<12}{'Kodak bpsp':>10}  {'purpose'}")
     for card in cards:
         rate = "-" if card.kodak_bpsp is None else f"{card.kodak_bpsp:.3f}"
         engine = registry.engine_of(card)

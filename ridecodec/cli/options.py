@@ -29,7 +29,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
         return None
     parts = value.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) <= _SIDE for part in parts):
-        raise click.BadParameter(f"{value!r} is not WxH, a width and a height of up to {_SIDE} pixels", ctx, param)
+        raise click.BadParameter(f"{value!r} is not WxH, a width and a height of 1 to {_SIDE} pixels", ctx, param)
     return int(parts[0]), int(parts[1])
 
 
@@ -38,19 +38,19 @@ def size(name: str, text: str, default: str | None = None) -> Callable[[Function
     return click.option(name, callback=_size, default=default, show_default=True, metavar="WxH", help=text)
 
 
-cut = size("--cut", "Every picture is a mosaic: cut it into parts of this size.")
+cut = size("--cut", "Treat every picture as a mosaic: cut it into parts of this size.")
 
 
-count = click.option("--count", type=click.IntRange(min=1), metavar="N", help="Only the first so many pictures.")
+count = click.option("--count", type=click.IntRange(min=1), metavar="N", help="Use only the first N pictures.")
 
 
 def _label(by_default: str) -> Callable[[Function], Function]:
-    text = f"The picture's class, for models that know some; by default {by_default}."
+    text = f"Class of the picture, for models with classes.  [default: {by_default}]"
     return click.option("--label", type=click.IntRange(0, 255), metavar="K", help=text)
 
 
-label = _label("the one that costs least")
-class_label = _label("one that is drawn")
+label = _label("the one that gives the smallest file")
+class_label = _label("a random one")
 
 
 def region(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int, int, int] | None:
@@ -59,7 +59,7 @@ def region(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
         return None
     parts = value.split(",")
     if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
-        raise click.BadParameter(f"{value!r} is not four whole numbers X,Y,W,H", ctx, param)
+        raise click.BadParameter(f"{value!r} is not X,Y,W,H, four whole numbers", ctx, param)
     x, y, width, height = map(int, parts)
     return x, y, width, height
 
@@ -77,9 +77,7 @@ def inputs(metavar: str) -> Callable[[Function], Function]:
 def model(default: str | tuple[str, ...] = "photo") -> Callable[[Function], Function]:
     """--model, by default this one; several where these are several."""
     multiple = isinstance(default, tuple)
-    text = (
-        "Model to code with; repeat for several." if multiple else "Model to code with ('ridecodec models' lists them)."
-    )
+    text = "Model to use. Can be repeated." if multiple else "Model to use; 'ridecodec models' lists them."
     name = "models" if multiple else "model"
     return click.option(
         "-m",
@@ -106,21 +104,21 @@ def engine(function: Function) -> Function:
         type=click.Choice(names.NAMES),
         callback=_choose_engine,
         expose_value=False,
-        help="What runs the model; auto: the fastest that can. The file is the same.  [default: auto]",
+        help="Engine to run the model; auto selects the fastest one. The result is the same.  [default: auto]",
     )
     device = click.option(
         "--device",
         type=click.Choice(["auto", "cpu", "cuda"]),
         default="auto",
         show_default=True,
-        help="Where the model runs; auto: the GPU if there is one. The file is the same.",
+        help="Device to run the model on. The result does not depend on it.",
     )
     threads = click.option(
         "--threads",
         type=click.IntRange(min=0),
         default=0,
         metavar="N",
-        help="Processor threads, 0 for one a core.  [default: 0]",
+        help="Number of CPU threads; 0 means one per core.  [default: 0]",
     )
     return device(name(threads(function)))
 
@@ -131,12 +129,12 @@ def tile(function: Function) -> Function:
         type=click.IntRange(min=0),
         default=0,
         metavar="N",
-        help="Code in squares of N x N pixels, independent of one another; 0 leaves it to ridecodec.  [default: 0]",
+        help="Code in independent tiles of N x N pixels; 0 selects the tile size automatically.  [default: 0]",
     )(function)
 
 
 def force(function: Function) -> Function:
-    return click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist.")(function)
+    return click.option("-f", "--force", is_flag=True, help="Overwrite existing outputs.")(function)
 
 
 def _pixels(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -150,9 +148,9 @@ max_pixels = click.option(
     show_default=True,
     callback=_pixels,
     metavar="N",
-    help="Refuse larger pictures, before memory is taken for them; 0 for the format's limit.",
+    help="Refuse pictures of more than N pixels before memory is allocated; 0 means the limit of the format.",
 )
-preserve = click.option("--preserve", is_flag=True, help="Give outputs the modification times of their inputs.")
+preserve = click.option("--preserve", is_flag=True, help="Copy the modification times of the inputs to the outputs.")
 
 
 def output(what: str) -> Callable[[Function], Function]:
@@ -165,14 +163,14 @@ def output(what: str) -> Callable[[Function], Function]:
             "folder",
             type=PATH,
             metavar="DIR",
-            help=f"Write {what} into this folder, made where it is missing.",
+            help=f"Write {what} into this folder; it is created if needed.",
         )
         file = click.option(
             "-o",
             "--output",
             type=PATH,
             metavar="FILE",
-            help="Name the output of the one input; - is standard output.",
+            help="Output file for a single input; - is standard output.",
         )
         return file(folder(function))
 
@@ -203,13 +201,13 @@ _processes = click.option(
     default=1,
     show_default=True,
     metavar="N",
-    help="Work on so many files at a time, in processes of their own that share the cores.",
+    help="Number of files to process at a time, each in a separate process.",
 )
-_keep_going = click.option("-k", "--keep-going", is_flag=True, help="Go on with the other files after a failure.")
+_keep_going = click.option("-k", "--keep-going", is_flag=True, help="Continue with the other files after a failure.")
 
 
 def _recursive(what: str) -> Callable[[Any], Any]:
-    return click.option("-r", "--recursive", is_flag=True, help=f"Of a folder, take {what} in it and below it.")
+    return click.option("-r", "--recursive", is_flag=True, help=f"Take {what} in folders and their subfolders.")
 
 
 def batch(what: str) -> Callable[[Any], Any]:
@@ -220,9 +218,11 @@ def batch(what: str) -> Callable[[Any], Any]:
         _recursive(what),
         _processes,
         _keep_going,
-        click.option("--skip-existing", is_flag=True, help="Leave out files whose output exists, as after a stop."),
+        click.option(
+            "--skip-existing", is_flag=True, help="Skip files whose output exists, to continue a stopped batch."
+        ),
         force,
-        click.option("-n", "--dry-run", is_flag=True, help="Only print what would be read and written."),
+        click.option("-n", "--dry-run", is_flag=True, help="Print what would be read and written, and do nothing."),
     )
 
 
@@ -232,7 +232,7 @@ def checks(what: str) -> Callable[[Any], Any]:
 
 
 def as_json(function: Any) -> Any:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, an object a line.")(
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line on standard output.")(
         function
     )
 
@@ -240,8 +240,8 @@ def as_json(function: Any) -> Any:
 reporting = together(
     "summary",
     Summary,
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and warnings."),
-    click.option("-v", "--verbose", is_flag=True, help="Say more about each file."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only errors and warnings."),
+    click.option("-v", "--verbose", is_flag=True, help="Print more about each file."),
     as_json,
 )
 """--quiet, --verbose and --json."""

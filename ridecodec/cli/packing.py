@@ -44,7 +44,7 @@ class Packing:
         """Raise UsageError where the options contradict one another."""
         self.wishes.check()
         if self.delete_source and not self.verify:
-            raise UsageError("--delete-source goes with verification only: leave out --no-verify")
+            raise UsageError("--delete-source cannot be used with --no-verify")
 
     @property
     def passes(self) -> int:
@@ -75,9 +75,10 @@ class Packing:
         notes = list(prepared.notes)
         larger = len(data) > size
         if larger and not prepared.lossy:
-            notes.append(f"takes {counted(len(data), 'byte')}, more than the {size:,} of the file")
+            notes.append(f"is larger when compressed: {counted(len(data), 'byte')} instead of {size:,}")
         if self.delete_source and (larger or not prepared.whole):
-            notes.append("is kept, as it " + ("is the smaller file" if prepared.whole else "cannot be had again"))
+            why = "it is the smaller file" if prepared.whole else "it cannot be restored completely"
+            notes.append(f"is not deleted: {why}")
         elif self.delete_source:
             _delete(job, data, before)
         info = ridecodec.read_info(data)
@@ -96,24 +97,26 @@ class Packing:
         files.check(job, self.force)
         streams = files.is_stream(job.input) or files.is_stream(job.output)
         if streams and (self.preserve or self.delete_source):
-            raise UsageError("--preserve and --delete-source are for files, not for standard input and output")
+            raise UsageError("--preserve and --delete-source cannot be used with standard input or output")
 
 
 def _delete(job: Job, data: bytes, before: os.stat_result | None) -> None:
     """Remove the input, if it is what was read and the output is on the disk; raises OutputError."""
     try:
         if os.path.islink(job.input):
-            raise OutputError("is a link, so it is kept, and so is what it points to")
+            raise OutputError("is a link, so neither it nor its target is deleted")
         now = os.stat(job.input)
         if before is None or (now.st_mtime_ns, now.st_size, now.st_ino) != (
             before.st_mtime_ns,
             before.st_size,
             before.st_ino,
         ):
-            raise OutputError("was changed while it was read, so it is kept")
+            raise OutputError("was changed while it was read, so it is not deleted")
         if Path(job.output).read_bytes() != data:
-            raise OutputError(f"{files.label(job.output)} does not hold what was written, so the source is kept")
+            raise OutputError(
+                f"{files.label(job.output)} does not contain what was written, so the source is not deleted"
+            )
         settle(job.output)
         os.unlink(job.input)
     except OSError as error:
-        raise OutputError(f"cannot be removed: {error.strerror or error}") from error
+        raise OutputError(f"cannot be deleted: {error.strerror or error}") from error

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from ridecodec.models.registry import ModelCard
 
 PATH = click.Path(readable=False)
-quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-size = options.size("--size", "Of the picture, in pixels.", "256x256")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
+size = options.size("--size", "Size of the picture in pixels.", "256x256")
 seed = click.option(
-    "--seed", type=options.SEED, default=0, show_default=True, help="The same seed makes the same picture."
+    "--seed", type=options.SEED, default=0, show_default=True, help="Random seed; the same seed gives the same picture."
 )
 
 
@@ -35,7 +35,7 @@ def check(inputs: list[str], output: str, force: bool) -> None:
     """Refuse before the work what could not be done after it: no such input, no such format, an output that exists."""
     for name in inputs:
         if not os.path.exists(name):
-            raise InputError(f"{files.label(name)}: there is no such file")
+            raise InputError(f"{files.label(name)}: no such file")
         files.check(Job(name, output), force)
     if not inputs:
         files.check(Job(STANDARD, output), force)
@@ -58,7 +58,7 @@ def density_model(name: str) -> ModelCard:
     """The card of a model that draws; UsageError where there is none of this name, or where it is many."""
     card = registry.current(name)
     if card.members:
-        raise UsageError(f"{name!r} is no density model; name one, such as photo")
+        raise UsageError(f"{name!r} is not a single density model; choose one, such as photo")
     return card
 
 

@@ -9,7 +9,7 @@ from ridecodec.errors import UsageError
 from ridecodec.models import registry
 
 
-@click.command(short_help="Draw a picture from an auto-encoder's code of another.")
+@click.command(short_help="Draw a picture from an auto-encoder's code of another picture.")
 @click.argument("source", metavar="INPUT", type=pictures.PATH)
 @click.argument("output", type=pictures.PATH)
 @options.model()
@@ -18,9 +18,9 @@ from ridecodec.models import registry
 @options.force
 @pictures.quiet
 def command(source: str, output: str, model: str, seed: int, device: str, force: bool, quiet: bool) -> None:
-    """Draw a picture of INPUT's size from the code that an auto-encoder makes of INPUT: what the code says of it.
+    """Encode INPUT with an auto-encoder, and draw a picture of the same size from its code.
 
-    A seed makes the same picture of a code on every machine.
+    The same seed and code give the same picture on every machine.
 
     \b
     Example:
@@ -35,10 +35,10 @@ def command(source: str, output: str, model: str, seed: int, device: str, force:
 
     backend = registry.load(card, registry.pick_device(device))
     if not backend.code:
-        raise UsageError(f"the model {model!r} is no auto-encoder")
+        raise UsageError(f"the model {model!r} is not an auto-encoder")
     channels, height, width = planes.shape
     if max(height, width) > backend.largest_tile:
-        raise UsageError(f"the model {model!r} takes pictures of up to {backend.largest_tile} pixels a side")
+        raise UsageError(f"the model {model!r} supports pictures of at most {backend.largest_tile} pixels per side")
     side = backend.side_information(to_picture_order(planes))
     with pictures.bar(output, height * width) as tick:
         drawn = sample(backend, channels, height, width, seed, tick=tick, side=side)

@@ -47,7 +47,7 @@ class Totals:
         left = files - self.done - self.skipped - self.failed
         counts = [f"{self.done:,} done", f"{self.skipped:,} skipped", f"{self.failed:,} failed"]
         if left:
-            counts.append(f"{left:,} not tried (--keep-going goes on after a failure)")
+            counts.append(f"{left:,} not tried (--keep-going continues after a failure)")
         size = f"{self.bytes_in:,} -> {counted(self.bytes_out, 'byte')}" if self.bytes_out else ""
         return f"{', '.join(counts)}; {size or counted(self.bytes_in, 'byte')}"
 
@@ -63,9 +63,9 @@ class Summary:
     def check(self, jobs: Sequence[Job]) -> None:
         """Raises UsageError where the options contradict one another."""
         if self.quiet and self.verbose:
-            raise UsageError("--quiet and --verbose contradict one another")
+            raise UsageError("--quiet and --verbose cannot be used together")
         if self.as_json and any(job.output == STANDARD for job in jobs):
-            raise UsageError("--json and the output cannot both go to standard output")
+            raise UsageError("--json and the output cannot both use standard output")
 
     @property
     def progress(self) -> bool:
@@ -87,7 +87,7 @@ class Summary:
             if self.as_json:
                 click.echo(json.dumps({"input": job.input, "output": job.output, "skipped": True}))
             if self.speaks:
-                click.echo(f"{names(job)}: skipped, as it exists", err=True)
+                click.echo(f"{names(job)}: skipped, the output exists", err=True)
 
     def planned(self, job: Job, skipped: bool) -> None:
         """Say on standard output what would be done."""
@@ -95,7 +95,7 @@ class Summary:
             fields = {"input": job.input, "output": job.output, "skipped": skipped, "dry_run": True}
             click.echo(json.dumps(fields))
         else:
-            click.echo(f"{names(job)}{': skipped, as it exists' if skipped else ''}")
+            click.echo(f"{names(job)}{': skipped, the output exists' if skipped else ''}")
 
     def total(self, totals: Totals, files: int) -> None:
         """Say what became of several files."""

@@ -20,28 +20,30 @@ from ridecodec.cli.files import Job
     type=click.Choice(["ride", "mcgsm"]),
     default="ride",
     show_default=True,
-    help="What learns it: spatial LSTMs under a mixture, or the mixture alone.",
+    help="Network to train: spatial LSTMs with a mixture on top, or only the mixture.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
     default=3.0,
     show_default=True,
-    help="How long to train, all channels together.",
+    help="Training time for all channels together.",
 )
 @click.option(
-    "--steps", type=click.IntRange(min=1), help="Gradient steps for each channel, in place of --minutes: repeatable."
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Gradient steps per channel, instead of --minutes; the result is reproducible.",
 )
-@click.option("--layers", type=click.IntRange(min=1), help="Spatial LSTMs, one on top of another.  [default: 1]")
-@click.option("--hidden", type=click.IntRange(min=1), help="Hidden units of a spatial LSTM.  [default: 64]")
-@click.option("--components", type=click.IntRange(min=1), help="Of the mixture.  [default: 32]")
+@click.option("--layers", type=click.IntRange(min=1), help="Number of stacked spatial LSTMs.  [default: 1]")
+@click.option("--hidden", type=click.IntRange(min=1), help="Hidden units of each spatial LSTM.  [default: 64]")
+@click.option("--components", type=click.IntRange(min=1), help="Components of the mixture.  [default: 32]")
 @pictures.size
 @pictures.seed
 @click.option(
     "--keep-model",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Keep the trained model, with its card (JSON) beside it, as --model NAME of FILE's name.",
+    help="Also save the trained model, with its card (JSON) next to it; its name is that of FILE.",
 )
 @training.device
 @options.force
@@ -62,10 +64,10 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Learn a texture from a picture of it and draw more of it.
+    """Learn a texture from a picture and draw more of it.
 
-    The picture is cut into sixteen regions. Fifteen train the model; the rates of the sixteenth are reported. A kept
-    model is found by other commands when $RIDECODEC_MODELS names its folder.
+    The picture is cut into sixteen regions. Fifteen train the model; the rates of the sixteenth are reported. Set
+    $RIDECODEC_MODELS to the folder of a saved model to use it with other commands.
 
     \b
     Example:
@@ -73,7 +75,7 @@ def command(
     """
     network = training.given(layers=layers, hidden=hidden, components=components)
     if model == "mcgsm" and (layers or hidden):
-        raise click.UsageError("the MCGSM has no spatial LSTMs: leave out --layers and --hidden")
+        raise click.UsageError("an MCGSM has no spatial LSTMs: leave out --layers and --hidden")
     pictures.check([texture], output, force)
     found = pictures.read(texture)
     if keep_model is not None:
@@ -104,4 +106,4 @@ def command(
         click.echo(json.dumps({"input": texture, "output": output, **rates}))
     else:
         density, likelihood = rates.values()
-        click.echo(f"held-out region: density {density:.4f} bit/px, code length {likelihood:.4f} bits a sub-pixel")
+        click.echo(f"held-out region: density {density:.4f} bit/px, code length {likelihood:.4f} bits per sub-pixel")

@@ -23,7 +23,7 @@ command.add_command(train_forms.graphics)
 command.add_command(train_forms.deep)
 
 
-@command.command(short_help="Fill the baseline's table from photographs.")
+@command.command(short_help="Fit the table of the baseline model to photographs.")
 @training.data
 @click.option(
     "--out",
@@ -31,11 +31,11 @@ command.add_command(train_forms.deep)
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
     metavar="FILE",
-    help="The model file; its card (JSON) is written beside it.",
+    help="The model file; its card (JSON) is written next to it.",
 )
 @options.force
 def gradient(folder: Path, model: Path, force: bool) -> None:
-    """Fill the table of the model `gradient`: takes minutes, and nothing in it is random."""
+    """Fit the table of the model `gradient`. This takes minutes, and the result is always the same."""
     files.check_model(training.job(folder, model), force)
     from ridecodec.training.gradient import train
 
@@ -45,15 +45,17 @@ def gradient(folder: Path, model: Path, force: bool) -> None:
 @command.command(short_help="Train the default model on photographs.")
 @training.data
 @training.checkpoint
-@click.option("--channels", type=click.Choice(["1", "3"]), default="3", show_default=True, help="Gray, or RGB.")
+@click.option(
+    "--channels", type=click.Choice(["1", "3"]), default="3", show_default=True, help="1 for gray, 3 for RGB."
+)
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
-    help="How long in all, earlier runs of the checkpoint included.",
+    help="Total training time, including earlier runs of the checkpoint.",
 )
-@click.option("--seed", type=options.SEED, help="Seed of everything random.")
-@click.option("--width", type=click.IntRange(min=1), help="Width of the network's trunk.")
-@click.option("--batch", type=click.IntRange(min=1), help="Pixels a step.")
+@click.option("--seed", type=options.SEED, help="Random seed.")
+@click.option("--width", type=click.IntRange(min=1), help="Width of the trunk of the network.")
+@click.option("--batch", type=click.IntRange(min=1), help="Pixels per step.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Highest learning rate.")
 @training.device
 def photo(
@@ -67,7 +69,7 @@ def photo(
     rate: float | None,
     device: str,
 ) -> None:
-    """Train the model `photo`, for gray or for RGB pictures; `ridecodec export` makes the codec's model of both."""
+    """Train the model `photo` for gray or RGB pictures. `ridecodec export` makes one model of both checkpoints."""
     training.check(folder, checkpoint)
     from ridecodec.engines.torch.devices import torch_device
     from ridecodec.models.photo.initial import PhotoConfig

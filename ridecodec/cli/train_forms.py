@@ -22,22 +22,26 @@ _out = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
     metavar="FILE",
-    help="The model file; its card (JSON) is written beside it.",
+    help="The model file; its card (JSON) is written next to it.",
 )
 _say = partial(click.echo, err=True)
-_seed = click.option("--seed", type=options.SEED, default=1, show_default=True, help="Seed of everything random.")
+_seed = click.option("--seed", type=options.SEED, default=1, show_default=True, help="Random seed.")
 
 
-@click.command(short_help="Train the model of graphics.")
-@_paths(help="Graphics: picture files, or folders of them; repeatable.")
-@click.option("--drawn", type=click.IntRange(min=0), default=350, show_default=True, help="Pictures that are drawn.")
-@click.option("--steps", type=click.IntRange(min=1), default=5000, show_default=True, help="Of each network.")
+@click.command(short_help="Train the model for graphics.")
+@_paths(help="Graphics: picture files or folders of pictures. Can be repeated.")
+@click.option(
+    "--drawn", type=click.IntRange(min=0), default=350, show_default=True, help="Number of generated pictures."
+)
+@click.option(
+    "--steps", type=click.IntRange(min=1), default=5000, show_default=True, help="Gradient steps of each network."
+)
 @_seed
 @_out
 @options.force
 def graphics(paths: tuple[Path, ...], drawn: int, steps: int, seed: int, model: Path, force: bool) -> None:
-    """Train the model `graphics` on pictures given and drawn; those that cannot be read, or have 16 bits, are left
-    out."""
+    """Train the model `graphics` on given and generated pictures. Pictures that cannot be read or have 16 bits are
+    skipped."""
     files.check_model(Job("", str(model)), force)
     from ridecodec.training import graphics as training
 
@@ -46,21 +50,21 @@ def graphics(paths: tuple[Path, ...], drawn: int, steps: int, seed: int, model: 
     training.write(model, data, _record(begun, paths, drawn=drawn, steps=steps, seed=seed))
 
 
-@click.command(short_help="Train the model of 16-bit samples.")
+@click.command(short_help="Train the model for 16-bit samples.")
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     required=True,
     metavar="DIR",
-    help="Photographs of 8 bits; at half their size they have more.",
+    help="8-bit photographs; at half size their samples have more bits.",
 )
-@_paths(help="Pictures of 16 bits, or folders of them; repeatable.")
+@_paths(help="16-bit pictures or folders of pictures. Can be repeated.")
 @click.option("--steps", type=click.IntRange(min=1), default=6000, show_default=True, help="Gradient steps.")
 @_seed
 @_out
 @options.force
 def deep(photos: Path, paths: tuple[Path, ...], steps: int, seed: int, model: Path, force: bool) -> None:
-    """Train the model `deep`: on photographs at half their size, on waves and noise, and on pictures given."""
+    """Train the model `deep` on photographs at half size, on waves and noise, and on given pictures."""
     files.check_model(Job("", str(model)), force)
     from ridecodec.training import deep as training
 

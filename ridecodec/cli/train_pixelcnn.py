@@ -46,7 +46,7 @@ def _pictures(labels_help: str, **extra: Any) -> Callable[[Function], Function]:
                 multiple=True,
                 required=True,
                 metavar="PATH",
-                help="Small pictures of one size: a folder, a file or a .npy array [N, H, W(, 3)]; repeatable.",
+                help="Small pictures of one size: a folder, a file or a .npy array [N, H, W(, 3)]. Can be repeated.",
             ),
         ):
             function = option(function)
@@ -55,30 +55,31 @@ def _pictures(labels_help: str, **extra: Any) -> Callable[[Function], Function]:
     return decorate
 
 
-@click.command(short_help="Train PixelCNN, Gated PixelCNN, PixelRNN and what is built of them.")
-@_pictures("Their labels, a .npy array, for --classes, one for each picture.")
+@click.command(short_help="Train PixelCNN, Gated PixelCNN, PixelRNN and their variants.")
+@_pictures("Labels for --classes: a .npy array with one label per picture.")
 @click.option(
     "--start",
     "start",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="CHECKPOINT",
-    help="Begin with the weights of a network of the same layers; one that is told more learns to use it.",
+    help="Start from the weights of a network with the same layers; the new one may have more conditions.",
 )
 @click.option(
     "--encoder-from",
     "coder",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="CHECKPOINT",
-    help="Take the encoder of `train embedding` as it is; the network learns to draw what it says.",
+    help="Use the trained encoder of `train embedding`; the network learns to draw pictures from its codes.",
 )
 @training.fields_of(PixelConfig)
 @training.fields_of(PixelSchedule)
 def pixelcnn(start: Path | None, coder: Path | None, **given: Any) -> None:
     """Train a network of the PixelCNN family on small pictures of one size.
 
-    --classes: it is told each picture's label. --vector N --encoder M: an auto-encoder. --half M: the picture at half
-    its size is coded first. A checkpoint that exists is trained on with the settings it was begun with, but for those
-    given here. Several processes: torchrun --no-python --nproc-per-node N ridecodec train pixelcnn ...
+    With --classes, the network is conditioned on the label of each picture. --vector N --encoder M trains an
+    auto-encoder. With --half M, the picture at half size is coded first. Training of an existing checkpoint continues
+    with its settings, except those given here. For several processes, use
+    torchrun --no-python --nproc-per-node N ridecodec train pixelcnn ...
     """
     told: dict[str, Any] = {}
     encoder = network = None
@@ -98,20 +99,20 @@ def pixelcnn(start: Path | None, coder: Path | None, **given: Any) -> None:
         from ridecodec.training.pixelcnn import train
 
         if bool(config.classes) != (labels is not None):
-            raise UsageError("--classes and --labels go together: give both or none")
+            raise UsageError("--classes and --labels must be used together")
         train(pixels, config, schedule, out, labels=labels, encoder=encoder, start=network, **extra)
 
     _train(run, told, inputs=tuple(path for path in (start, coder) if path is not None), **given)
 
 
-@click.command(short_help="Train an encoder of pictures on their labels, by a triplet loss.")
-@_pictures("Their labels, a .npy array; one for each picture.", required=True)
+@click.command(short_help="Train a picture encoder on labels with a triplet loss.")
+@_pictures("Labels: a .npy array with one label per picture.", required=True)
 @training.fields_of(PixelConfig, "channels", "vector", "encoder")
 @training.fields_of(PixelSchedule)
 def embedding(**given: Any) -> None:
-    """Train an encoder whose codes of two pictures are near where their labels are the same.
+    """Train an encoder that gives pictures with the same label similar codes.
 
-    `train pixelcnn --encoder-from` takes it; the network then draws what a code says.
+    Use it with `train pixelcnn --encoder-from`; that network then draws pictures from codes.
     """
 
     def run(pixels: Any, labels: Any, config: PixelConfig, schedule: PixelSchedule, out: Path, **extra: Any) -> None:
@@ -137,7 +138,7 @@ def _train(
 ) -> None:
     for path in paths:
         if not path.exists():
-            raise InputError(f"{path}: there is no such file or folder")
+            raise InputError(f"{path}: no such file or folder")
     for path in (*paths, *inputs, *([] if labelled is None else [labelled])):
         files.check_file(Job(str(path), str(checkpoint)), force=True)
     given = training.given(**flags)
@@ -158,7 +159,7 @@ def _train(
     pixels = sets.stacked(list(sets.entries(paths, cut, count)), config.channels)
     if labels is not None and len(labels) != len(pixels):
         found = f"{counted(len(labels), 'label')} for {counted(len(pixels), 'picture')}"
-        raise InputError(f"{labelled}: {found}; --count takes the first of both")
+        raise InputError(f"{labelled}: {found}; --count uses the first of both")
     with training.bar(checkpoint.name) as (say, progress):
         say(f"{counted(len(pixels), 'picture')} of {pixels.shape[3]} x {pixels.shape[2]}, on {where}")
         run(pixels, labels, config, schedule, checkpoint, say=say, device=where, progress=progress, fresh=force)

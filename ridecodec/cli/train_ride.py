@@ -26,18 +26,18 @@ _LENGTHS = ("steps", "minutes", "epochs")
 
 _COUNT = click.IntRange(min=1)
 _NETWORK: dict[str, tuple[Any, str]] = {
-    "channels": (click.Choice(["1", "3"]), "Gray, or RGB (each of its channels is a network of its own)."),
-    "channel": (click.IntRange(0, 2), "Which channel it predicts: 0 green (or gray), 1 red, 2 blue."),
-    "layers": (click.IntRange(min=0), "Spatial LSTMs, one on top of another."),
-    "hidden": (_COUNT, "Hidden units of a spatial LSTM."),
-    "extended": (bool, "The memory cells before are inputs of the gates too."),
-    "width": (click.IntRange(min=3), "Of the neighbourhood, in pixels; odd."),
-    "height": (_COUNT, "Of the neighbourhood; otherwise half its width, rounded up."),
-    "components": (_COUNT, "Of the mixture."),
-    "scales": (_COUNT, "Of a component."),
+    "channels": (click.Choice(["1", "3"]), "1 for gray, 3 for RGB; each channel has its own network."),
+    "channel": (click.IntRange(0, 2), "Channel that the network predicts: 0 green (or gray), 1 red, 2 blue."),
+    "layers": (click.IntRange(min=0), "Number of stacked spatial LSTMs."),
+    "hidden": (_COUNT, "Hidden units of each spatial LSTM."),
+    "extended": (bool, "Also use the previous memory cells as inputs of the gates."),
+    "width": (click.IntRange(min=3), "Width of the neighbourhood in pixels; odd."),
+    "height": (_COUNT, "Height of the neighbourhood.  [default: half the width, rounded up]"),
+    "components": (_COUNT, "Components of the mixture."),
+    "scales": (_COUNT, "Scales of each component."),
     "features": (_COUNT, "Quadratic features that the components share."),
     "indicators": (bool, "Nothing outside of a patch, or a tile, is known, and inputs say which neighbours are there."),
-    "full": (None, "A matrix a component in place of shared features."),
+    "full": (None, "Use one matrix per component instead of shared features."),
 }
 
 
@@ -66,7 +66,7 @@ def _shared(function: Function) -> Function:
             "settings_file",
             type=click.Path(dir_okay=False, path_type=Path),
             metavar="FILE",
-            help="Settings in TOML or JSON, by the options' names with _ for -; options given here outrank it.",
+            help="Settings in TOML or JSON, named like the options with _ for -; options override them.",
         ),
         click.option("--preset", type=click.Choice(["modern", "paper"]), help="[default: modern]"),
         training.checkpoint,
@@ -80,29 +80,29 @@ def _start(text: str) -> Callable[[Function], Function]:
     return click.option("--start", type=click.Path(path_type=Path), metavar="CHECKPOINT", help=text)
 
 
-@click.command(short_help="Train RIDE: spatial LSTMs under an MCGSM.")
+@click.command(short_help="Train RIDE: spatial LSTMs with an MCGSM on top.")
 @_shared
-@_start("Keep this network's layers; one more goes on top of them, unless --layers says otherwise.")
+@_start("Start from the layers of this network and add one on top, unless --layers is given.")
 @_network()
 @training.fields_of(Schedule)
 def ride(**given: Any) -> None:
     """Train RIDE, the recurrent image density estimator: spatial LSTMs with an MCGSM on top.
 
-    A checkpoint that exists is trained on with the settings it was begun with, but for those given here. Interrupted
-    once, training saves it first. Several processes: torchrun --no-python --nproc-per-node N ridecodec train ride ...
+    Training of an existing checkpoint continues with its settings, except those given here. Ctrl-C saves the checkpoint
+    and stops. For several processes, use torchrun --no-python --nproc-per-node N ridecodec train ride ...
     """
     _train("ride", **given)
 
 
-@click.command(short_help="Train an MCGSM, the mixture alone.")
+@click.command(short_help="Train an MCGSM: only the mixture.")
 @_shared
-@_start("Begin with this MCGSM's weights.")
+@_start("Start from the weights of this MCGSM.")
 @_network("layers", "hidden", "extended")
 @training.fields_of(Schedule)
 def mcgsm(**given: Any) -> None:
     """Train an MCGSM, a mixture of conditional Gaussian scale mixtures, on whitened neighbourhoods of 9x5 pixels.
 
-    A checkpoint that exists is trained on with the settings it was begun with, but for those given here.
+    Training of an existing checkpoint continues with its settings, except those given here.
     """
     _train("mcgsm", **given)
 
@@ -122,12 +122,12 @@ def _train(
     resumed = checkpoint.exists() and not force
     if resumed and start is not None:
         raise UsageError(
-            f"{checkpoint}: exists and is trained on, so --start has no effect; leave --start out, name another file, "
-            "or begin afresh with --force"
+            f"{checkpoint}: exists, and its training continues, so --start has no effect; leave out --start, choose "
+            "another file, or start again with --force"
         )
     full = flags.pop("full")
     if full and flags["features"] is not None:
-        raise UsageError("--full has no features to share: leave out --features")
+        raise UsageError("--full and --features cannot be used together")
     from ridecodec.engines.torch.devices import torch_device
     from ridecodec.training.memory import keep_memory
     from ridecodec.training.patches import hold_out, load, pictures
@@ -180,7 +180,7 @@ def _settings(
     settings.known(said, RideConfig, Schedule, others=("preset",), source=source)
     preset = preset or said.pop("preset", None)
     if preset is not None and not (isinstance(preset, str) and preset in PRESETS[kind]):
-        raise UsageError(f"{source}: there is no preset {preset!r}; choose modern or paper")
+        raise UsageError(f"{source}: unknown preset {preset!r}; choose modern or paper")
     network = DEFAULTS[kind]
     times: Values = PRESETS[kind][preset or "modern"]
     if stored is not None:
@@ -190,7 +190,7 @@ def _settings(
         network = asdict(begun.config) | ({"layers": begun.config.layers + 1} if kind == "ride" else {})
     for layer in (said, flags):
         if sum(name in layer for name in _LENGTHS) > 1:
-            raise UsageError("steps, minutes and epochs exclude one another; give one of them")
+            raise UsageError("steps, minutes and epochs cannot be used together; give one of them")
     ranked = [times, *(_longest(layer) | layer for layer in (said, flags))]
     config = settings.build(RideConfig, network, said, flags, source=source)
     if kind == "mcgsm" and config.layers:

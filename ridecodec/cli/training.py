@@ -28,7 +28,7 @@ data = click.option(
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="Folder of photographs; NAME-0.png and NAME-1.png count as crops of one.",
+    help="Folder of photographs; NAME-0.png and NAME-1.png are treated as crops of one photograph.",
 )
 checkpoint = click.option(
     "--out",
@@ -36,9 +36,9 @@ checkpoint = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
     metavar="FILE",
-    help="The checkpoint; one that exists is trained on.",
+    help="The checkpoint; if it exists, its training continues.",
 )
-fresh = click.option("-f", "--force", is_flag=True, help="Begin afresh where the checkpoint exists.")
+fresh = click.option("-f", "--force", is_flag=True, help="Start again even if the checkpoint exists.")
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 
 
@@ -49,7 +49,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
         try:
             return None if value is None else tuple(kind(part) for part in value.split(","))
         except ValueError as error:
-            text = f"{value!r} is no list of numbers with commas between them"
+            text = f"{value!r} is not a comma-separated list of numbers"
             raise click.BadParameter(text, ctx, param) from error
 
     return convert

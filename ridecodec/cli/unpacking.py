@@ -82,7 +82,7 @@ class Unpacking:
         if self.kind is None:
             _format(job.output)
         if self.preserve and (files.is_stream(job.input) or files.is_stream(job.output)):
-            raise UsageError("--preserve is for files, not for standard input and output")
+            raise UsageError("--preserve cannot be used with standard input or output")
 
 
 def _original(picture: Picture) -> tuple[bytes | None, list[str]]:

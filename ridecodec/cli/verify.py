@@ -54,16 +54,16 @@ class Checking:
         )
         seconds = time.perf_counter() - begun
         fields = {"bytes": len(data), "pictures": pictures, "pixels": pixels, "seconds": seconds}
-        line = f"{files.label(job.input)}: whole, {counted(pictures, 'picture')}, {seconds:.1f} s"
+        line = f"{files.label(job.input)}: OK, {counted(pictures, 'picture')}, {seconds:.1f} s"
         return Done(line, f"{counted(pixels, 'pixel')}, {counted(len(data), 'byte')}", fields, len(data))
 
 
 @click.command(
-    short_help="Check that .rdc and .rdca files are whole.",
-    help="""Check that .rdc files and .rdca archives are whole: decode them and compare with their checksums.
+    short_help="Check .rdc and .rdca files.",
+    help="""Check .rdc files and .rdca archives: decode them and compare with their checksums.
 
-    All files are gone through, whatever fails; the exit code is the first failure's. FILEs may be patterns such as
-    "*.rdc", and with --recursive folders; "-" is standard input.
+    All files are checked, even after a failure; the exit code is that of the first failure. FILEs are files, patterns
+    such as "*.rdc", and folders with --recursive; "-" is standard input.
 
     \b
     Examples:

@@ -52,7 +52,7 @@ def arrays(archive: Path) -> dict[str, NDArray[np.uint8]]:
     made = {}
     for part, batches in found.items():
         if not batches:
-            raise InputError(f"{archive}: there is nothing of the part {part} in it")
+            raise InputError(f"{archive}: it does not contain the part {part}")
         made[part] = np.concatenate([pixels for pixels, _ in batches])
         made[f"{part}-labels"] = np.concatenate([labels for _, labels in batches])
     return made

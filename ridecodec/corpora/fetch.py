@@ -24,7 +24,7 @@ Advance = Callable[[int, "int | None"], None]
 """Told bytes so far, and bytes in all or None."""
 
 _CHUNK = 1 << 16
-_AGAIN = "the same command goes on from there"
+_AGAIN = "run the same command again to continue"
 
 
 def fetch(file: File, target: Path, advance: Advance | None = None) -> str:
@@ -39,7 +39,7 @@ def fetch(file: File, target: Path, advance: Advance | None = None) -> str:
         found = sha256(part)
         if file.sha256 not in (None, found):
             part.unlink()
-            raise InputError(f"its SHA-256 is {found} and not {file.sha256}: it is damaged or another, and not kept")
+            raise InputError(f"its SHA-256 is {found} instead of {file.sha256}: it is damaged or a different file")
         part.replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
@@ -59,7 +59,9 @@ def is_here(file: File, target: Path) -> bool:
     except OSError as error:
         raise InputError(f"{target}: cannot be read: {error.strerror or error}") from error
     if not same:
-        raise OutputExistsError(f"{target} exists already and is another file or damaged: --force replaces it")
+        raise OutputExistsError(
+            f"{target} already exists and is a different or damaged file: use --force to replace it"
+        )
     return True
 
 
@@ -98,9 +100,7 @@ def _download(file: File, part: Path, advance: Advance | None) -> None:
     if file.bytes not in (None, total) or (total is not None and done > total):
         part.unlink(missing_ok=True)
         sent, wanted = max(done, total or 0), file.bytes or total
-        raise InputError(
-            f"the server sends {counted(sent, 'byte')}, and it should be {wanted:,}: another file, not kept"
-        )
+        raise InputError(f"the server sends {counted(sent, 'byte')} instead of {wanted:,}: a different file")
     if total is not None and done < total:
         raise InputError(f"the connection ended after {done:,} of {total:,} bytes: {_AGAIN}")
 
@@ -134,9 +134,9 @@ def _ask(address: str, start: int) -> _Answer:
                 total = _total(error.headers.get("Content-Range"))
                 return _Answer(None, start, total) if total == start else _ask(address, 0)
             answer = f"the server answers {error.code} {error.reason}"
-            raise InputError(f"{answer}: 'ridecodec corpora list' names the page to look at") from error
+            raise InputError(f"{answer}: see the home page that 'ridecodec corpora list' shows") from error
     except (OSError, HTTPException) as error:
-        raise InputError(f"cannot be reached ({_reason(error)}): is this machine online?") from error
+        raise InputError(f"cannot be reached ({_reason(error)}): check the network connection") from error
     if stream.status != 206:
         length = stream.headers.get("Content-Length")
         return _Answer(stream, 0, int(length) if length and length.isdecimal() else None)

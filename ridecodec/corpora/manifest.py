@@ -57,6 +57,6 @@ def names() -> list[str]:
 def corpus(name: str) -> Corpus:
     """The corpus ``name``; raises UsageError where there is none."""
     if name not in names():
-        raise UsageError(f"there is no corpus {name!r}: there are {', '.join(names())}")
+        raise UsageError(f"there is no corpus {name!r}; choose one of: {', '.join(names())}")
     content = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return Corpus(**{**content, "files": tuple(File(**each) for each in content["files"])})

@@ -27,5 +27,5 @@ def load(path: str | Path) -> NDArray[np.uint16]:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) != SIZE:
         has = f"{len(data):,}" if len(data) < SIZE else f"more than {SIZE:,}"
-        raise InputError(f"{path}: has {has} bytes and not {SIZE:,}: give an .iml or .imc file, whole and unpacked")
+        raise InputError(f"{path}: has {has} bytes instead of {SIZE:,}; give a complete, unpacked .iml or .imc file")
     return np.frombuffer(data, ">u2").astype(np.uint16).reshape(SHAPE)

@@ -25,7 +25,7 @@ def torch_engine(device: str = "auto") -> Engine:
     try:
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
-        raise UsageError("PyTorch is not installed; install ridecodec[torch], or choose the device cpu") from error
+        raise UsageError("PyTorch is not installed: pip install 'ridecodec[torch]', or use the device cpu") from error
     from ridecodec.engines.torch.devices import torch_device
     from ridecodec.engines.torch.engine import Torch
 

@@ -37,7 +37,7 @@ class NoSide(Side):
 
     def read(self, data: bytes) -> Parameters:
         if data:
-            raise DamagedError("the pixel data is damaged: its model takes no side information")
+            raise DamagedError("the pixel data is damaged: its model has no side information")
         return ()
 
 

@@ -97,5 +97,5 @@ class Orientations(TileCodec):
 
 def _way(side: bytes) -> int:
     if not side or side[0] >= WAYS:
-        raise DamagedError("the pixel data is damaged: it does not say how its tile is turned")
+        raise DamagedError("the pixel data is damaged: the orientation of its tile is missing or not valid")
     return side[0]

@@ -155,7 +155,7 @@ def _check(picture: Picture, options: _Options) -> None:
     """Raise `InputError` where none of the models takes such a picture."""
     if options.models and not any(_codes(model, picture) for model in options.models):
         kind = f"{picture.bit_depth}-bit {picture.colour.words}"
-        raise InputError(f"is {kind}, which {' and '.join(options.models)} do not code; add --model {AUTO}")
+        raise InputError(f"is {kind}, which {' and '.join(options.models)} cannot code; add --model {AUTO}")
 
 
 def _codes(model: str, picture: Picture) -> bool:
@@ -231,7 +231,7 @@ def _measure_model(model: str, picture: Picture, options: _Options) -> tuple[Mea
     )
     again, decode = timed(lambda: ridecodec.decompress(data, device=device, threads=threads))
     if not np.array_equal(again.planes, picture.planes):
-        raise VerificationError(f"model {model}: the decoded pixels are not those of the picture")
+        raise VerificationError(f"model {model}: the decoded pixels differ from the picture")
     count = picture.sub_pixels
     measurement = Measurement(model, picture.width * picture.height, count, len(data), encode, decode)
     if model == AUTO:

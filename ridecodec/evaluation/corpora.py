@@ -38,7 +38,7 @@ def find(name: str) -> list[Path]:
         return _skimage()
     if name == "kodak":
         return pictures_in(data_folder("kodak"))
-    raise UsageError(f"no corpus {name!r}; there are {', '.join(NAMES)}")
+    raise UsageError(f"there is no corpus {name!r}; choose one of: {', '.join(NAMES)}")
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -58,7 +58,9 @@ def data_folder(name: str) -> Path:
     for root in [*roots, Path("../shared/data")]:
         if (root / name).is_dir():
             return root / name
-    raise InputError(f"pictures {name!r} are not here: set {DATA_VARIABLE} to the folder that contains {name}/")
+    raise InputError(
+        f"the pictures {name!r} are not available: set {DATA_VARIABLE} to the folder that contains {name}/"
+    )
 
 
 def _skimage() -> list[Path]:

@@ -133,7 +133,7 @@ def choose(names: tuple[str, ...] | None) -> tuple[str, ...]:
         return (PNG_AS_GIVEN, *(p.name for p in PEERS.values() if p.default and p.installed))
     for name in names:
         if name not in NAMES:
-            raise UsageError(f"no codec {name!r} to compare with; there are {', '.join(NAMES)}")
+            raise UsageError(f"there is no codec {name!r} to compare with; choose one of: {', '.join(NAMES)}")
         if name in PEERS and not PEERS[name].installed:
             raise UsageError(f"{PEERS[name].label} is not installed: pip install 'ridecodec[bench]'")
     return tuple(name for name in NAMES if name in names)
@@ -158,7 +158,7 @@ def _verify(label: str, decoded: Pixels, pixels: Pixels) -> None:
     if decoded.shape != pixels.shape and decoded.dtype == pixels.dtype == np.uint8:  # WebP has no gray, nor opaque RGBA
         decoded, pixels = (np.asarray(Image.fromarray(each).convert("RGBA")) for each in (decoded, pixels))
     if not np.array_equal(decoded, pixels):
-        raise VerificationError(f"{label}: the decoded pixels are not those of the picture")
+        raise VerificationError(f"{label}: the decoded pixels differ from the picture")
 
 
 def measure(peer: Peer, pixels: Pixels) -> Measurement:

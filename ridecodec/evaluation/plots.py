@@ -28,7 +28,7 @@ def total_bars(results: Results) -> bytes:
     )
     axes.bar_label(bars, fmt="%.3f", padding=3)
     axes.margins(x=0.1)
-    axes.set_xlabel("bits a sub-pixel, all pictures")
+    axes.set_xlabel("bits per sub-pixel, all pictures")
     axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
 
@@ -43,7 +43,7 @@ def picture_bars(results: Results) -> bytes:
         found = [(i, m.bpsp) for i, image in enumerate(images) for m in image.measurements if m.codec == codec]
         axes.bar([i - 0.4 + (k + 0.5) * share for i, _ in found], [rate for _, rate in found], share, label=label)
     axes.set_xticks(range(len(images)), [image.name for image in images], rotation=60, ha="right", fontsize=8)
-    axes.set_ylabel("bits a sub-pixel")
+    axes.set_ylabel("bits per sub-pixel")
     axes.legend(fontsize=8, ncols=min(3, len(results.labels)), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
@@ -62,7 +62,7 @@ def heat(image: ImageResult, labels: Mapping[str, str]) -> bytes:
     top = max(_top(bits) for bits in image.heat_maps.values())
     for place, (model, bits) in zip(axes[1:], image.heat_maps.items(), strict=True):
         shown = place.imshow(bits, cmap="inferno", vmin=0, vmax=top)
-        place.set_title(f"{labels[model]}: bits a pixel, mean {float(bits.mean()):.3f}", fontsize=9)
+        place.set_title(f"{labels[model]}: bits per pixel, mean {float(bits.mean()):.3f}", fontsize=9)
     for place in axes:
         place.set_axis_off()
     figure.colorbar(shown, ax=list(axes), fraction=0.03, extend="max")

@@ -18,16 +18,16 @@ from ridecodec.placing import placed
 
 HEADINGS = ("image", "codec", "bytes", "likelihood", "ideal", "bpsp", "of PNG", "enc s/MP", "dec s/MP")
 NOTES = (
-    "bpsp: bits of the file a sub-pixel, all overhead counted (the achieved rate).",
-    "likelihood, ideal: rates of the float model and of the integer tables that the coder uses, bits a sub-pixel; "
-    "of the forms and models that `auto` chooses from there is none.",
-    "of PNG: size relative to the PNG file as given, or to Pillow's optimized PNG where the picture was no PNG.",
-    "enc, dec: CPU seconds a megapixel, all threads together, from and to pixels in memory; no time on a GPU.",
-    "They are of calls in one process after a first one on a small picture: no imports, no loading of models.",
-    "ridecodec compresses without verification here; the other codecs run on one thread, WebP at its default effort.",
-    "Every picture came back from every codec, compared pixel by pixel.",
-    "A codec has no row for a picture of a type that it does not take, and its sum is then over the others: 2 of 3.",
-    "Palettes and gray of fewer than 8 bits go to WebP and JPEG XL as the colours that they show.",
+    "bpsp: bits of the file per sub-pixel, with all overhead (the achieved rate).",
+    "likelihood, ideal: rates of the float model and of the integer tables that the coder uses, bits per sub-pixel;  "
+    "files of `auto` in several forms have none.",
+    "of PNG: size relative to the PNG file as given, or to Pillow's optimized PNG if the picture is not a PNG.",
+    "enc, dec: CPU seconds per megapixel, summed over all threads, from and to pixels in memory; without GPU time.",
+    "They are of calls in one process after a first one on a small picture: imports and model loading do not count.",
+    "ridecodec compresses without verification; the other codecs run on one thread, WebP at its default effort.",
+    "All codecs restored every picture, compared pixel by pixel.",
+    "A codec has no row for a picture type that it does not support; its total is then over the others (2 of 3).",
+    "WebP and JPEG XL receive palettes and gray of fewer than 8 bits converted to the colours that they show.",
 )
 PAGE = """<!doctype html>
 <html lang="en">
@@ -67,7 +67,7 @@ def check(path: str | Path) -> None:
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"a report ends in one of {', '.join(FORMATS)}; {path.name!r} does not")
+        raise UsageError(f"the name of a report must end in one of {', '.join(FORMATS)}; {path.name!r} does not")
     if path.suffix.lower() == ".html" and importlib.util.find_spec("matplotlib") is None:
         raise UsageError("a report in HTML needs matplotlib: pip install 'ridecodec[bench]'")
     if not path.absolute().parent.is_dir():
@@ -137,12 +137,12 @@ def html(results: Results) -> str:
     return PAGE.format(
         description=escape(describe(results)),
         totals=_table(results, results.totals),
-        bars=_embedded(plots.total_bars(results), "bits a sub-pixel of every codec"),
+        bars=_embedded(plots.total_bars(results), "bits per sub-pixel of every codec"),
         notes="".join(f"<li>{escape(note)}</li>" for note in _notes(results)),
-        picture_bars=_embedded(plots.picture_bars(results), "bits a sub-pixel of every codec on each picture"),
+        picture_bars=_embedded(plots.picture_bars(results), "bits per sub-pixel of every codec on each picture"),
         rows=_table(results, results.rows),
         heat_maps="\n".join(
-            _embedded(plots.heat(image, results.labels), f"{image.name} and its bits a pixel")
+            _embedded(plots.heat(image, results.labels), f"{image.name} and its bits per pixel")
             for image in results.images
             if image.heat_maps
         ),

@@ -14,21 +14,21 @@ from ridecodec.counting import counted
 
 @dataclass(frozen=True, eq=False)
 class Rates:
-    """Rates of one picture, in bits a sub-pixel, and the file."""
+    """Rates of one picture in bits per sub-pixel, and the compressed file."""
 
     model: str
-    """What the file is coded with."""
+    """Name of the model in the file."""
     likelihood: float | None
-    """Of the float model; None for a model that has no float form, and for `auto`."""
+    """Rate of the float model; None for a model without a float form, and for `auto`."""
     ideal: float | None
-    """Of the integers that the coder uses; None for `auto`."""
+    """Rate of the integers that the coder uses; None for `auto`."""
     achieved: float
-    """Of the file, all counted."""
+    """Rate of the whole file."""
     sub_pixels: int
     bits_map: NDArray[np.float32]
-    """[H, W] ideal bits of every pixel, all channels together; of `auto` the mean of each tile's bytes."""
+    """[H, W] ideal bits of every pixel, all channels together; for `auto`, the bits of each tile spread evenly."""
     data: bytes
-    """The file."""
+    """The compressed file."""
 
     def __repr__(self) -> str:
         rates = (f"{name}={_rate(getattr(self, name))}" for name in ("likelihood", "ideal", "achieved"))

@@ -120,13 +120,13 @@ class Program:
         found = []
         for plane in self.kept:
             if not 0 <= plane.value < len(self.operations):
-                raise ModelRefusedError("a plane that is kept is of no value; export the model again")
+                raise ModelRefusedError("a kept plane refers to a value that does not exist; export the model again")
             operation = self.operations[plane.value]
             if operation.kind != "clamp":
-                raise _refused(operation, plane.value, "is kept, and is no clamp")
+                raise _refused(operation, plane.value, "is kept but is not a clamp")
             lo, hi = int(_number(operation, "lo")), int(_number(operation, "hi"))
             if not lo <= plane.initial <= hi or plane.rule not in (BORDER, CONSTANT):
-                raise _refused(operation, plane.value, "is kept, with what it cannot be outside of the tile")
+                raise _refused(operation, plane.value, "is kept with an initial value or a rule that is not valid")
             found.append(Range.of(1, lo, hi))
         return found
 
@@ -144,11 +144,13 @@ class Program:
             found, (value,) = operation.inputs[0], operation.inputs[1:]
             teaches, learnt = self.operations[found], self.ranges[value]
             if teaches.kind != "memory" or found in taught:
-                raise _refused(operation, number, "teaches what is no memory, or what learns already")
+                raise _refused(
+                    operation, number, "teaches something that is not a memory, or a memory that already learns"
+                )
             if self.stages[number] <= self.stages[found]:
                 raise _refused(operation, number, "teaches before all pixels of a front have looked")
             if len(learnt) != 1 or learnt.lo[0] < 0 or learnt.hi[0] > _number(teaches, "top"):
-                raise _refused(operation, number, "teaches what its memory cannot hold")
+                raise _refused(operation, number, "teaches a value that its memory cannot hold")
             taught.add(found)
 
     def _check_ends(self) -> None:
@@ -170,7 +172,7 @@ class Program:
             FAMILIES[output.family].check(ranges, output.tables, self.top)
         for plane in self.kept:
             if not 0 <= plane.row < len(self.ranges[plane.value]):
-                raise ModelRefusedError("a plane that is kept is of no row of its value; export the model again")
+                raise ModelRefusedError("a kept plane refers to a row that does not exist; export the model again")
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ def offsets(operation: Operation) -> list[Offset]:
 def _number(operation: Operation, name: str) -> int:
     found = operation.attributes[name]
     if isinstance(found, np.ndarray) or abs(int(found)) >= LIMIT:
-        raise ValueError(f"{name} is no number in range")
+        raise ValueError(f"{name} is not a number in range")
     return int(found)
 
 
@@ -257,7 +259,7 @@ def _tap(case: _Case) -> Range:
         raise case.refused("has planes and offsets that do not fit each other")
     sources = case.sources
     if (planes < 0).any() or (planes >= sources.channels + len(sources.kept)).any():
-        raise case.refused("reaches a plane that is not there")
+        raise case.refused("reaches a plane that does not exist")
     if ((dy > 0) | ((dy == 0) & (dx >= 0)) | (dy < -64) | (np.abs(dx) > 64)).any():
         raise case.refused("reaches a neighbour that is not causal, or too far away")
     every = [Range.of(1, 0, sources.top)] * sources.channels + list(sources.kept)
@@ -276,7 +278,7 @@ def _place(case: _Case) -> Range:
 
 def _sample(case: _Case) -> Range:
     if not 0 <= case.scalar("channel") < case.sources.channels:
-        raise case.refused("is of a channel that is not there")
+        raise case.refused("is of a channel that does not exist")
     return Range.of(1, 0, case.sources.top)
 
 
@@ -289,7 +291,7 @@ def _declared(case: _Case) -> Parameter:
     """The parameter that an operation names."""
     number = case.scalar("parameter")
     if not 0 <= number < len(case.sources.parameters):
-        raise case.refused("has a parameter that is not there")
+        raise case.refused("has a parameter that does not exist")
     found = case.sources.parameters[number]
     if not 1 <= found.size <= MOST_ROWS or not -LIMIT < found.lo <= found.hi < LIMIT:
         raise case.refused("has a parameter that is out of range")
@@ -307,7 +309,7 @@ def _affine(case: _Case) -> Range:
     if len(case.inputs) == 2:
         plus = case.inputs[1]
         if len(plus) != len(weight):
-            raise case.refused("adds what has another size")
+            raise case.refused("adds a value of another size")
         reach += plus.top
     if reach.max() >= LIMIT / 2:
         raise case.refused(f"has partial sums that reach {reach.max():.4g}, beyond what is exact; use smaller weights")
@@ -402,7 +404,7 @@ def _lookup(case: _Case) -> Range:
     if len(index) * table.shape[1] > MOST_ROWS:
         raise case.refused("has too many rows")
     if (index.lo < 0).any() or (index.hi >= len(table)).any():
-        raise case.refused(f"reaches outside of its table of {len(table)}")
+        raise case.refused(f"reaches outside its table of {len(table)}")
     found = [table[lo : hi + 1] for lo, hi in zip(index.lo.tolist(), index.hi.tolist(), strict=True)]
     return Range(np.concatenate([part.min(0) for part in found]), np.concatenate([part.max(0) for part in found]))
 
@@ -411,7 +413,7 @@ def _select(case: _Case) -> Range:
     index, x = case.inputs
     count = case.scalar("count")
     if len(index) != 1 or count < 1 or len(x) % count or index.lo[0] < 0 or index.hi[0] >= count:
-        raise case.refused("chooses what is not there")
+        raise case.refused("selects a part that does not exist")
     lo, hi = x.lo.reshape(count, -1), x.hi.reshape(count, -1)
     chosen = slice(int(index.lo[0]), int(index.hi[0]) + 1)
     return Range(lo[chosen].min(0), hi[chosen].max(0))
@@ -421,7 +423,7 @@ def _take(case: _Case) -> Range:
     (x,) = case.inputs
     rows = case.array("rows", None)
     if (rows < 0).any() or (rows >= len(x)).any():
-        raise case.refused("takes a row that is not there")
+        raise case.refused("takes a row that does not exist")
     return x.rows(rows)
 
 
@@ -435,7 +437,7 @@ def _memory(case: _Case) -> Range:
     if ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] > len(x):
         raise case.refused("has contexts that do not fit its input")
     if x.lo.min() < 0 or max(int(x.hi.max()), top) >> memory.VALUE_BITS or top < 0:
-        raise case.refused("remembers what is out of range")
+        raise case.refused("remembers a value that is out of range")
     limits = ((-1, top), (-1, top), (0, memory.UNKNOWN), (0, (1 << memory.HASH_BITS) - 1))
     lo, hi = np.repeat(np.array(limits, np.int64), len(ends), 0).T
     return Range(lo, hi)

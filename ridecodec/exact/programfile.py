@@ -129,7 +129,7 @@ class _Reader:
 
     def program(self, written: Mapping[str, Any]) -> Program:
         if len(written["operations"]) > _MOST_OPERATIONS:
-            raise ModelRefusedError(f"a program has {len(written['operations'])} operations, which are too many")
+            raise ModelRefusedError(f"a program has {len(written['operations'])} operations, which is too many")
         return Program(
             int(written["channels"]),
             int(written["top"]),
@@ -159,7 +159,7 @@ class _Reader:
                 raise ModelRefusedError(f"{name} does not hold integers; export the model again")
             return np.array(value, np.int64)
         if type(value) is not int:
-            raise ModelRefusedError(f"{name} is no integer; export the model again")
+            raise ModelRefusedError(f"{name} is not an integer; export the model again")
         return value
 
     def float_array(self, name: str) -> NDArray[np.float32]:

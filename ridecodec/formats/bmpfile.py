@@ -37,19 +37,19 @@ def read(stream: BinaryIO, max_pixels: int) -> Source:
     check_pixels(header.width, header.height, max_pixels)
     begin = int.from_bytes(head[10:14], "little")
     if begin < header.palette_end:
-        raise damaged("its pixels begin inside of its header")
+        raise damaged("its pixels start inside its header")
     found, end = pixels(stream, header, begin)
     lost = found.lost + (("the reserved fields of its header",) if any(head[6:10]) else ())
     chunks = header.chunks
     at, length = header.profile
     if length:
         if at + length > stream.seek(0, io.SEEK_END) or begin - length < at < end or at < header.palette_end:
-            raise damaged("its profile is not where its header says")
+            raise damaged("its profile is not at the position in its header")
         stream.seek(at)
         profile = stream.read(length)
         chunks = (Chunk(b"ICC ", profile), *chunks)
         if header.intent != int.from_bytes(profile[_INTENT : _INTENT + 4], "big"):
-            lost += ("the rendering intent beside its profile",)
+            lost += ("the rendering intent of its profile",)
     more, notes = gaps(stream, [(0, header.palette_end), (begin, end), (at, at + length)])
     picture = replace(found.picture, metadata=(*chunks, *found.picture.metadata))
     return Source(picture, lost + more, found.notes + notes)

@@ -71,7 +71,7 @@ def parse(stream: BinaryIO, start: int) -> Header:
     stream.seek(start)
     size = int.from_bytes(_exactly(stream, 4), "little")
     if size not in SIZES:
-        raise damaged(f"there is no header of {size} bytes")
+        raise damaged(f"it has a header of {size} bytes, which does not exist")
     data = size.to_bytes(4, "little") + _exactly(stream, size - 4)
     if size == _CORE:
         width, height, planes, bits = struct.unpack_from("<4H", data, 4)
@@ -146,7 +146,7 @@ def _masks(stream: BinaryIO, data: bytes, compression: int, bits: int) -> tuple[
     for mask in found:
         low = mask & -mask
         if mask >> bits or mask & seen or (mask and (mask + low) & mask):
-            raise damaged("the masks of its channels make no sense")
+            raise damaged("the masks of its channels are not valid")
         seen |= mask
     if not (red and green and blue):
         raise damaged("a mask of its channels is missing")

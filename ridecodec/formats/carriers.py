@@ -116,10 +116,10 @@ def _as_told(key: str, value: Any) -> Any:
         try:
             x, y = (round(float(each) / _INCH) for each in value)
         except (TypeError, ValueError, OverflowError) as error:
-            raise UsageError(f"dpi is {value!r}; wanted are two numbers") from error
+            raise UsageError(f"dpi is {value!r}; it must be two numbers") from error
         return _inches(x), _inches(y)
     if value is not None and not isinstance(value, bytes):
-        raise UsageError(f"{key} is of type {type(value).__name__}; wanted are bytes")
+        raise UsageError(f"{key} is of type {type(value).__name__}; it must be bytes")
     return value
 
 

@@ -68,7 +68,7 @@ def decode(data: bytes, rows: int, width: int, compression: int, two_dimensional
         for start, end in zip(ends[::2], ends[1::2], strict=True):
             out[row, start:end] = 1
     if compression != T4 and bits.peek(_EOL_BITS) > 1:  # 1: the end of a block of T.6
-        raise ValueError("more stands behind its last row")
+        raise ValueError("there is data after its last row")
     return out
 
 
@@ -125,7 +125,7 @@ class _Codes:
     def read(self, bits: _Bits) -> int:
         found = self.table[bits.peek(self.bits)]
         if found is None:
-            raise ValueError("it has a code that there is not" if bits.left >= self.bits else "it is cut short")
+            raise ValueError("it has a code that does not exist" if bits.left >= self.bits else "it is cut short")
         bits.skip(found[1])
         return found[0]
 
@@ -157,7 +157,7 @@ def _row(bits: _Bits, width: int) -> list[int]:
         changes.append(at)
         black = not black
     if at > width:
-        raise ValueError("a row is longer than the picture is wide")
+        raise ValueError("a row is longer than the width of the picture")
     return _proper(changes, width)
 
 
@@ -179,7 +179,7 @@ def _row_by_another(bits: _Bits, above: list[int], width: int) -> list[int]:
         if mode == _PASS:
             at = reference[index + 1]
             if b1 >= width:
-                raise ValueError("a row is longer than the picture is wide")
+                raise ValueError("a row is longer than the width of the picture")
             continue
         if mode == _HORIZONTAL:
             first = max(at, 0) + _run(bits, black)
@@ -193,7 +193,7 @@ def _row_by_another(bits: _Bits, above: list[int], width: int) -> list[int]:
             changes.append(at)
             black = not black
         if at > width:
-            raise ValueError("a row is longer than the picture is wide")
+            raise ValueError("a row is longer than the width of the picture")
     return _proper(changes, width)
 
 

@@ -38,7 +38,7 @@ def wavelet_size(start: bytes) -> tuple[int, int, set[int]]:
     begin = start.find(JPEG2000[1])
     head = start[begin + 4 :]
     if begin < 0 or len(head) < 38:
-        raise ValueError("it is no JPEG 2000 codestream")
+        raise ValueError("it is not a JPEG 2000 codestream")
     right, lower, left, upper = struct.unpack_from(">4I", head, 4)
     said = head[38 : 38 + 3 * int.from_bytes(head[36:38], "big") : 3]
     return right - left, lower - upper, {(byte & 0x7F) + 1 if byte < 0x80 else -(byte & 0x7F) - 1 for byte in said}

@@ -80,20 +80,20 @@ def record(png: bytes, picture: Picture) -> bytes:
     try:
         raster = unpacker.decompress(stream, found.header.raster_bytes + 1)
     except zlib.error:
-        raise OutputError("its pixels are damaged behind the last row") from None
+        raise OutputError("its data is damaged after the last row") from None
     if not unpacker.eof or unpacker.unused_data or len(raster) != found.header.raster_bytes:
-        raise OutputError("there is more or less than its pixels in what is packed")
+        raise OutputError("its packed data is longer or shorter than its pixels")
     types = _types(raster, found.header)
     if types.max() >= FILTERS or _raster(picture, found.header, types) != raster:
-        raise OutputError("its rows have bits behind the last pixel")
+        raise OutputError("its rows have bits after the last pixel")
     settings = _settings(raster, stream)
     if settings is None:
-        raise OutputError("it was not packed by a zlib known here")
+        raise OutputError("it was not packed by a known version of zlib")
     runs = [(length, len(list(group))) for length, group in itertools.groupby(length for _, length in found.pixels)]
     tail = png[found.end :]
     recipe = _Recipe(found.header.interlaced, stream[:2], settings, runs, types, tail, zlib.crc32(png))
     if not all(length for length, _ in runs) or _file(picture, recipe) != png:
-        raise OutputError("its chunks are not laid out as most writers do")
+        raise OutputError("its chunks are not arranged in the usual way")
     return _written(recipe, _least(picture, found.header))
 
 
@@ -120,7 +120,7 @@ def rebuild(picture: Picture, recipe: bytes) -> bytes:
     header = Header.of(picture)
     file = _file(picture, _read(recipe, picture, header))
     if file is None:
-        raise OutputError("the exact file cannot be made: zlib packs otherwise here, or the metadata was changed")
+        raise OutputError("the exact file cannot be restored: this zlib packs differently, or the metadata was changed")
     return file
 
 
@@ -225,7 +225,7 @@ def _read(data: bytes, picture: Picture, header: Header) -> _Recipe:
     checksum = reader.integer(4, part)
     sensible = settings.level < 10 and 0 < settings.memory < 10 and 8 < settings.window < 16 and settings.strategy < 5
     if flags > _INTERLACED or not sensible or not all(length and count for length, count in runs):
-        raise DamagedError("the recipe of the exact file is damaged: it has settings that there are not")
+        raise DamagedError("the recipe of the exact file is damaged: it has settings that do not exist")
     least = _least(picture, replace(header, interlaced=bool(flags)))
     unpacker = zlib.decompressobj()
     try:

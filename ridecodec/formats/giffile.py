@@ -96,7 +96,7 @@ class _Walk:
                 self.notes.append("the block that ends it is missing")
                 return
             else:
-                raise _damaged(f"there is no block of kind {kind[0]}")
+                raise _damaged(f"it has a block of kind {kind[0]}, which does not exist")
         self.end = self.stream.tell()
         if self.control is not None:
             self.lost.append("a control block without a picture")
@@ -151,7 +151,7 @@ class _Walk:
             return
         loop = name in _LOOP
         words = "".join(char if char.isprintable() else "?" for char in name.decode("latin-1"))
-        self.lost.append("how often it is repeated" if loop else f"the data of an application ({words})")
+        self.lost.append("its number of repeats" if loop else f"the data of an application ({words})")
 
     def _image(self, background: int) -> None:
         self.frames += 1
@@ -164,19 +164,19 @@ class _Walk:
                 self.lost.append("its palette for all frames")
             shared, self.palette = False, own
         if (left, top, width, height) != (0, 0, *self.screen):
-            self.lost.append("the place of its picture on a screen of another size")
+            self.lost.append("the position of its picture on a screen of another size")
         if background and shared and self.palette is not None and background < len(self.palette) // 3:
             self.others.append(Chunk(b"bKGD", bytes([background])))
         elif background:
             self.lost.append("its background")
         if self.control is not None:
             delayed, self.transparent = self._controlled(self.control)
-            self.lost += ["its delay, or how it is removed"] if delayed else []
+            self.lost += ["its delay or its disposal method"] if delayed else []
             self.control = None
         codes = self._take(1)[0]
         data = self._blocks()
         if self.frames == 1 and not _is_complete(data, codes, width * height):
-            self.lost.append("the codes behind its pixels")
+            self.lost.append("the codes after its pixels")
 
     @staticmethod
     def _controlled(data: bytes) -> tuple[bool, int | None]:

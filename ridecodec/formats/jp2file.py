@@ -78,12 +78,12 @@ class _Walk:
                 length, start = int.from_bytes(self.at(start, 8), "big"), begin + 16
             stop = begin + length if length else end
             if stop > end or stop < start:
-                raise _damaged("a box of it is cut short")
+                raise _damaged("one of its boxes is cut short")
             if kind == b"jp2h" and not inside:
                 self.boxes(start, stop, inside=True)
             elif kind == b"jp2c" and not inside and not self.components:
                 if self.codestream(start, stop) != stop:
-                    self.lost.append("the bytes behind its codestream")
+                    self.lost.append("the bytes after its codestream")
             elif kind == b"ihdr" and inside:
                 height, width, components = struct.unpack(">IIH", self.at(start, 10))
                 self._claimed = (width, height, components)
@@ -133,10 +133,10 @@ class _Walk:
                 place = stop
                 continue
             elif marker < 0xFF00:
-                raise _damaged("a marker of it makes no sense")
+                raise _damaged("one of its markers is not valid")
             place += 2 + length
         if not wanted or set(tiles) != set(range(wanted)):
-            raise _damaged("tiles of it are missing")
+            raise _damaged("some of its tiles are missing")
         if any(max(parts) not in (0, len(parts)) for parts in tiles.values()):
             raise _damaged("parts of its tiles are missing")
         return place + 2
@@ -148,7 +148,7 @@ class _Walk:
         right, bottom, left, top, *tile, components = struct.unpack_from(">8IH", data, 2)
         depths = data[36:]
         if not components or len(depths) != 3 * components or min(tile[:2]) < 1 or left >= right or top >= bottom:
-            raise _damaged("its header makes no sense")
+            raise _damaged("its header is not valid")
         if any(depth & 0x80 for depth in depths[::3]):
             raise InputError("JPEG 2000 of signed samples is not supported")
         self.components = components
@@ -163,7 +163,7 @@ class _Walk:
         if chunk is not None:
             self.others.append(chunk)
         else:
-            self.lost.append("a comment that is no text")
+            self.lost.append("a comment that is not text")
 
 
 def _damaged(what: str) -> InputError:

@@ -63,7 +63,7 @@ def strip(metadata: Iterable[Chunk], kinds: Iterable[str], indexed: bool = True)
     """
     wanted = set(kinds)
     for unknown in sorted(wanted - {"all", *CATEGORIES}):
-        raise UsageError(f"unknown metadata {unknown!r}; choose of all, {', '.join(CATEGORIES)}")
+        raise UsageError(f"unknown metadata {unknown!r}; choose from all, {', '.join(CATEGORIES)}")
     if "all" in wanted:
         wanted = set(CATEGORIES)
     chunks = list(metadata)
@@ -118,7 +118,7 @@ class Budget:
         unpacker, pieces = zlib.decompressobj(), []
         while not unpacker.eof:
             if self._left <= 0:
-                raise ValueError("too long, with those before")
+                raise ValueError("too long together with the chunks before it")
             pieces.append(unpacker.decompress(data, min(_PIECE, self._left)))
             data = unpacker.unconsumed_tail
             self._left -= len(pieces[-1])
@@ -239,7 +239,7 @@ def _resolution(data: bytes) -> str:
     x, y, unit = struct.unpack(">IIB", data)
     if unit != 1:
         return f"of unknown unit, {x} : {y}"
-    return f"{x} x {y} pixels a metre ({x * 0.0254:.4g} x {y * 0.0254:.4g} dpi)"
+    return f"{x} x {y} pixels per metre ({x * 0.0254:.4g} x {y * 0.0254:.4g} dpi)"
 
 
 def _time(data: bytes) -> str:
@@ -267,7 +267,7 @@ _WORDS: dict[bytes, tuple[str, Callable[[bytes], str]]] = {
     b"pHYs": ("resolution", _resolution),
     b"sPLT": ("suggested palette", _name),
     b"oFFs": ("offset on a page", _nothing),
-    b"sCAL": ("scale of what is shown", _nothing),
+    b"sCAL": ("physical scale of the subject", _nothing),
     b"mDCV": ("colours of the mastering display", _nothing),
     b"mDCv": ("colours of the mastering display", _nothing),
     b"cLLI": ("light levels of the content", _nothing),
@@ -277,5 +277,5 @@ _WORDS: dict[bytes, tuple[str, Callable[[bytes], str]]] = {
     b"tEXt": ("text", _said(b"tEXt")),
     b"zTXt": ("text", _said(b"zTXt")),
     b"iTXt": ("text", _said(b"iTXt")),
-    RECIPE: ("how to make the very PNG file again", _nothing),
+    RECIPE: ("how to restore the exact PNG file", _nothing),
 }

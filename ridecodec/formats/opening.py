@@ -60,7 +60,7 @@ def read(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, pixels: boo
         except IsADirectoryError as error:
             raise InputError("is a directory, not a picture") from error
         except FileNotFoundError as error:
-            raise InputError("there is no such file") from error
+            raise InputError("no such file") from error
         except (OSError, ValueError) as error:
             raise InputError(f"cannot be read: {pilimages.one_line(error)}") from error
     return _read_stream(source, max_pixels, pixels)
@@ -84,8 +84,8 @@ def _check_lossy(stream: BinaryIO) -> None:
     if found := lossy(stream):
         article = "an" if found == "AVIF" else "a"
         raise InputError(
-            f"is {article} {found} file, already smaller than its pixels would be; "
-            "--pixels compresses them all the same"
+            f"is {article} {found} file, which is smaller than its pixels compressed without loss; "
+            "use --pixels to compress the pixels anyway"
         )
 
 
@@ -98,7 +98,7 @@ def _read_stream(stream: BinaryIO, max_pixels: int, pixels: bool) -> Source:
         if not start:
             raise InputError("is empty")
         if start.startswith(_OWN_SIGNATURES):
-            raise InputError("is compressed by ridecodec already; decompress it")
+            raise InputError("is already compressed by ridecodec; decompress it")
         if not pixels:
             _check_lossy(stream)
         found = _reader(start)(stream, max_pixels)
@@ -116,4 +116,4 @@ def _reader(start: bytes) -> Reader:
 
 
 def _only_pixels(partial: str) -> InputError:
-    return InputError(f"{partial}; --pixels takes only the pixels")
+    return InputError(f"{partial}; use --pixels to keep only the pixels")

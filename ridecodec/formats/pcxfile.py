@@ -63,7 +63,7 @@ def read(stream: BinaryIO, max_pixels: int) -> Source:
         chunks = () if palette is None else (Chunk(b"PLTE", palette.tobytes()),)
         picture = Picture(indices[None], ColourType.GRAY if gray else ColourType.PALETTE, depth, chunks)
     lost, notes = gaps(stream, [(0, end)])
-    return Source(picture, lost, notes, partial="PCX files do not say for sure how their colours are meant")
+    return Source(picture, lost, notes, partial="PCX files do not define their colours clearly")
 
 
 def _colours(

@@ -67,7 +67,7 @@ def opened(stream: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
         except (InputError, MemoryError):
             raise
         except UnidentifiedImageError as error:
-            raise InputError("is damaged, or no picture in a format that can be read") from error
+            raise InputError("is damaged, or not a picture in a supported format") from error
         except Image.DecompressionBombError as error:
             raise InputError(f"claims more than the {max_pixels} pixels that are allowed{more(max_pixels)}") from error
         except Exception as error:  # a plugin raises whatever the damage makes it run into

@@ -52,7 +52,7 @@ class Header:
         if depth not in ColourType(colour).depths:
             raise damaged(f"there are no {ColourType(colour).words} pictures of {depth} bits")
         if compression or filtering or interlaced > 1:
-            raise damaged("its header names a method of compression, filtering or interlacing that there is not")
+            raise damaged("its header names a method of compression, filtering or interlacing that does not exist")
         return cls(width, height, ColourType(colour), depth, bool(interlaced))
 
     @property
@@ -99,7 +99,7 @@ def scan(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Scan:
     more pixels than `max_pixels` or than the bytes could give.
     """
     if stream.read(8) != SIGNATURE:
-        raise damaged("its signature is wrong, as after a transfer as text")
+        raise damaged("its signature is wrong, as after a transfer in text mode")
     first = _read_chunk(stream)
     if first.kind == b"CgBI":
         raise InputError("Apple's variant of PNG (CgBI, made by Xcode) is not supported; convert it back to PNG first")
@@ -125,7 +125,7 @@ def scan(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Scan:
             break
         if kind == b"IDAT":
             if pixels and previous != b"IDAT":
-                raise damaged("another chunk stands among its pixels")
+                raise damaged("another chunk is between the chunks of its pixels")
             pixels.append((start, stream.tell() - 4 - start))
         else:
             if previous == b"IDAT":
@@ -211,7 +211,7 @@ def _check_chunk(kind: bytes, data: bytes, before: Sequence[Chunk]) -> None:
     """Refuse what a reader must understand and does not, and animations of several frames."""
     name = kind.decode("ascii")
     if kind[:1].isupper() and kind != b"PLTE":
-        raise damaged(f"it has a second header or a chunk {name} that is needed and unknown")
+        raise damaged(f"it has a second header, or an unknown critical chunk {name}")
     if kind == b"PLTE" and any(chunk.kind == kind for chunk in before):
         raise damaged("it has two palettes")
     frames = int.from_bytes(data[:4], "big") if kind == b"acTL" else 1

@@ -61,7 +61,7 @@ def read(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Source:
             padded = padded or bool((raw[:, -1] & ((1 << spare) - 1)).any())
             above = raw[-1]
     further = inflated.finish()
-    lost = (*found.lost, *(["the bits behind the last pixel of its rows"] if padded else []), *further)
+    lost = (*found.lost, *(["the bits after the last pixel of its rows"] if padded else []), *further)
     if not found.ended and not inflated.checked:
         raise damaged("it is cut short")
     notes = [] if inflated.checked or further else ["has no checksum of its pixels"]
@@ -179,7 +179,7 @@ class _Inflated:
         if self._some(1):
             return ["the rows beyond its height"]
         behind = self._unpacker.unused_data or any(self._pieces)
-        return ["the bytes behind its packed pixels"] if behind else []
+        return ["the bytes after its packed pixels"] if behind else []
 
     @property
     def checked(self) -> bool:

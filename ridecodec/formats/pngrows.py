@@ -184,4 +184,4 @@ def _moved(rows: Bytes, bpp: int) -> Bytes:
 
 def _check_types(types: Bytes) -> None:
     if types.size and types.max() >= FILTERS:
-        raise ValueError(f"there is no filter type {types.max()}")
+        raise ValueError(f"it has the filter type {types.max()}, which does not exist")

@@ -82,7 +82,7 @@ def _read_rows(stream: BinaryIO, samples: Samples, stored: int, name: str) -> li
         samples[band] = unpacked(rows, samples[band].shape, stored)
     end = stream.tell()
     _check_alone(stream.read(_PIECE), name)
-    return (["the bits behind the last pixel of its rows"] if padded else []) + list(behind(stream, end))
+    return (["the bits after the last pixel of its rows"] if padded else []) + list(behind(stream, end))
 
 
 def _read_numbers(stream: BinaryIO, samples: Samples, levels: int, magic: bytes, name: str) -> list[str]:
@@ -94,9 +94,9 @@ def _read_numbers(stream: BinaryIO, samples: Samples, levels: int, magic: bytes,
         wanted, rest = found[: flat.size - filled], b" ".join(found[flat.size - filled :])
         if rest:
             _check_alone(rest + b" " + stream.read(_PIECE), name)
-            lost.append("the bytes behind its end")
+            lost.append("the bytes after its end")
         if not all(number.isdigit() and len(number) <= _LONGEST_NUMBER for number in wanted):
-            raise InputError(f"the {name} data is damaged: it has other samples than numbers")
+            raise InputError(f"the {name} data is damaged: it has a sample that is not a number")
         numbers = np.array(wanted, "S").astype(np.int64) if wanted else np.zeros(0, np.int64)
         if numbers.size and numbers.max() >= levels:
             raise InputError(f"the {name} data is damaged: it has a sample of {numbers.max()}, beyond {levels - 1}")
@@ -179,4 +179,4 @@ def _number(stream: BinaryIO, name: str) -> int:
             break
         elif digits:
             return int(digits)
-    raise InputError(f"the {name} data is damaged: its header makes no sense")
+    raise InputError(f"the {name} data is damaged: its header is not valid")

@@ -24,7 +24,7 @@ def read(stream: BinaryIO, max_pixels: int) -> Source:
     head = stream.read(14)
     data = stream.read()
     if len(head) < 14 or head[12] not in (3, 4) or head[13] > 1:
-        raise _damaged("its header makes no sense")
+        raise _damaged("its header is not valid")
     width, height = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
     check_pixels(width, height, max_pixels)
     end = _end(data, width * height)

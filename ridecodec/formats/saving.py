@@ -66,9 +66,9 @@ def _check_fits(picture: Picture, name: str) -> None:
         words = f"{picture.bit_depth}-bit {picture.colour.words}"
         raise OutputError(f"{name.upper()} cannot hold {words} pictures; write .{other}")
     if picture.transparency is not None and name != "png":
-        raise OutputError(f"{name.upper()} cannot hold which colours of this picture are transparent; write .png")
+        raise OutputError(f"{name.upper()} cannot hold the transparent colours of this picture; write .png")
     if name == "webp" and max(picture.width, picture.height) > _WEBP_SIDE:
-        raise OutputError(f"WebP holds at most {_WEBP_SIDE} pixels a side; write .png or .tiff")
+        raise OutputError(f"WebP holds at most {_WEBP_SIDE} pixels per side; write .png or .tiff")
 
 
 def _write_file(picture: Picture, path: Path, name: str) -> None:

@@ -23,7 +23,7 @@ class Source:
 
     picture: Picture
     lost: tuple[str, ...] = ()
-    """What of the file is not kept, each as a noun phrase: "the bytes behind its end"."""
+    """What of the file is not kept, each as a noun phrase: "the bytes after its end"."""
     notes: tuple[str, ...] = ()
     """What is worth saying although nothing is lost, each as a clause that follows the file's name and a colon."""
     partial: str = ""
@@ -37,7 +37,7 @@ Reader: TypeAlias = Callable[[BinaryIO, int], Source]
 
 def behind(stream: BinaryIO, end: int) -> tuple[str, ...]:
     """Bytes behind where the picture ends, in words."""
-    return ("the bytes behind its end",) if stream.seek(0, io.SEEK_END) > end else ()
+    return ("the bytes after its end",) if stream.seek(0, io.SEEK_END) > end else ()
 
 
 def gaps(stream: BinaryIO, known: Iterable[tuple[int, int]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -46,7 +46,7 @@ def gaps(stream: BinaryIO, known: Iterable[tuple[int, int]]) -> tuple[tuple[str,
     lost, notes = list[str](), list[str]()
     for begin, end in sorted([*known, (size, size)]):
         if begin > done:
-            where = "behind its end" if begin == size else "between its parts"
+            where = "after its end" if begin == size else "between its parts"
             if _zeros(stream, done, begin):
                 notes.append(f"{begin - done:,} zero bytes {where} are left out")
             else:

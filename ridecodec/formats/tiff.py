@@ -83,7 +83,7 @@ def _picture(file: TiffFile, directory: Directory, max_pixels: int) -> tuple[Pic
     if kind and inverted:
         raise InputError(f"white-is-zero gray of {layout.bits} bits ({kind}) is not supported")
     samples, more = tiffpixels.read(file, layout)
-    lost += ["what stands behind the rows of its strips"] if more else []
+    lost += ["the data after the rows of its strips"] if more else []
     depth = layout.bits
     if kind:
         samples, depth = _sixteen(samples, layout.bits, signed=kind == "signed"), 16
@@ -107,7 +107,7 @@ def _check_stack(directory: Directory, layout: Layout) -> None:
         stack = "an ImageJ stack"
     elif shape := _SHAPED.match(text):
         pixels = math.prod(int(side) for side in shape[1].split(b","))
-        stack = "a stack of tifffile's" if pixels > layout.width * layout.height * layout.channels else ""
+        stack = "a tifffile stack" if pixels > layout.width * layout.height * layout.channels else ""
     if stack:
         raise InputError(f"a picture of several frames ({stack}) is not supported")
 

@@ -72,10 +72,10 @@ class TiffFile:
         self.order = {b"II": "<", b"MM": ">"}.get(self.take(0, 2), "")
         version = self._number(2, "H") if self.order else 0
         if version not in (42, 43):
-            raise damaged("it does not begin like one")
+            raise damaged("it has no TIFF signature")
         self.big = version == 43
         if self.big and self.take(4, 4) != struct.pack(f"{self.order}HH", 8, 0):
-            raise damaged("its header makes no sense")
+            raise damaged("its header is not valid")
         self._first = self._number(8, "Q") if self.big else self._number(4, "I")
 
     def take(self, start: int, length: int) -> bytes:
@@ -94,7 +94,7 @@ class TiffFile:
         at, seen = self._first, set[int]()
         while at:
             if at in seen:
-                raise damaged("its directories go round in circles")
+                raise damaged("its directories form a loop")
             seen.add(at)
             found, at = self._directory(at, 0)
             yield found

@@ -77,7 +77,7 @@ class Layout:
             values = directory.integers(tag)
             value = values[0] if values else default
             if len(set(values)) > 1 or value is None or value < 0:
-                raise damaged(f"its tag {tag} is missing or makes no sense")
+                raise damaged(f"its tag {tag} is missing or not valid")
             return value
 
         width, height = number(256), number(257)
@@ -101,7 +101,7 @@ class Layout:
             raise InputError(f"a TIFF file of predicted samples of {bits} bits is not supported")
         channels = number(277, 1)
         if not 0 < channels <= 0xFFFF or len(directory.integers(258)) not in (0, 1, channels):
-            raise damaged("it says for more or fewer channels than it has how many bits they take")
+            raise damaged("its number of bits per sample does not match its channels")
         planar = number(284, 1) == 2
         row_bits = columns * bits * (1 if planar else channels)
         offsets, counts = directory.integers(324 if tiled else 273), directory.integers(325 if tiled else 279)

@@ -17,7 +17,7 @@ from ridecodec.placing import placed
 
 NAME = "auto"
 _FILE = "auto-1.json"
-_PURPOSE = "any picture: each part of it goes to the cheapest of several models and forms"
+_PURPOSE = "any picture: each part uses the cheapest of several models and forms"
 
 
 def card() -> ModelCard:

@@ -28,7 +28,7 @@ def outline(payload: bytes | memoryview, channels: int, depth: int) -> tuple[str
 def _part(reader: Reader, channels: int, values: int, models: dict[str, None], depth: int) -> str:
     code = reader.integer(1, "pixel data")
     if depth > _DEPTH:
-        raise DamagedError("the pixel data is damaged: its forms have no end")
+        raise DamagedError("the pixel data is damaged: its forms are nested too deeply")
 
     def inner(channels: int, values: int) -> str:
         return _part(reader, channels, values, models, depth + 1)

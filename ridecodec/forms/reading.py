@@ -30,7 +30,7 @@ def decode(payload: bytes | memoryview, shape: Shape) -> Decoding:
 def _read(reader: Reader, shape: Shape, depth: int) -> Decoding:
     code = reader.integer(1, "pixel data")
     if depth > _DEPTH:
-        raise DamagedError("the pixel data is damaged: its forms have no end")
+        raise DamagedError("the pixel data is damaged: its forms are nested too deeply")
 
     def inner(reader: Reader, shape: Shape) -> Decoding:
         return _read(reader, shape, depth + 1)
@@ -50,7 +50,7 @@ def _read(reader: Reader, shape: Shape, depth: int) -> Decoding:
         folding.FOLDED: folding.read_folded,
     }
     if code not in forms:
-        raise DamagedError("the pixel data is damaged: it has a form that there is not")
+        raise DamagedError("the pixel data is damaged: it has a form that does not exist")
     return (yield from forms[code](reader, shape, inner))
 
 

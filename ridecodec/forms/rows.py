@@ -117,7 +117,7 @@ def decode(method: int, reader: Reader, shape: Shape) -> Samples:
     kind = reader.integer(1, "pixel data")
     packed = reader.take(reader.varint("pixel data"), "pixel data")
     if kind > _ADAPTIVE:
-        raise DamagedError("the pixel data is damaged: it has a filter that there is not")
+        raise DamagedError("the pixel data is damaged: it has a filter that does not exist")
     length, step = _size(shape)
     size = shape.height * (length + (kind == _ADAPTIVE))
     data = _unpack(method, bytes(packed), size)
@@ -126,7 +126,7 @@ def decode(method: int, reader: Reader, shape: Shape) -> Samples:
     if kind == _ADAPTIVE:
         types, rows = rows[:, 0], rows[:, 1:]
         if types.max() >= _ADAPTIVE:
-            raise DamagedError("the pixel data is damaged: a row has a filter that there is not")
+            raise DamagedError("the pixel data is damaged: a row has a filter that does not exist")
     part = _samples(unfiltered(types, rows, step), shape)
     if part.max() >= shape.values:
         raise DamagedError("the pixel data is damaged: a sample is too large")
@@ -171,5 +171,5 @@ def _unpack(method: int, packed: bytes, size: int) -> bytes:
     except (zlib.error, lzma.LZMAError) as error:
         raise DamagedError(f"the pixel data is damaged ({error})") from error
     if len(data) != size or not unpacker.eof or unpacker.unused_data:
-        raise DamagedError("the pixel data is damaged: it is not as long as the picture")
+        raise DamagedError("the pixel data is damaged: its length does not match the picture")
     return data

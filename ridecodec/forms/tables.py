@@ -72,13 +72,13 @@ def read_table(reader: Reader, channels: int, values: int) -> NDArray[np.uint16]
         except zlib.error as error:
             raise DamagedError(f"the pixel data is damaged ({error})") from error
         if len(data) != wanted or not inflate.eof or inflate.unused_data:
-            raise DamagedError("the pixel data is damaged: a table of colours is not as long as it says")
+            raise DamagedError("the pixel data is damaged: a table of colours does not have the length that it claims")
     steps = np.frombuffer(data, "<u2" if size == 2 else np.uint8).reshape(channels, count)
     table: NDArray[np.uint16] = np.cumsum(steps, axis=1, dtype=np.uint16)
     if size == 1:
         table &= np.uint16(255)
     if table.max() >= values:
-        raise DamagedError("the pixel data is damaged: a table has a colour that cannot be")
+        raise DamagedError("the pixel data is damaged: a table has a colour that is out of range")
     return table
 
 
@@ -115,7 +115,7 @@ def inverse(order: NDArray[np.integer[Any]]) -> NDArray[np.uint16]:
 def read_lights(reader: Reader, shape: Shape, read: Read) -> Decoding:
     """Indices of a palette picture in the order of lightness."""
     if shape.colours is None or shape.channels > 1:
-        raise DamagedError("the pixel data is damaged: it orders colours that there are not")
+        raise DamagedError("the pixel data is damaged: it orders colours that do not exist")
     ranks = yield from read(reader, shape.of(1, shape.values))
     return lights(shape)[ranks]
 
@@ -137,13 +137,13 @@ def _places(colours: NDArray[np.uint8]) -> dict[bytes, int]:
 def read_displayed(reader: Reader, shape: Shape, read: Read) -> Decoding:
     """Indices of a palette picture, as the colours that they show; the first index of a colour that has several."""
     if shape.colours is None or shape.channels > 1:
-        raise DamagedError("the pixel data is damaged: it shows colours that there are not")
+        raise DamagedError("the pixel data is damaged: it shows colours that do not exist")
     shown = yield from read(reader, shape.of(3, 256))
     places = _places(shape.colours)
     wanted = shown[[1, 0, 2]].astype(np.uint8).transpose(1, 2, 0).reshape(-1, 3)
     found, inverse = np.unique(wanted, axis=0, return_inverse=True)
     if any(colour.tobytes() not in places for colour in found):
-        raise DamagedError("the pixel data is damaged: it has a colour that the palette has not")
+        raise DamagedError("the pixel data is damaged: it has a colour that is not in the palette")
     indices = np.array([places[colour.tobytes()] for colour in found], np.uint16)
     return indices[inverse.reshape(-1)].reshape(1, shape.height, shape.width)
 
@@ -151,7 +151,7 @@ def read_displayed(reader: Reader, shape: Shape, read: Read) -> Decoding:
 def read_apart(reader: Reader, shape: Shape, read: Read) -> Decoding:
     """What stands beside the colours, and then the colours."""
     if shape.channels not in (2, 4):
-        raise DamagedError("the pixel data is damaged: it parts what has no parts")
+        raise DamagedError("the pixel data is damaged: it separates channels that do not exist")
     beside = yield from read(reader, shape.of(1, shape.values))
     rest = yield from read(reader, shape.of(shape.channels - 1, shape.values))
     return np.concatenate([beside, rest])

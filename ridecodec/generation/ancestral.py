@@ -30,9 +30,11 @@ def neighbourhood(nets: Sequence[Ride]) -> Neighbourhood:
     configs = [net.config for net in nets]
     fit = [c.channel for c in configs] == list(range(len(configs))) and all(c.channels == len(nets) for c in configs)
     if not fit or len({c.hood for c in configs}) != 1:
-        raise UsageError("the networks are not one a channel, in coding order and with the same neighbourhood")
+        raise UsageError("the model needs one network per channel, in coding order and with the same neighbourhood")
     if any(c.indicators for c in configs):
-        raise UsageError("networks with indicators cannot fill parts of pictures; choose a model trained without")
+        raise UsageError(
+            "networks with indicators cannot fill parts of pictures; choose a model trained without --indicators"
+        )
     return configs[0].hood
 
 

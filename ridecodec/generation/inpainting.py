@@ -71,11 +71,11 @@ def inpaint(
     """
     if mask.shape != picture.shape[1:]:
         sizes = (f"{size[1]}x{size[0]}" for size in (mask.shape, picture.shape[1:]))
-        raise UsageError("the mask has {} pixels and the picture {}; make them equal".format(*sizes))
+        raise UsageError("the mask has {} pixels and the picture has {}; they must be equal".format(*sizes))
     if not mask.any():
-        raise UsageError("the mask marks no pixel: it is white (128 or more) where the picture is to be filled")
+        raise UsageError("the mask is empty: it must be white (128 or more) where the picture is to be filled")
     if mask.all():
-        raise UsageError("the mask leaves nothing of the picture; `ridecodec sample` makes pictures from nothing")
+        raise UsageError("the mask covers the whole picture; use `ridecodec sample` to draw new pictures")
     if len(nets) != len(picture):
         names = {1: "gray", 3: "RGB"}
         raise UsageError(f"the model is for {names[len(nets)]} pictures and this one is {names[len(picture)]}")

@@ -173,7 +173,7 @@ class ContextModel(Backend):
 def refuse_side_information(sides: list[bytes]) -> None:
     """For models that have none: DamagedError where a tile brings some."""
     if any(sides):
-        raise DamagedError("the pixel data is damaged: its model takes no side information")
+        raise DamagedError("the pixel data is damaged: its model has no side information")
 
 
 class _ContextStepper(Stepper):

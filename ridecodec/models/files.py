@@ -24,11 +24,11 @@ def read(path: Path, most: int, *, links: bool) -> bytes:
     """
     extra = getattr(os, "O_NONBLOCK", 0) | (0 if links else getattr(os, "O_NOFOLLOW", 0))
     if not links and path.is_symlink():
-        raise ModelRefusedError(f"{path} is a link; put the file itself there")
+        raise ModelRefusedError(f"{path} is a link; use the file itself")
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | extra)) as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise ModelRefusedError(f"{path} is no regular file")
+            raise ModelRefusedError(f"{path} is not a regular file")
         if status.st_size > most:
             raise ModelRefusedError(f"{path} has {status.st_size:,} bytes, more than the {most:,} that are allowed")
         return stream.read(status.st_size)

@@ -107,7 +107,7 @@ def _shipped() -> list[ModelCard]:
 def _own(folder: Path) -> list[ModelCard]:
     """The models in a folder of the user's; JSON files of something else do not matter."""
     if not folder.is_dir():
-        raise UsageError(f"$RIDECODEC_MODELS names {folder}, and there is no such folder")
+        raise UsageError(f"$RIDECODEC_MODELS names {folder}, which is not an existing folder")
     found: dict[Path, ModelCard] = {}
     for path in sorted(folder.glob("*.json")):
         try:
@@ -121,8 +121,8 @@ def _own(folder: Path) -> list[ModelCard]:
         for other, known in found.items():
             if known.name == card.name and known.current and card.current:
                 raise UsageError(
-                    f"{path}: its model is named {card.name!r} as that of {other.name}; export one with another name, "
-                    "or take it out of $RIDECODEC_MODELS"
+                    f"{path}: its model has the name {card.name!r}, like that of {other.name}; export one with another "
+                    "name, or take it out of $RIDECODEC_MODELS"
                 )
         found[path] = card
     return list(found.values())
@@ -142,7 +142,7 @@ def _card(path: Path, remedy: str) -> ModelCard:
         if card.file is None:
             return card
         if not files.is_name(card.file):
-            raise ModelRefusedError(f"{path}: the model's file {card.file!r} is not in the card's folder; {remedy}")
+            raise ModelRefusedError(f"{path}: the model file {card.file!r} is not in the folder of the card; {remedy}")
         return replace(card, file=str(path.parent / card.file))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelRefusedError(f"{path}: the model's card is damaged; {remedy}") from error
@@ -179,8 +179,8 @@ def find(name: str, hash4: bytes) -> ModelCard:
         if card.hash == hash4.hex() and card.name == name:
             return card
     raise ModelMissingError(
-        f"it needs the model {name!r} with hash {hash4.hex()}, which this version does not have; install the version "
-        "of ridecodec that wrote it, or a newer one"
+        f"it needs the model {name!r} with the hash {hash4.hex()}, which this version does not have; install the "
+        "version of ridecodec that wrote it, or a newer one"
     )
 
 
@@ -195,7 +195,7 @@ def check_label(name: str, classes: int, label: int | None) -> None:
     """UsageError where the model of this name, which knows so many classes, cannot be told ``label``."""
     if label is not None and not 0 <= label < classes:
         known = f"labels 0 to {classes - 1}" if classes else "no labels"
-        raise UsageError(f"there is no label {label}: the model {name!r} knows {known}")
+        raise UsageError(f"there is no label {label}: the model {name!r} has {known}")
 
 
 def check_name(name: str, path: Path) -> None:
@@ -212,12 +212,14 @@ def check_name(name: str, path: Path) -> None:
 def outputs(path: Path, name: str, ensemble: str | None = None) -> list[Path]:
     """What `write` makes: the model file, its card, and the card of its ensemble; UsageError where two would be one."""
     if path.suffix.lower() == ".json":
-        raise UsageError(f"{path}: the model's card gets this ending; choose another, such as .safetensors")
+        raise UsageError(f"{path}: the card of the model has this extension; choose another, such as .safetensors")
     stems = [path.stem]
     if ensemble is not None:
         stems.append(path.stem.replace(name, ensemble) if name in path.stem else ensemble)
         if ensemble == name or stems[0] == stems[1]:
-            raise UsageError(f"the model and its ensemble would both become {ensemble!r}; choose another name for one")
+            raise UsageError(
+                f"the model and its ensemble would both be written to {ensemble!r}; choose another name for one"
+            )
     return [path, *(path.parent / f"{stem}.json" for stem in stems)]
 
 
@@ -293,7 +295,7 @@ def _load(card: ModelCard, device: str, engine: str) -> TileCodec:
     from ridecodec.models import programs
 
     if card.members:
-        raise UsageError(f"{card.name!r} is no density model; name one, such as photo")
+        raise UsageError(f"{card.name!r} is not a single density model; choose one, such as photo")
     if _is_program(card):
         data = None if card.file is None else _weights(card)
         found: TileCodec = programs.program_codec(card.name, data, engine, device)

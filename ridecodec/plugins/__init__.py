@@ -1,1 +1,1 @@
-"""Ways for other libraries to read and write .rdc files, a module each."""
+"""Plugins for other libraries, one module each."""

@@ -1,4 +1,4 @@
-"""imageio's .rdc files: importing this module lets `imageio.v3` read and write them."""
+"""Plugin for imageio: importing this module lets `imageio.v3` read and write .rdc files."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class RdcPlugin(PluginV3):
     """One .rdc file, which holds one picture."""
 
     def __init__(self, request: Request) -> None:
-        """Take a request; raises `InitializationError` where it is for no .rdc file."""
+        """Open a request; raises `InitializationError` if it is not for an .rdc file."""
         super().__init__(request)
         if request.mode.io_mode == IOMode.read:
             if not request.firstbytes.startswith(MAGIC):
-                raise InitializationError(f"{request.raw_uri!r:.99} is no .rdc file")
+                raise InitializationError(f"{request.raw_uri!r:.99} is not an .rdc file")
             self._data: bytes = request.get_file().read()
         self._written = False
         if request.mode.io_mode == IOMode.write and request.extension != ENDING:
             raise InitializationError(f"the extension {request.extension!r} is not {ENDING}")
 
     def read(self, *, index: int | EllipsisType | None = None, **options: Any) -> NDArray[Any]:
-        """The picture, uint8, uint16 or (of one bit) bool, [H, W] or [H, W, C]; ``options`` are `decompress`'s.
+        """Return the picture as uint8, uint16 or (one bit) bool, [H, W] or [H, W, C]; ``options`` as for `decompress`.
 
         Palettes are applied, and gray of 2 and 4 bits is scaled to 8.  Of index ``...``, it has a first axis of one.
         """
@@ -54,7 +54,7 @@ class RdcPlugin(PluginV3):
         yield self.read(**options)
 
     def write(self, ndimage: ArrayLike | list[ArrayLike], *, is_batch: bool = False, **options: Any) -> bytes | None:
-        """Compress one picture, uint8 or uint16 [H, W] or [H, W, C]; ``options`` are `compress`'s."""
+        """Compress one picture, uint8 or uint16 [H, W] or [H, W, C]; ``options`` as for `compress`."""
         import ridecodec
 
         if isinstance(ndimage, list) or is_batch:
@@ -62,14 +62,14 @@ class RdcPlugin(PluginV3):
                 raise UsageError("an .rdc file holds one picture; write several files, or an archive")
             ndimage = ndimage[0]  # type: ignore[index]
         if self._written:
-            raise UsageError("an .rdc file holds one picture, and it is written")
+            raise UsageError("an .rdc file holds one picture, which is already written")
         data = ridecodec.compress(np.asarray(ndimage), **options)
         self._written = True
         self.request.get_file().write(data)
         return data if self.request._uri_type == URI_BYTES else None
 
     def properties(self, index: int | EllipsisType | None = None) -> ImageProperties:
-        """Shape and type of what `read` gives, from the file's head."""
+        """Return the shape and dtype of the result of `read`, from the header of the file."""
         _check(index)
         header, head = heads.read(io.BytesIO(self._data))
         shown = _shown(head)
@@ -78,7 +78,7 @@ class RdcPlugin(PluginV3):
         return ImageProperties((1, *shape) if many else shape, shown.dtype, 1 if many else None, many)
 
     def metadata(self, index: int | EllipsisType | None = None, exclude_applied: bool = True) -> dict[str, Any]:
-        """What the file says besides its pixels, as Pillow's ``info`` has it, and the model."""
+        """Return the metadata of the file under Pillow's names, and the model."""
         _check(index)
         header, head = heads.read(io.BytesIO(self._data))
         return {"model": header.model, **carriers.info(head)}
@@ -101,7 +101,7 @@ def _shown(picture: Picture) -> NDArray[Any]:
 
 
 def register() -> None:
-    """Tell imageio of .rdc files."""
+    """Register the .rdc format with imageio."""
     others = {name: config for name, config in known_plugins.items() if name != NAME}
     known_plugins.clear()  # to be asked first: Pillow's plugin would take bytes that begin like a file of ours
     known_plugins.update({NAME: PluginConfig(NAME, RdcPlugin.__name__, __name__), **others})

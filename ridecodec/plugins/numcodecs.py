@@ -1,4 +1,4 @@
-"""numcodecs' codec `rdc`, for chunks of images in Zarr arrays of format 2."""
+"""The numcodecs codec `rdc`, for chunks of images in Zarr arrays of format 2."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Rdc(Codec):  # type: ignore[misc]
     codec_id = "rdc"
 
     def __init__(self, model: str = "auto", tile: int = 0, verify: bool = True) -> None:
-        """Take `compress`'s options of these names."""
+        """The options are those of `compress`."""
         self.model, self.tile, self.verify = model, tile, verify
 
     def encode(self, buf: Any) -> bytes:
-        """Compress an array, or a buffer; raises `InputError` for other types than uint8 and uint16."""
+        """Compress an array or a buffer; raises `InputError` for types other than uint8 and uint16."""
         import ridecodec
 
         array: NDArray[Any] = ensure_ndarray(buf)
         if not array.size:
-            raise ridecodec.InputError("an array without samples is no picture")
+            raise ridecodec.InputError("an array without samples is not a picture")
         arrays.check_dtype(array.dtype)
         if not array.dtype.isnative:
             raise ridecodec.InputError(f"arrays of {array.dtype} are not supported: their byte order would be lost")

@@ -1,4 +1,4 @@
-"""Pillow's .rdc files: `Image.open` reads the head, loading decodes the pixels, `save` compresses."""
+"""Plugin for Pillow: `Image.open` reads the header, loading decodes the pixels, `save` compresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPTIONS = ("model", "tile", "label", "device", "threads", "verify")
 
 
 class RdcImageFile(ImageFile.ImageFile):
-    """An .rdc file; its pixels are decoded when they are needed."""
+    """An .rdc file; its pixels are decoded when they are first used."""
 
     format = FORMAT
     format_description = "ridecodec lossless image"
@@ -44,7 +44,7 @@ class RdcImageFile(ImageFile.ImageFile):
         self._waiting = True
 
     def load(self) -> Any:
-        """Decode the pixels, if that was not done yet; raises `OSError`."""
+        """Decode the pixels, if this was not done before; raises `OSError`."""
         if self._waiting:
             image = self._decoded()
             self.im, self.palette = image.im, image.palette
@@ -55,7 +55,7 @@ class RdcImageFile(ImageFile.ImageFile):
         return Image.Image.load(self)
 
     def verify(self) -> None:
-        """Decode the pixels and hold them against the file's checksums; raises `OSError`."""
+        """Decode the pixels and compare them with the checksums of the file; raises `OSError`."""
         if self._waiting:
             self._decoded()
         super().verify()
@@ -77,7 +77,7 @@ class RdcImageFile(ImageFile.ImageFile):
 
 
 def save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
-    """Compress an image into a stream: what `image.save` does; takes `compress`'s options, and those of metadata."""
+    """Compress an image into a stream for `image.save`; accepts the options of `compress` and metadata options."""
     import ridecodec
     from ridecodec.formats import carriers
 
@@ -92,7 +92,7 @@ def save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
 
 
 def register() -> None:
-    """Tell Pillow of .rdc files."""
+    """Register the .rdc format with Pillow."""
     Image.register_open(FORMAT, RdcImageFile, lambda start: start.startswith(MAGIC))
     Image.register_save(FORMAT, save)
     Image.register_extension(FORMAT, ENDING)

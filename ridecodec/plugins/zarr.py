@@ -1,4 +1,4 @@
-"""Zarr's codec `rdc` for arrays of format 3: a serializer, which makes a picture of each chunk."""
+"""The Zarr codec `rdc` for arrays of format 3: a serializer that stores each chunk as a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME = "rdc"
 
 @dataclass(frozen=True)
 class Rdc(ArrayBytesCodec):
-    """Compresses chunks of uint8 and uint16 as pictures (see `arrays.as_picture`); takes `compress`'s options."""
+    """Compresses chunks of uint8 and uint16 as pictures (see `arrays.as_picture`), with the options of `compress`."""
 
     is_fixed_size = False
 
@@ -32,19 +32,19 @@ class Rdc(ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Rdc:
-        """The codec of an array's metadata."""
+        """Return the codec described by the metadata of an array."""
         return cls(**data.get("configuration", {}))
 
     def to_dict(self) -> dict[str, Any]:
-        """What an array's metadata says of it."""
+        """Return the description of this codec for the metadata of an array."""
         return {"name": NAME, "configuration": asdict(self)}
 
     def validate(self, *, dtype: Any, **_: Any) -> None:
-        """Raise `InputError` for arrays of other types than uint8 and uint16."""
+        """Raise `InputError` for arrays of types other than uint8 and uint16."""
         arrays.check_dtype(dtype.to_native_dtype())
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
-        """Not known before."""
+        """Not known in advance."""
         raise NotImplementedError
 
     async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer | None:
@@ -72,7 +72,7 @@ def _decode(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.nda
 
     found = ridecodec.decompress(data, threads=1).to_numpy()
     if found.size != np.prod(shape, dtype=np.int64) or found.dtype != dtype.newbyteorder("="):
-        raise DamagedError(f"the chunk holds {found.dtype} {found.shape}, and the array wants {dtype} {shape}")
+        raise DamagedError(f"the chunk holds {found.dtype} {found.shape}, but the array has {dtype} {shape}")
     return found.reshape(shape).astype(dtype, copy=False)
 
 

@@ -34,14 +34,14 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such checkpoint") from error
+        raise InputError(f"{path}: no such checkpoint") from error
     except Exception as error:  # unpickling raises whatever the damage makes it run into
         raise InputError(f"{path}: not a checkpoint, or a damaged one") from error
     if not isinstance(state, dict) or not all(isinstance(state.get(key), kind) for key, kind in KEYS.items()):
-        raise InputError(f"{path}: not a checkpoint of a training")
+        raise InputError(f"{path}: not a training checkpoint")
     settings = [*state["config"].items(), *state["schedule"].items()]
     if not (all(map(_plain, settings)) and all(isinstance(name, str) for name in state["model"])):
-        raise InputError(f"{path}: a damaged checkpoint: its settings are not of text and numbers")
+        raise InputError(f"{path}: a damaged checkpoint: its settings are not text and numbers")
     return state
 
 

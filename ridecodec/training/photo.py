@@ -83,7 +83,7 @@ def train(
             optimizer.load_state_dict(state["optimizer"])
             default = [d.numpy() for d in state["default"]]
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise InputError(f"{checkpoint}: not a checkpoint of this photo model; train anew") from error
+            raise InputError(f"{checkpoint}: not a checkpoint of this photo model; train a new one") from error
         step, spent = state["step"], state["seconds"]
     else:
         default = photos.default_experts(paths[:: max(1, len(paths) // 160)], config.channels, photos.workers())

@@ -95,7 +95,9 @@ def _resume(trainer: Trainer, state: dict[str, Any], config: PixelConfig, checkp
     try:
         trainer.resume(state)
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise InputError(f"{checkpoint}: a checkpoint of another training, which this one cannot go on with") from error
+        raise InputError(
+            f"{checkpoint}: a checkpoint of a different training, which cannot be continued here"
+        ) from error
 
 
 def split(

@@ -107,7 +107,7 @@ def train(
             if model.encoder is None or [p.shape for p in model.encoder.parameters()] != [
                 p.shape for p in encoder.parameters()
             ]:
-                raise UsageError("the network's code is not that of the encoder; leave out vector and encoder")
+                raise UsageError("the code of the network does not match the encoder; leave out vector and encoder")
             model.encoder.load_state_dict(encoder.state_dict())
             model.encoder.requires_grad_(False)
         model.to(group.device)
@@ -128,7 +128,7 @@ def _begin(model: PixelModel, start: PixelModel) -> set[str]:
     head, begin at random."""
     for name in LAYOUT:
         if getattr(model.config, name) != getattr(start.config, name):
-            raise UsageError(f"the network to begin with has {name} {getattr(start.config, name)}; give it the same")
+            raise UsageError(f"the network to start from has {name} {getattr(start.config, name)}; give it the same")
     shapes = {name: part.shape for name, part in model.state_dict().items()}
     fitting = {name: part for name, part in start.state_dict().items() if shapes.get(name) == part.shape}
     model.load_state_dict(fitting, strict=False)

@@ -23,51 +23,55 @@ class Schedule:
     size of `sizes` is a stage.
     """
 
-    minutes: float | None = setting(30.0, "How long in all, earlier runs of the checkpoint included.", 0.001)
-    steps: int | None = setting(None, "Gradient steps in all; the clock then plays no part.", 1)
+    minutes: float | None = setting(
+        30.0, "Total training time in minutes, including earlier runs of the checkpoint.", 0.001
+    )
+    steps: int | None = setting(None, "Total number of gradient steps, instead of a time.", 1)
     epochs: float | None = setting(None, "Passes through the pictures in each stage.", 0)
     objective: str = setting(
         "density",
-        "Noisy pixels' density, or the likelihood of integer pixels.",
+        "Train the density of noisy pixels or the likelihood of integer pixels.",
         choices=("density", "likelihood"),
     )
-    optimizer: str = setting("adam", "What takes the gradient steps.", choices=("adam", "sgd"))
-    sizes: tuple[int, ...] = setting((16, 24, 32, 40, 48), "Sides of the square patches, stage by stage.", 1)
-    pixels: int = setting(12_288, "Pixels a step, all processes together.", 1)
-    patches: int | None = setting(None, "Patches a step, whatever their size, in place of --pixels.", 1)
+    optimizer: str = setting("adam", "Optimizer.", choices=("adam", "sgd"))
+    sizes: tuple[int, ...] = setting((16, 24, 32, 40, 48), "Side of the square patches in each stage.", 1)
+    pixels: int = setting(12_288, "Pixels per step, over all processes.", 1)
+    patches: int | None = setting(None, "Patches per step, whatever their size, instead of --pixels.", 1)
     rate: float = setting(1e-2, "Highest learning rate of the spatial LSTMs.", 0)
     mcgsm_rate: float = setting(1e-2, "Highest learning rate of the MCGSM.", 0)
-    rates: tuple[float, ...] = setting((), "Learning rates, one a stage, in place of the falling ones.", 0)
+    rates: tuple[float, ...] = setting((), "Learning rate of each stage, instead of the decaying ones.", 0)
     warmup: int = setting(200, "Steps over which the learning rate rises.", 0)
-    momentum: float = setting(0.9, "Of the gradient (Adam's first beta).", 0)
-    clip: float = setting(2.0, "Longest gradient, in usual ones; 0: any.", 0)
+    momentum: float = setting(0.9, "Momentum (Adam's first beta).", 0)
+    clip: float = setting(2.0, "Limit of the gradient's length, relative to its usual length; 0 for no limit.", 0)
     flips: int = setting(
-        8, "Ways a patch may lie: 1, 2 (mirrored), 4 (upside down too), 8 (turned too).", choices=(1, 2, 4, 8)
+        8,
+        "Orientations of the patches: 1, 2 (also mirrored), 4 (also upside down), 8 (also turned).",
+        choices=(1, 2, 4, 8),
     )
     lbfgs: int = setting(0, "Iterations of L-BFGS on the MCGSM after each stage.", 0)
-    lbfgs_pixels: int = setting(100_000, "Pixels whose hidden units L-BFGS works on.", 1)
-    validation: float = setting(0.1, "Share of the pictures that is held out for validation.", 0)
-    evaluations: int = setting(30, "Validations in all, evenly spread; 0: after each stage only.", 0)
-    patience: int | None = setting(None, "Validations without gain after which training ends.", 1)
-    tf32: bool = setting(False, "Products in TF32, on GPUs that have it.")
-    threads: int = setting(1, "Processor threads; the products are small.", 1, 1024)
-    seed: int = setting(1, "Seed of everything random.", 0, 2**63 - 1)
+    lbfgs_pixels: int = setting(100_000, "Number of pixels that L-BFGS uses.", 1)
+    validation: float = setting(0.1, "Fraction of the pictures held out for validation.", 0)
+    evaluations: int = setting(30, "Number of validations, evenly spread; 0 for one after each stage.", 0)
+    patience: int | None = setting(None, "Stop after this number of validations without improvement.", 1)
+    tf32: bool = setting(False, "Use TF32 for matrix products, on GPUs that support it.")
+    threads: int = setting(1, "Number of CPU threads.", 1, 1024)
+    seed: int = setting(1, "Random seed.", 0, 2**63 - 1)
 
     def __post_init__(self) -> None:
         check(self)
         if not self.sizes:
-            raise UsageError("sizes is empty; name at least one size of patches")
+            raise UsageError("sizes is empty; give at least one patch size")
         if self.rates and len(self.rates) != len(self.sizes):
             counts = f"{len(self.rates)} and {len(self.sizes)}"
-            raise UsageError(f"rates and sizes differ in number, {counts}; give one rate a size")
+            raise UsageError(f"rates and sizes differ in number, {counts}; give one rate per size")
         if self.validation >= 1:
-            raise UsageError(f"validation is {self.validation}; the share held out is less than 1")
+            raise UsageError(f"validation is {self.validation}; it must be less than 1")
         if self.momentum >= 1:
-            raise UsageError(f"momentum is {self.momentum}; it is less than 1")
+            raise UsageError(f"momentum is {self.momentum}; it must be less than 1")
         if self.steps is None and self.minutes is None and self.epochs is None:
-            raise UsageError("nothing says how long to train; give steps, minutes or epochs")
+            raise UsageError("the length of the training is missing; give steps, minutes or epochs")
         if self.epochs == 0 and (self.steps or not self.lbfgs):
-            raise UsageError("without epochs there is L-BFGS alone; give its iterations (lbfgs) and no steps")
+            raise UsageError("with epochs 0, only L-BFGS trains; give its iterations (lbfgs) and no steps")
 
     def drawn(self, stage: int) -> int:
         """Patches a step in a stage."""

@@ -60,7 +60,9 @@ def grow(model: Ride, start: Ride) -> None:
     if new.taps != old.taps or new.layers < old.layers:
         raise UsageError("the network to start from has another neighbourhood, other channels or more layers")
     if old.layers and (new.hidden, new.extended, new.indicators) != (old.hidden, old.extended, old.indicators):
-        raise UsageError(f"the layers to start from have {old.hidden} hidden units; a network's layers are all alike")
+        raise UsageError(
+            f"the layers to start from have {old.hidden} hidden units; all layers of a network must be alike"
+        )
     model.whitening.load_state_dict(start.whitening.state_dict())
     for mine, theirs in zip(model.layers, start.layers, strict=False):
         mine.load_state_dict(theirs.state_dict())
@@ -213,7 +215,7 @@ def _same(state: dict[str, Any], config: RideConfig, schedule: Schedule, checkpo
         differ = [name for name, value in asdict(network).items() if value != getattr(config, name)]
         raise UsageError(f"{checkpoint}: holds a network with other {', '.join(differ)}; name another file")
     if state["schedule"].get("optimizer", schedule.optimizer) != schedule.optimizer:
-        raise UsageError(f"{checkpoint}: was trained by {state['schedule']['optimizer']}; name another file")
+        raise UsageError(f"{checkpoint}: was trained with {state['schedule']['optimizer']}; name another file")
 
 
 def _noisy(planes: Tensor, generator: torch.Generator) -> Tensor:

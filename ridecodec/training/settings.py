@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise InputError(f"{path}: holds no names and values")
+        raise InputError(f"{path}: does not hold names and values")
     return values
 
 
@@ -45,7 +45,7 @@ def known(values: dict[str, Any], *kinds: type, others: tuple[str, ...] = (), so
     names = [field.name for kind in kinds for field in fields(kind)] + list(others)
     for name in values:
         if name not in names:
-            raise UsageError(f"{source}: there is no setting {name!r}; there are {', '.join(sorted(names))}")
+            raise UsageError(f"{source}: there is no setting {name!r}; choose from {', '.join(sorted(names))}")
 
 
 def build(kind: type[T], *layers: dict[str, Any], source: str = "settings") -> T:
@@ -67,12 +67,12 @@ def _checked(name: str, value: Any, hint: Any, source: str) -> Any:
         try:
             return float(value)
         except OverflowError as error:
-            raise UsageError(f"{source}: {name} is larger than any number with a point") from error
+            raise UsageError(f"{source}: {name} is too large for a floating-point number") from error
     if not isinstance(hint, type) or not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise UsageError(f"{source}: {name} is {value!r}, which is no {_words(hint)}")
+        raise UsageError(f"{source}: {name} is {value!r}; it must be {_words(hint)}")
     return value
 
 
 def _words(hint: Any) -> str:
-    names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
-    return names.get(hint) or f"list of {names.get(get_args(hint)[0], 'value')}s"
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    return names.get(hint) or f"a list of {names.get(get_args(hint)[0], 'a value')[2:]}s"

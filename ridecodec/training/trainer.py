@@ -82,7 +82,7 @@ class Trainer:
         self._before, self._begun = self.at.seconds, time.monotonic()
         self._saved = self.at.seconds
         if self.at.stage == len(self.plan.ends) or self._tired():
-            self.say(f"nothing is left to train after {self.at.step} steps, {self.at.seconds / 60:.1f} min")
+            self.say(f"the training is already complete after {self.at.step} steps, {self.at.seconds / 60:.1f} min")
         with Interruption() as self._interruption:
             while self.at.stage < len(self.plan.ends) and not self._tired():
                 self._stage(objective)
@@ -255,7 +255,7 @@ class Trainer:
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from what `save` wrote. Where the plan has changed since, it goes on at the same step or second."""
         if "current" not in state:
-            raise InputError("the checkpoint is of an earlier form, which cannot be resumed; start from it instead")
+            raise InputError("the checkpoint is of an older version, which cannot be resumed; start from it instead")
         if len(state["random"]) != self.group.size:
             raise UsageError(
                 f"the checkpoint was trained by {len(state['random'])} processes, and these are {self.group.size}; "

@@ -38,7 +38,7 @@ def test_a_tree_and_back(tree: Path, jobs: str) -> None:
     result = compress("-r", "tree", "-d", "packed", "--jobs", jobs)
     assert result.exit_code == 0, result.output
     assert outputs("packed", "") == {"in", "in/deep", "one.rdc", "in/two.rdc", "in/deep/three.rdc"}
-    assert "other files in folders are left as they are (1 .txt, 1 lossy .jpg); --pixels takes lossy" in result.stderr
+    assert "other files in the folders are skipped (1 .txt, 1 lossy .jpg); --pixels accepts lossy" in result.stderr
     read = sum(Path("tree", place).stat().st_size for place in PLACES)
     written = sum(path.stat().st_size for path in Path("packed").rglob("*.rdc"))
     assert result.stderr.endswith(f"\n3 done, 0 skipped, 0 failed; {read:,} -> {written:,} bytes\n")
@@ -63,7 +63,7 @@ def test_patterns(tree: Path) -> None:
     assert outputs("packed", "") == {"one.rdc", "three.rdc"}
     assert run("decompress", "packed/*.rdc", "-d", "back").exit_code == 0
     assert outputs("back", "") == {"one.png", "three.png"}
-    assert_fails(compress("tree/*.xyz"), 3, "tree/*.xyz: there is no such file")
+    assert_fails(compress("tree/*.xyz"), 3, "tree/*.xyz: no such file")
 
 
 def test_a_folder_needs_recursive(tree: Path) -> None:
@@ -90,7 +90,7 @@ def test_outputs_that_would_be_the_same(tree: Path) -> None:
 
 def test_folders_without_pictures(tree: Path) -> None:
     Path("empty").mkdir()
-    assert_fails(compress("-r", "empty", "-d", "new"), 3, "empty: no file there ends in .png")
+    assert_fails(compress("-r", "empty", "-d", "new"), 3, "empty: no files that end in .png")
     assert compress("-r", "empty", "tree", "-d", "new").exit_code == 0
 
 
@@ -107,7 +107,7 @@ def test_skip_existing_goes_on_where_it_stopped(tree: Path) -> None:
     before = Path("packed/one.rdc").stat()
     result = compress("-r", "tree", "-d", "packed", "--skip-existing")
     assert result.exit_code == 0
-    assert "tree/one.png -> packed/one.rdc: skipped, as it exists\n" in result.stderr
+    assert "tree/one.png -> packed/one.rdc: skipped, the output exists\n" in result.stderr
     assert "\n2 done, 1 skipped, 0 failed; " in result.stderr
     assert Path("packed/one.rdc").stat().st_mtime_ns == before.st_mtime_ns
     result = compress("-r", "tree", "-d", "packed", "--skip-existing", "--json")
@@ -120,7 +120,7 @@ def test_the_batch_goes_on_after_failures(tree: Path, jobs: str) -> None:
     Path("tree/bad.png").write_bytes(b"no picture")
     result = compress("-r", "tree", "-d", "packed", "--keep-going", "--jobs", jobs)
     assert result.exit_code == 3
-    assert "ridecodec: tree/bad.png: is damaged, or no picture" in result.stderr
+    assert "ridecodec: tree/bad.png: is damaged, or not a picture" in result.stderr
     assert "\n3 done, 0 skipped, 1 failed; " in result.stderr
     assert outputs("packed", ".rdc") == {"one.rdc", "in/two.rdc", "in/deep/three.rdc"}
 
@@ -128,7 +128,7 @@ def test_the_batch_goes_on_after_failures(tree: Path, jobs: str) -> None:
 def test_the_batch_stops_at_a_failure_and_says_so(tree: Path) -> None:
     result = compress("nosuch.png", "in.png", "gray.png")
     assert result.exit_code == 3
-    said = "0 done, 0 skipped, 1 failed, 2 not tried (--keep-going goes on after a failure); 0 bytes\n"
+    said = "0 done, 0 skipped, 1 failed, 2 not tried (--keep-going continues after a failure); 0 bytes\n"
     assert result.stderr.endswith(said)
     assert compress("-q", "nosuch.png", "in.png").stderr.count("\n") == 1
 
@@ -141,7 +141,7 @@ def test_dry_run(tree: Path) -> None:
     assert result.exit_code == 0
     assert set(result.stdout.splitlines()) == {
         "tree/one.png -> packed/one.rdc",
-        "tree/in/two.tif -> packed/in/two.rdc: skipped, as it exists",
+        "tree/in/two.tif -> packed/in/two.rdc: skipped, the output exists",
         "tree/in/deep/three.bmp -> packed/in/deep/three.rdc",
     }
     result = compress("-n", "in.png", "done.rdc", "--json")
@@ -184,7 +184,7 @@ os.stat = look
     with program("compress", "-m", "uniform", "-r", "tree", "-d", "packed", "--jobs", "2", "-k") as process:
         errors = process.communicate()[1].decode()
     assert process.returncode == 1
-    assert "ridecodec: tree/doomed.png: its process ended" in errors
+    assert "ridecodec: tree/doomed.png: the worker process ended" in errors
     assert "\n3 done, 0 skipped, 1 failed; " in errors
 
 

@@ -85,7 +85,7 @@ def test_from_a_texture_to_a_filled_hole(tmp_path: Path, monkeypatch: pytest.Mon
         assert_fails(run("inpaint", picture, mask, str(tmp_path / "o.png"), "-m", model), code, *said)
 
     fails(2, "40x40", "9x8", mask=save(tmp_path / "small.png", np.zeros((8, 9), np.uint8)))
-    fails(2, "no pixel", mask=save(tmp_path / "black.png", np.zeros((40, 40), np.uint8)))
+    fails(2, "the mask is empty", mask=save(tmp_path / "black.png", np.zeros((40, 40), np.uint8)))
     fails(2, "gray", "RGB", picture=save(tmp_path / "rgb.png", np.zeros((40, 40, 3), np.uint8)))
     fails(2, "'gradient' cannot fill holes", model="gradient")
     fails(3, "nowhere.png", "no such file", mask=str(tmp_path / "nowhere.png"))
@@ -97,7 +97,7 @@ def test_synthesize_says_what_it_cannot_do(tmp_path: Path) -> None:
     small, output = save(tmp_path / "small.png", texture(150)), str(tmp_path / "o.png")
     assert_fails(run("synthesize", small, output), 3, "150x150", "40x40")
     assert_fails(run("synthesize", small, output, "--model", "mcgsm", "--layers", "2"), 2, "--layers")
-    assert_fails(run("synthesize", small, str(tmp_path / "no" / "o.png")), 3, "no folder")
+    assert_fails(run("synthesize", small, str(tmp_path / "no" / "o.png")), 3, "no such folder for the output")
     for kept, said in (("x.json", "card"), ("-x.safetensors", "'-x'"), ("ride-gray.x", "comes with ridecodec")):
         assert_fails(run("synthesize", small, output, "--keep-model", str(tmp_path / kept)), 2, said)
     (tmp_path / "kept.json").write_text("{}")

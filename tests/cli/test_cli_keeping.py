@@ -92,7 +92,7 @@ def test_hidden_colours(folder: Path) -> None:
 def test_the_exact_file(told: Path, target: str) -> None:
     result = compress("told.png", "--exact-file")
     assert result.stderr.startswith("told.png -> told.rdc: ")
-    assert "PNG: how to make the very PNG file again" in run("info", "told.rdc").stdout
+    assert "PNG: how to restore the exact PNG file" in run("info", "told.rdc").stdout
     result = run("decompress", "told.rdc", target)
     assert result.exit_code == 0
     assert (result.stdout_bytes if target == "-" else Path(target).read_bytes()) == TOLD
@@ -107,7 +107,9 @@ def test_a_recipe_that_is_not_asked_for(told: Path, more: tuple[str, ...]) -> No
     assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
 
 
-@pytest.mark.parametrize(("name", "said"), [("foreign.png", "not packed by a zlib"), ("in.tif", "is no PNG file")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("foreign.png", "not packed by a known version of zlib"), ("in.tif", "is not a PNG file")]
+)
 def test_an_exact_file_that_cannot_be_had(told: Path, name: str, said: str) -> None:
     exotic(Path("foreign.png"))
     Image.fromarray(RGB).save("in.tif")
@@ -116,7 +118,7 @@ def test_an_exact_file_that_cannot_be_had(told: Path, name: str, said: str) -> N
     first, second = result.stderr.splitlines()
     assert f"{name}: " in first
     assert said in first
-    assert second.endswith("is kept, as it cannot be had again")
+    assert second.endswith("is not deleted: it cannot be restored completely")
     assert Path(name).exists()
     np.testing.assert_array_equal(ridecodec.decompress("out.rdc").to_numpy(), RGB)
     assert "notes" in json.loads(compress(name, "more.rdc", "--exact-file", "--json").stdout)
@@ -135,12 +137,12 @@ def test_another_zlib(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert compress("told.png", "--exact-file").exit_code == 0
 
     def otherwise(picture: Picture, recipe: bytes) -> bytes:
-        raise OutputError("the exact file cannot be made: zlib packs otherwise here, or the metadata was changed")
+        raise OutputError("the exact file cannot be restored: this zlib packs differently, or the metadata was changed")
 
     monkeypatch.setattr(exactfile, "rebuild", otherwise)
     result = run("decompress", "told.rdc", "back.png", "-q")
     assert result.exit_code == 0
-    assert "told.rdc: the exact file cannot be made" in result.stderr
+    assert "told.rdc: the exact file cannot be restored" in result.stderr
     assert "a PNG file of the same pixels is written instead" in result.stderr
     np.testing.assert_array_equal(pixels("back.png"), RGB)
     assert kinds("back.png") == [b"tEXt", b"eXIf", b"IDAT", b"tIME"]
@@ -148,7 +150,9 @@ def test_another_zlib(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("more", [("--strip", "all"), ("--alpha", "clean")])
 def test_what_the_exact_file_contradicts(told: Path, more: tuple[str, ...]) -> None:
-    assert_fails(compress("told.png", "--exact-file", *more), 2, "the exact file has all its metadata and colours")
+    assert_fails(
+        compress("told.png", "--exact-file", *more), 2, "--exact-file cannot be used with --strip or --alpha clean"
+    )
 
 
 def test_times_are_preserved_on_request(told: Path) -> None:
@@ -207,7 +211,7 @@ def test_a_source_is_kept_where_the_disk_holds_something_else(folder: Path, monk
         next(Path.cwd().glob(".ridecodec-*.part")).write_bytes(b"something else")
 
     monkeypatch.setattr("os.fsync", lie)
-    assert_fails(compress("--delete-source", "in.png"), 3, "in.png: in.rdc does not hold what was written")
+    assert_fails(compress("--delete-source", "in.png"), 3, "in.png: in.rdc does not contain what was written")
     assert Path("in.png").exists()
 
 
@@ -216,8 +220,8 @@ def test_what_is_larger_than_the_file_is_said_and_the_file_kept(folder: Path) ->
     size = Path("in.webp").stat().st_size
     result = compress("in.webp", "-m", "uniform", "--delete-source", "-q")
     assert result.stderr.splitlines() == [
-        f"ridecodec: in.webp: takes {Path('in.rdc').stat().st_size:,} bytes, more than the {size} of the file",
-        "ridecodec: in.webp: is kept, as it is the smaller file",
+        f"ridecodec: in.webp: is larger when compressed: {Path('in.rdc').stat().st_size:,} bytes instead of {size}",
+        "ridecodec: in.webp: is not deleted: it is the smaller file",
     ]
     assert Path("in.webp").exists()
 
@@ -229,7 +233,7 @@ def test_lossy_files_are_refused_and_kept(folder: Path) -> None:
     result = compress("in.webp", "--delete-source", "--pixels", "-q")
     assert result.stderr.splitlines() == [
         "ridecodec: in.webp: loses everything but its pixels and usual metadata",
-        "ridecodec: in.webp: is kept, as it cannot be had again",
+        "ridecodec: in.webp: is not deleted: it cannot be restored completely",
     ]
     assert Path("in.webp").exists()
 
@@ -237,11 +241,13 @@ def test_lossy_files_are_refused_and_kept(folder: Path) -> None:
 def test_files_of_which_only_the_pixels_are_kept(folder: Path) -> None:
     Image.fromarray(RGB).save("in.sgi")
     for more in (), ("--dry-run",):
-        assert_fails(compress("in.sgi", *more), 3, "in.sgi: SGI files may hold more", "--pixels takes only the pixels")
+        assert_fails(
+            compress("in.sgi", *more), 3, "in.sgi: SGI files may hold more", "use --pixels to keep only the pixels"
+        )
     result = compress("in.sgi", "--pixels", "--delete-source", "--json")
     assert json.loads(result.stdout)["notes"] == [
         "loses everything but its pixels and usual metadata",
-        "is kept, as it cannot be had again",
+        "is not deleted: it cannot be restored completely",
     ]
     assert Path("in.sgi").exists()
     assert run("decompress", "in.rdc", "back.png").exit_code == 0
@@ -255,7 +261,7 @@ def test_what_would_be_lost_of_a_tiff_keeps_the_source(folder: Path) -> None:
     result = compress("in.tif", "--delete-source", "-q")
     assert result.stderr.splitlines() == [
         "ridecodec: in.tif: loses 38 bytes that nothing in it points to",
-        "ridecodec: in.tif: is kept, as it cannot be had again",
+        "ridecodec: in.tif: is not deleted: it cannot be restored completely",
     ]
     assert Path("in.tif").exists()
 
@@ -264,11 +270,11 @@ def test_an_output_that_somebody_else_writes_meanwhile_keeps_the_source(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "copymode", lambda *paths: Path("in.rdc").write_bytes(b"theirs"))  # the last moment
-    assert_fails(compress("in.png", "--delete-source"), 5, "in.png: ", "in.rdc exists already")
+    assert_fails(compress("in.png", "--delete-source"), 5, "in.png: ", "in.rdc already exists")
     assert Path("in.png").exists()
     Path("in.rdc").unlink()
     result = compress("in.png", "--delete-source", "--skip-existing")
-    assert (result.exit_code, result.stderr) == (0, "in.png -> in.rdc: skipped, as it exists\n")
+    assert (result.exit_code, result.stderr) == (0, "in.png -> in.rdc: skipped, the output exists\n")
     assert Path("in.png").exists()
     assert Path("in.rdc").read_bytes() == b"theirs"
 
@@ -360,8 +366,8 @@ def test_verify(folder: Path) -> None:
     result = run("verify", "done.rdc", "set.rdca")
     assert result.exit_code == 0
     first, second, last = result.stderr.splitlines()
-    assert first.startswith("done.rdc: whole, 1 picture, ")
-    assert second.startswith("set.rdca: whole, 2 pictures, ")
+    assert first.startswith("done.rdc: OK, 1 picture, ")
+    assert second.startswith("set.rdca: OK, 2 pictures, ")
     assert last.startswith("2 done, 0 skipped, 0 failed; ")
     done = json.loads(run("verify", "--json", "set.rdca").stdout)
     assert (done["input"], done["pictures"], done["pixels"]) == ("set.rdca", 2, 252)
@@ -379,7 +385,7 @@ def test_verify_goes_through_all_and_names_what_is_damaged(folder: Path) -> None
     assert result.exit_code == 4
     assert "bad-done.rdc: the pixel data is damaged" in result.stderr
     assert "bad-set.rdca: 1 of its 2 pictures is damaged: 'gray'" in result.stderr
-    assert "done.rdc: whole" in result.stderr
+    assert "done.rdc: OK" in result.stderr
     assert result.stderr.endswith(f"1 done, 0 skipped, 4 failed; {Path('done.rdc').stat().st_size:,} bytes\n")
     assert names(folder) == before
 
@@ -433,7 +439,7 @@ def test_an_archive_from_and_to_standard_streams(folder: Path) -> None:
     assert run("decompress", "-", "out", stdin=result.stdout_bytes).exit_code == 0
     assert names(Path("out")) == {"stdin.png", "gray.png"}
     np.testing.assert_array_equal(pixels("out/stdin.png"), RGB)
-    assert_fails(run("decompress", "-", stdin=result.stdout_bytes), 2, "name a folder")
+    assert_fails(run("decompress", "-", stdin=result.stdout_bytes), 2, "name an output folder")
     assert_fails(run("compress", "--archive", "x.rdca", "-", "-", stdin=b""), 2, "only once")
 
 
@@ -448,4 +454,4 @@ def test_auto_takes_every_picture(folder: Path) -> None:
 
 
 def test_what_is_compressed_already(folder: Path) -> None:
-    assert_fails(compress("done.rdc", "-o", "x.rdc"), 3, "done.rdc: is compressed by ridecodec already")
+    assert_fails(compress("done.rdc", "-o", "x.rdc"), 3, "done.rdc: is already compressed by ridecodec")

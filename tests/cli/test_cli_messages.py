@@ -206,15 +206,15 @@ def test_help_as_a_command() -> None:
     for words in ((), ("compress",), ("train", "ride"), ("corpora", "list")):
         asked = run("help", *words)
         assert (asked.exit_code, asked.stdout) == (0, run(*words, "--help").stdout)
-    assert_fails(run("help", "nosuch"), 2, "there is no command 'nosuch'")
-    assert_fails(run("help", "compress", "nosuch"), 2, "there is no command 'compress nosuch'")
+    assert_fails(run("help", "nosuch"), 2, "no such command 'nosuch'")
+    assert_fails(run("help", "compress", "nosuch"), 2, "no such command 'compress nosuch'")
 
 
 def test_a_name_that_looks_like_an_option(folder: Path) -> None:
     """As a pattern gives it: -d would be --output-dir."""
     for name in ("-dash.png", "--dash.png"):
         Path("in.png").rename(name)
-        assert_fails(compress(name, "gray.png"), 2, f"{name} is a file", "write -- before the names", f"./{name}")
+        assert_fails(compress(name, "gray.png"), 2, f"{name} is a file", "put -- before the file names", f"./{name}")
         assert compress("-f", "--", name).exit_code == 0
         assert Path(name).with_suffix(".rdc").exists()
         Path(name).rename("in.png")

@@ -81,7 +81,7 @@ def test_every_variant_from_the_command_line(name: str, folder: Path) -> None:
         result = run("sample", "s.png", "-m", name, "--size", "8x7", "--seed", "2")
         assert result.exit_code == 0, result.output
         assert pixels("s.png").shape == (7, 8, 3)
-        assert_fails(run("reconstruct", "one.png", "again.png", "-m", name), 2, "is no auto-encoder")
+        assert_fails(run("reconstruct", "one.png", "again.png", "-m", name), 2, "is not an auto-encoder")
 
 
 def test_labels(folder: Path) -> None:
@@ -96,7 +96,7 @@ def test_labels(folder: Path) -> None:
     assert sizes[None] == min(sizes.values())
     assert len({pixels(f"{label}.png").tobytes() for label in (0, 1, 2)}) == 3
     assert_fails(run("compress", "one.png", "-m", "told", "-f", "--label", "3"), 2, "labels 0 to 2")
-    assert_fails(run("compress", "one.png", "-m", "gradient", "-f", "--label", "0"), 2, "knows no labels")
+    assert_fails(run("compress", "one.png", "-m", "gradient", "-f", "--label", "0"), 2, "has no labels")
     assert_fails(run("sample", "t.png", "-m", "told", "--label", "7"), 2, "labels 0 to 2")
 
 
@@ -157,16 +157,18 @@ def test_labels_for_other_pictures(folder: Path) -> None:
 
 def test_archives_fail_in_an_orderly_way(folder: Path) -> None:
     archive = ["--cut", "8x8", "--archive", "a.rdca", "-m", "gradient"]
-    assert_fails(run("compress", "nothing", *archive), 3, "nothing: there is no such file or folder")
+    assert_fails(run("compress", "nothing", *archive), 3, "nothing: no such file or folder")
     assert_fails(run("compress", "mosaic.png", *archive[:-1], "nobody"), 2, "there is no model")
     assert_fails(run("compress", "mosaic.png", *archive[2:], "--cut", "7x8"), 3, "cannot be cut")
-    assert_fails(run("compress", "mosaic.png", "--cut", "8x8"), 2, "for --archive")
-    assert_fails(run("compress", "mosaic.png", *archive, "--jobs", "2"), 2, "--archive does not go with --jobs")
+    assert_fails(run("compress", "mosaic.png", "--cut", "8x8"), 2, "need --archive")
+    assert_fails(
+        run("compress", "mosaic.png", *archive, "--jobs", "2"), 2, "--jobs cannot be used with compress --archive"
+    )
     assert run("compress", "mosaic.png", *archive).exit_code == 0
     assert_fails(run("compress", "mosaic.png", *archive), 5, "exists")
     assert_fails(run("decompress", "a.rdca", "out", "--only", "nobody"), 2, "no picture 'nobody'")
-    assert_fails(run("decompress", "a.rdca", "out", "--preview"), 2, "does not go with --preview")
-    assert_fails(run("decompress", "mosaic.png", "--only", "x"), 2, "for archives")
+    assert_fails(run("decompress", "a.rdca", "out", "--preview"), 2, "--preview cannot be used with an archive")
+    assert_fails(run("decompress", "mosaic.png", "--only", "x"), 2, "needs an archive")
     Path("bad.png").write_bytes(b"no picture")
     result = run("compress", "nothing.png", "bad.png", "mosaic.png", *archive[2:], "-f", "-k", "--json")
     assert result.exit_code == 3

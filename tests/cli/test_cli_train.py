@@ -78,23 +78,23 @@ def test_command_adds_layers(folder: Path) -> None:
     ("args", "code", "said"),
     [
         (("ride", "--config", "s.json"), 2, "s.json: there is no setting 'hiden'"),
-        (("ride", "--steps", "1", "--minutes", "2"), 2, "exclude one another"),
-        (("ride", "--sizes", "6,x"), 2, "no list of numbers"),
-        (("ride", "--width", "4"), 2, "its width is odd"),
+        (("ride", "--steps", "1", "--minutes", "2"), 2, "cannot be used together"),
+        (("ride", "--sizes", "6,x"), 2, "not a comma-separated list of numbers"),
+        (("ride", "--width", "4"), 2, "its width must be odd"),
         (("ride", "--channel", "1"), 2, "channel 1 of 1"),
         (("ride", "--rates", "0.1", "--sizes", "8,9"), 2, "differ in number, 1 and 2"),
-        (("ride", "--steps", "0"), 2, "steps is 0; the least is 1"),
-        (("ride", "--patience", "0"), 2, "patience is 0; the least is 1"),
-        (("mcgsm", "--patches", "0"), 2, "patches is 0; the least is 1"),
-        (("ride", "--threads", "100000"), 2, "threads is 100000; the most is 1024"),
-        (("ride", "--seed", str(2**70)), 2, "the most is 9223372036854775807"),
+        (("ride", "--steps", "0"), 2, "steps is 0; the minimum is 1"),
+        (("ride", "--patience", "0"), 2, "patience is 0; the minimum is 1"),
+        (("mcgsm", "--patches", "0"), 2, "patches is 0; the minimum is 1"),
+        (("ride", "--threads", "100000"), 2, "threads is 100000; the maximum is 1024"),
+        (("ride", "--seed", str(2**70)), 2, "the maximum is 9223372036854775807"),
         (("photo", "--seed", str(2**70)), 2, "not in the range"),
-        (("ride", "--width", "201"), 2, "width is 201; it is a whole number from 3 to 63"),
-        (("ride", "--height", "64"), 2, "height is 64; it is a whole number from 1 to 63"),
-        (("mcgsm", "--full", "--features", "3"), 2, "leave out --features"),
-        (("ride", "--config", "preset.json"), 2, "preset.json: there is no preset ['a']"),
+        (("ride", "--width", "201"), 2, "width is 201; it must be a whole number from 3 to 63"),
+        (("ride", "--height", "64"), 2, "height is 64; it must be a whole number from 1 to 63"),
+        (("mcgsm", "--full", "--features", "3"), 2, "--full and --features cannot be used together"),
+        (("ride", "--config", "preset.json"), 2, "preset.json: unknown preset ['a']"),
         (("ride", "--config", "deep.json"), 3, "deep.json: nested too deeply"),
-        (("ride", "--config", "large.json"), 2, "large.json: rate is larger"),
+        (("ride", "--config", "large.json"), 2, "large.json: rate is too large"),
         (("ride", "--start", "junk.pt"), 3, "junk.pt: not a checkpoint"),
         (("ride", "--start", "data/0.png"), 3, "data/0.png: not a checkpoint"),
         (("ride", "--config", "none.json"), 3, "none.json: cannot be read"),
@@ -168,4 +168,4 @@ def test_what_cannot_be_written_is_said_before_training(folder: Path) -> None:
         assert "/proc/x.pt" in result.stderr
     result = command("ride", out="/dev/null")
     assert result.exit_code == 2
-    assert "/dev/null is no file" in result.stderr
+    assert "/dev/null is not a file" in result.stderr

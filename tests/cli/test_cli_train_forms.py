@@ -44,7 +44,7 @@ def test_graphics(folder: Path) -> None:
     assert isinstance(training, dict)
     assert training | {"minutes": 0} == {"data": ["others"], "drawn": 1, "steps": 3, "seed": 1, "minutes": 0}
     check_engines(program_codec("own", Path("own.safetensors").read_bytes()), coding_planes(crop("astronaut", 9, 12)))
-    assert_fails(run(*command), 5, "own.safetensors exists already")
+    assert_fails(run(*command), 5, "own.safetensors already exists")
     first = Path("own.safetensors").read_bytes()
     assert run(*command, "--force").exit_code == 0
     assert Path("own.safetensors").read_bytes() == first

@@ -21,7 +21,7 @@ try:
     from ridecodec.engines.native import _native
 except ImportError as error:
     _native = None  # type: ignore[assignment]
-    missing: str | None = f"the compiled engine is not there: {error}; install ridecodec where there is a C++ compiler"
+    missing: str | None = f"the compiled engine is not available: {error}; install ridecodec with a C++ compiler"
 else:
     missing = None
 """Why there is no compiled engine, or None."""
@@ -52,7 +52,7 @@ class Native(Engine):
         try:
             self.open(program)
         except _native.UnsupportedError as error:
-            return f"the compiled engine has no {error}"
+            return f"the compiled engine does not support {error}"
         return None
 
     def open(self, program: Program) -> NativeRunner:

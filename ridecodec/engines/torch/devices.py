@@ -10,7 +10,7 @@ from ridecodec.errors import UsageError
 def check_cuda() -> None:
     """UsageError where there is no CUDA device."""
     if not torch.cuda.is_available():
-        raise UsageError("there is no CUDA device that this PyTorch can use; choose --device cpu")
+        raise UsageError("PyTorch finds no CUDA device; use --device cpu")
 
 
 def torch_device(name: str) -> torch.device:

@@ -90,7 +90,7 @@ class OnProcessor(Family):
         return _Elsewhere(self.family.distribution(held, self.tables))
 
     def bits(self, parts: Parts, values: Tensor) -> Tensor:
-        raise NotImplementedError("this family of distributions is not written in torch")
+        raise NotImplementedError("this family of distributions is not implemented in torch")
 
 
 class _Elsewhere(Distribution):

@@ -32,7 +32,7 @@ def export(path: Path, out: Path, name: str, purpose: str, about: dict[str, str]
             PixelBackend(data, torch.device("cpu"), name)
     except ModelRefusedError as error:
         raise UsageError(
-            f"the coder cannot use what was trained ({error}); train it again with a smaller learning rate"
+            f"the coder cannot use the trained network ({error}); train it again with a smaller learning rate"
         ) from error
     channels = (model.config.channels,)
     return registry.write(out, data, name, purpose, (about or {}) | training, channels=channels, family="pixelcnn")

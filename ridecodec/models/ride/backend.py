@@ -102,7 +102,7 @@ class RideBackend(Backend):
             tensors = safetensors.torch.load(data)
             configs = [RideConfig(**c) for c in json.loads(bytes(tensors["configs"].numpy()))]
             if not configs or any((c.channels, c.channel) != (len(configs), i) for i, c in enumerate(configs)):
-                raise ModelRefusedError(f"the model file of {name!r} does not have one network a channel")
+                raise ModelRefusedError(f"the model file of {name!r} does not have one network per channel")
             if any((c.offsets, c.indicators) != (configs[0].offsets, configs[0].indicators) for c in configs):
                 raise ModelRefusedError(f"the networks of {name!r} have different neighbourhoods")
             self.tables = GaussianTables(tensors["tables.normal"], tensors["tables.exponential"]).to(device)

@@ -57,7 +57,7 @@ def export(
         with exact_arithmetic():
             RideBackend(data, torch.device("cpu"), name)
     except ModelRefusedError as error:
-        raise UsageError(f"the coder cannot use what was trained ({error}); {_ADVICE}") from error
+        raise UsageError(f"the coder cannot use the trained network ({error}); {_ADVICE}") from error
     return registry.write(
         out,
         data,
@@ -191,7 +191,7 @@ def _features(mcgsm: MCGSM) -> tuple[Tensor, Tensor]:
 def _finite(of: str, tensors: dict[str, Tensor]) -> None:
     for name, values in tensors.items():
         if not torch.isfinite(values.float()).all():
-            raise UsageError(f"{of} has numbers that are not finite in {name}: its training went astray; {_ADVICE}")
+            raise UsageError(f"{of} has numbers that are not finite in {name}: its training diverged; {_ADVICE}")
 
 
 def _compact(values: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def causal(width: int, height: int) -> list[Offset]:
     """The paper's neighbourhood: ``height`` rows of ``width`` pixels, the last one only its left half."""
     if width < 3 or width % 2 == 0 or height < 1:
         raise UsageError(
-            f"a neighbourhood of {width}x{height} pixels; its width is odd, 3 or more, its height 1 or more"
+            f"a neighbourhood of {width}x{height} pixels; its width must be odd and at least 3, its height at least 1"
         )
     half = width // 2
     return [(dy, dx) for dy in range(1 - height, 1) for dx in range(-half, half + 1) if dy < 0 or dx < 0]
@@ -71,10 +71,10 @@ class RideConfig:
             if value is None and name in ("height", "features"):
                 continue
             if not _is_whole(value) or not least <= value <= most:
-                raise UsageError(f"{name} is {value!r}; it is a whole number from {least} to {most}")
+                raise UsageError(f"{name} is {value!r}; it must be a whole number from {least} to {most}")
         if not _is_whole(self.channel) or self.channels not in (1, 3) or not 0 <= self.channel < self.channels:
             raise UsageError(
-                f"channel {self.channel!r} of {self.channels!r}; channels are 1 or 3, and they count from 0"
+                f"channel {self.channel!r} of {self.channels!r}; there are 1 or 3 channels, counted from 0"
             )
         if self.components * self.scales > MAX_COMPONENTS:
             raise UsageError(
@@ -82,7 +82,7 @@ class RideConfig:
             )
         for name in ("extended", "indicators"):
             if not isinstance(getattr(self, name), bool):
-                raise UsageError(f"{name} is {getattr(self, name)!r}; it is true or false")
+                raise UsageError(f"{name} is {getattr(self, name)!r}; it must be true or false")
         _ = self.offsets  # refuses an even width
 
     @property
