@@ -132,7 +132,7 @@ def test_ensemble(name: str) -> None:
         assert found.shape == tile.shape[1:]
     again = decode_tiles(ensemble, [c.payload for c in coded], 1, 24, 31, quiet)
     assert np.array_equal(again, np.stack(tiles))
-    with pytest.raises(DamagedError, match="turned"):
+    with pytest.raises(DamagedError, match="orientation"):
         decode_tiles(ensemble, [b"\x01\x09" + coded[0].payload[2:]], 1, 24, 31, quiet)
 
 
