@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.uint16]
-"""[C, H, W], channels in coding order: what stands beside colours (alpha, black) first, then green, red, blue."""
+"""[C, H, W], channels in coding order: alpha and black first, then green, red, blue."""
 
 
 @dataclass(frozen=True)

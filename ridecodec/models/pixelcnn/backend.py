@@ -117,7 +117,7 @@ class PixelBackend(NetworkBackend):
         except _MODEL_FILE as error:
             raise ModelRefusedError(f"the model file of {name!r} is damaged ({error})") from error
         self.config = config
-        # what the encoder says depends on a device's rounding as good as never, and on no decoder's
+        # only encoders compute codes; double precision makes a difference between devices very unlikely
         self.chooser = copy.deepcopy(self.model).double() if config.classes or config.vector else None
         self.model.to(device)
         super().__init__(self.model.network, gates, outputs, name, device)
