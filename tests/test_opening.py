@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import struct
@@ -33,7 +34,7 @@ from picturefiles import (
 from pictures import same, typed
 from PIL import Image, features
 
-from ridecodec.errors import InputError
+from ridecodec.errors import InputError, LossWarning
 from ridecodec.picture import FORMATS, ColourType, Picture
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
@@ -155,9 +156,18 @@ def test_decoded_samples_are_those_of_pillow(make: Callable[[], bytes]) -> None:
     assert np.array_equal(opened(data).to_numpy(), expected)
 
 
+LESS_THAN_ALL: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {
+    "jpegls_conformance-banny.ppm": lambda: pytest.warns(LossWarning, match="loses its comments"),
+    "satellite_maps-alpha.tif": lambda: pytest.raises(InputError, match=r"TIFF \(JPEG\) file.*--pixels"),
+}
+"""Of the pictures from everywhere, those that do not open whole, and what opening them says."""
+
+
 @pytest.mark.parametrize("path", sorted((DATA / "assorted").glob("*")), ids=lambda path: path.name)
 def test_pictures_from_everywhere_are_kept(path: Path) -> None:
-    picture = Picture.open(path)
+    with LESS_THAN_ALL.get(path.name, contextlib.nullcontext)():
+        Picture.open(path)
+    picture = Picture.open(path, pixels=True)
     if picture.sub_pixels > 2_000_000:
         return
     file = io.BytesIO()
