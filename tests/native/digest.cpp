@@ -2,9 +2,9 @@
 // codes: the same on every processor. See elsewhere.sh.
 #include <cstdio>
 
+#include "coding.hpp"
 #include "dispatch.hpp"
 #include "reader.hpp"
-#include "tile.hpp"
 
 int main(int, char** arguments) {
     using namespace ride;

@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "coding.hpp"
 #include "dispatch.hpp"
 #include "reader.hpp"
-#include "tile.hpp"
 
 namespace {
 

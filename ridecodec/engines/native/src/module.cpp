@@ -7,9 +7,10 @@
 #include <cstring>
 #include <limits>
 
+#include "coding.hpp"
 #include "dispatch.hpp"
+#include "measuring.hpp"
 #include "solve.hpp"
-#include "tile.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -126,7 +127,7 @@ class Program {
 
     size_t memory(int height, int width) const {
         check_size(height, width);
-        return tile_bytes(*plan_, height, width);
+        return Extent(*plan_, height, width).end;
     }
 
     nb::tuple encode(const Planes& planes, const std::vector<Words>& parameters, nb::object tick) const {

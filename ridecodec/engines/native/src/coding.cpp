@@ -1,0 +1,140 @@
+#include "coding.hpp"
+
+#include <chrono>
+#include <cmath>
+
+#include "coder.hpp"
+#include "tile.hpp"
+
+namespace ride {
+namespace {
+
+constexpr auto TICK_EVERY = std::chrono::milliseconds(50);
+constexpr uint64_t MOST_BEYOND = 8;  // bytes that a decoder reads behind the end of a whole code
+
+// Throws for symbols that no code has, and for those behind the end of it.
+void check(bool good, const Reading& reading) {
+    if (reading.beyond > MOST_BEYOND) throw Damaged("its code ends before the pixels do");
+    if (!good) throw Damaged("it is not a code");
+}
+
+class Ticker {
+  public:
+    explicit Ticker(const Tick& tick) : tick_(tick), last_(std::chrono::steady_clock::now()) {}
+    void done(int pixels, double bits) {
+        if (!tick_) return;
+        pixels_ += size_t(pixels), bits_ += bits;
+        if (++fronts_ % 16) return;
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_ < TICK_EVERY) return;
+        last_ = now;
+        flush();
+    }
+    void flush() {
+        if (tick_) tick_(pixels_, bits_);
+        pixels_ = 0, bits_ = 0;
+    }
+
+  private:
+    const Tick& tick_;
+    std::chrono::steady_clock::time_point last_;
+    size_t pixels_ = 0, fronts_ = 0;
+    double bits_ = 0;
+};
+
+}  // namespace
+
+std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height,
+
+                            int width, float* bits, const Tick& tick) {
+    Tile tile(plan, parameters, height, width);
+    Encoder encoder;
+    Ticker ticker(tick);
+    const int slope = plan.spec.slope;
+    std::vector<double> odds;
+    for (int t = 0; t < tile.fronts(); t++) {
+        if (!tile.enter(t)) continue;
+        tile.load(planes);
+        const int n = tile.pixels();
+        odds.assign(size_t(n), 1.0);
+        for (int c = 0; c < tile.channels(); c++) {
+            for (int b = 0; b < tile.blocks(); b++) {
+                tile.compute(c, b);
+                tile.family(c).intervals(tile.mixture(c), tile.state(b), tile.in_block(b), tile.samples(c, b),
+                                         tile.intervals(0, b), tile.intervals(1, b));
+            }
+            for (int low = 0; low < 2; low++) {
+                const Interval* i = tile.intervals(low, 0);
+                for (int p = 0; p < n; p++)
+                    encoder.put(i[p]);
+                for (int p = 0; p < n; p++)
+                    odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
+            }
+        }
+        for (int b = 0; b < tile.blocks(); b++)
+            tile.compute(tile.channels(), b);
+        tile.leave();
+        double length = 0;
+        for (int p = 0; p < n; p++) {
+            const ptrdiff_t y = tile.first_row() + p;
+            const double own = 0.0 - std::log2(odds[size_t(p)]);
+            bits[y * width + t - slope * y] = float(own);
+            length += own;
+        }
+        ticker.done(n, length);
+    }
+    ticker.flush();
+    return encoder.finish();
+}
+
+void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters& parameters, int height, int width,
+            uint8_t* planes, const Tick& tick) {
+    Tile tile(plan, parameters, height, width);
+    const Kernels& kernels = *plan.kernels;
+    Reading reading{0, ~uint64_t(0), code, code + size, 0};
+    for (int i = 0; i < 8; i++) {
+        reading.point = reading.point << 8 | (reading.next < reading.end ? *reading.next : 0);
+        if (reading.next < reading.end)
+            reading.next++;
+        else
+            reading.beyond++;
+    }
+    Ticker ticker(tick);
+    const int slope = plan.spec.slope;
+    for (int t = 0; t < tile.fronts(); t++) {
+        if (!tile.enter(t)) continue;
+        const int n = tile.pixels();
+        for (int c = 0; c < tile.channels(); c++) {
+            const Family& family = tile.family(c);
+            for (int b = 0; b < tile.blocks(); b++) {
+                tile.compute(c, b);
+                family.high(tile.mixture(c), tile.state(b), tile.in_block(b), tile.edges(b), tile.below(b));
+            }
+            bool good = kernels.symbols(reading, tile.edges(0), n, tile.nibbles(0, 0));
+            check(good, reading);
+            for (int b = 0; b < tile.blocks(); b++)
+                family.low(tile.mixture(c), tile.state(b), tile.in_block(b), tile.nibbles(0, b), tile.below(b),
+                           tile.edges(b));
+            good = kernels.symbols(reading, tile.edges(0), n, tile.nibbles(1, 0));
+            check(good, reading);
+            for (int b = 0; b < tile.blocks(); b++) {
+                int16_t* lanes = tile.samples(c, b);
+                const ptrdiff_t y = tile.first_row() + b * LANES;
+                uint8_t* to = planes + (ptrdiff_t(c) * height + y) * width + t - slope * y;
+                const uint8_t *high = tile.nibbles(0, b), *low = tile.nibbles(1, b);
+                for (int i = 0; i < tile.in_block(b); i++, to += width - slope) {
+                    const int value = high[i] * SYMBOLS + low[i];
+                    if (value > plan.spec.top) throw Damaged("it is not a code");
+                    lanes[i] = int16_t(value), *to = uint8_t(value);
+                }
+            }
+        }
+        for (int b = 0; b < tile.blocks(); b++)
+            tile.compute(tile.channels(), b);
+        tile.leave();
+        ticker.done(n, 0);
+    }
+    ticker.flush();
+}
+
+}  // namespace ride

@@ -1,0 +1,110 @@
+// Tables, selections and memories.
+#include <algorithm>
+
+#include "planner.hpp"
+
+namespace ride {
+namespace {
+
+constexpr size_t FEW_COLUMNS = 8;  // tables with more are read a row at a time
+
+}  // namespace
+
+void Planner::lookup(int v) {
+    const Array& table = op(v).array("table");
+    size_t entries = table.shape.at(0), columns = table.shape.at(1);
+    int32_t kept = I16;
+    for (int64_t x : table.value)
+        kept = std::max(kept, type_of(x, x));
+    if (kept > I32) throw Unsupported("tables of more than 32 bits");
+    const void* data;
+    if (kept == I16) {
+        plan_.shorts.emplace_back(table.value.begin(), table.value.end());
+        data = plan_.shorts.back().data();
+    } else {
+        plan_.ids.emplace_back(table.value.begin(), table.value.end());
+        data = plan_.ids.back().data();
+    }
+    const auto& x = rows(op(v).inputs[0]);
+    for (int row : x)
+        if (lo_[row] < 0 || hi_[row] >= int64_t(entries)) throw Unsupported("a look-up outside of its table");
+    for (size_t i = 0; i < x.size(); i++) {
+        int index = type(x[i]) == I64 ? as(x[i], I32) : x[i];
+        Draft draft{columns > FEW_COLUMNS ? LOOKUP_MANY : LOOKUP, op(v).stage};
+        draft.x = {index}, draft.count = int(columns), draft.table_type = kept;
+        if (draft.what == LOOKUP_MANY) {
+            int32_t wanted = I16;
+            for (size_t j = i * columns; j < (i + 1) * columns; j++)
+                wanted = std::max(wanted, type_of(range(v).lo[j], range(v).hi[j]));
+            for (size_t j = i * columns; j < (i + 1) * columns; j++)
+                draft.out.push_back(add_row(range(v).lo[j], range(v).hi[j], draft.stage, wanted));
+            draft.table = data;
+            plan_.values[v].insert(plan_.values[v].end(), draft.out.begin(), draft.out.end());
+            drafts_.push_back(draft);
+            continue;
+        }
+        for (size_t j = 0; j < columns; j++) {
+            size_t r = i * columns + j;
+            draft.out = {add_row(range(v).lo[r], range(v).hi[r], draft.stage)};
+            draft.table = kept == I16 ? static_cast<const void*>(static_cast<const int16_t*>(data) + j)
+                                      : static_cast<const void*>(static_cast<const int32_t*>(data) + j);
+            plan_.values[v].push_back(draft.out[0]);
+            drafts_.push_back(draft);
+        }
+    }
+}
+
+void Planner::select(int v) {
+    const auto &index = rows(op(v).inputs[0]), &x = rows(op(v).inputs[1]);
+    size_t count = size_t(op(v).number("count")), size = x.size() / count;
+    std::map<int, Draft> made;
+    plan_.values[v].resize(size);
+    for (size_t j = 0; j < size; j++) {
+        std::vector<int> alternatives;
+        for (size_t g = 0; g < count; g++)
+            alternatives.push_back(x[g * size + j]);
+        int32_t wanted = widest(alternatives);
+        Draft base{SELECT, op(v).stage};
+        base.x = {type(index[0]) == I64 ? as(index[0], I32) : index[0]}, base.count = int(count);
+        Draft& draft = made.try_emplace(wanted, base).first->second;
+        for (int row : as(alternatives, wanted))
+            draft.y.push_back(row);
+        plan_.values[v][j] = add_row(range(v).lo[j], range(v).hi[j], base.stage, wanted);
+        draft.out.push_back(plan_.values[v][j]);
+    }
+    for (auto& [wanted, draft] : made)
+        drafts_.push_back(draft);
+}
+
+void Planner::memory(int v) {
+    const Array& ends = op(v).array("ends");
+    const size_t n = ends.value.size();
+    const auto& x = rows(op(v).inputs[0]);
+    if (ends.value.back() > int64_t(x.size())) throw Unsupported("contexts of more rows than there are");
+    const int32_t wanted = std::max<int32_t>(I32, type_of(-1, op(v).number("top")));
+    Draft draft{LOOK, op(v).stage};
+    draft.x = as(std::vector<int>(x.begin(), x.begin() + ends.value.back()), std::max<int32_t>(I32, widest(x)));
+    for (size_t i = 0; i < 4 * n; i++)
+        draft.out.push_back(add_row(range(v).lo[i], range(v).hi[i], draft.stage, i < 2 * n ? wanted : int32_t(I32)));
+    plan_.ids.emplace_back(ends.value.begin(), ends.value.end());
+    draft.table = plan_.ids.back().data(), draft.count = int(n), draft.bits = int(plan_.memories.size());
+    plan_.memories.push_back(int(n));
+    memories_[v] = draft;
+    drafts_.push_back(draft);
+    for (size_t i = 0; i < 4 * n; i++)
+        plan_.values[v].push_back(as(draft.out[i], type_of(range(v).lo[i], range(v).hi[i])));
+}
+
+void Planner::learn(int v) {
+    const auto found = memories_.find(op(v).inputs[0]);
+    if (found == memories_.end()) throw Unsupported("learning without a memory");
+    const Draft& look = found->second;
+    Draft draft{LEARN, op(v).stage};
+    if (draft.stage <= look.stage) throw Unsupported("learning before all have looked");
+    plan_.values[v] = rows(op(v).inputs[1]);
+    draft.x = look.out, draft.y = as(plan_.values[v], type(look.out[0]));
+    draft.count = look.count, draft.bits = look.bits;
+    drafts_.push_back(draft);
+}
+
+}  // namespace ride

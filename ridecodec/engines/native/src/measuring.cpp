@@ -1,0 +1,89 @@
+#include "measuring.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "tile.hpp"
+
+namespace ride {
+
+std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes, const Parameters& parameters,
+                                        int height, int width, int y, int x) {
+    Tile tile(plan, parameters, height, width);
+    const int slope = plan.spec.slope, wanted = x + slope * y;
+    for (int t = 0; t <= wanted; t++) {
+        if (!tile.enter(t)) continue;
+        tile.load(planes);
+        const int own = (y - tile.first_row()) / LANES;
+        for (int stage = 0; stage <= tile.channels(); stage++)
+            for (int b = 0; b < tile.blocks(); b++)
+                if (t < wanted || b == own) tile.compute(stage, b);
+        if (t < wanted) tile.leave();
+    }
+    const int lane = (y - tile.first_row()) % LANES;
+    std::vector<std::vector<int64_t>> found;
+    for (const auto& rows : plan.values) {
+        found.emplace_back();
+        for (int row : rows)
+            found.back().push_back(tile.value(row, lane));
+    }
+    return found;
+}
+
+Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width,
+                int groups, int every) {
+    if (!plan.memories.empty()) throw std::invalid_argument("memories learn only where tiles are coded");
+    Tile tile(plan, parameters, height, width);
+    const Kernels& kernels = *plan.kernels;
+    const size_t vectors = plan.wanted.size() - 2;
+    std::vector<Rows> rows;
+    std::vector<std::vector<int32_t>> ids;
+    for (const auto& wanted : plan.wanted)
+        ids.emplace_back(wanted.begin(), wanted.end());
+    for (const auto& each : ids)
+        rows.push_back({each.data(), int32_t(each.size()), I32});
+    Squares found;
+    found.pixels.resize(size_t(groups));
+    std::vector<int32_t> strides;
+    std::vector<std::vector<double>> sums;
+    for (size_t v = 0; v < vectors; v++) {
+        strides.push_back((rows[v + 2].count + 7) / 8 * 8);
+        sums.emplace_back(size_t(groups) * size_t(rows[v + 2].count) * size_t(strides[v]));
+    }
+    for (int t = 0; t < tile.fronts(); t++) {
+        if (!tile.enter(t)) continue;
+        tile.load(planes);
+        for (int b = 0; b < tile.blocks(); b++) {
+            for (int stage = 0; stage <= tile.channels(); stage++)
+                tile.compute(stage, b);
+            double group[LANES], weight[LANES];
+            kernels.collect(rows[0], tile.frame(), group, 1);
+            kernels.collect(rows[1], tile.frame(), weight, 1);
+            for (size_t v = 0; v < vectors; v++) {
+                const int32_t n = rows[v + 2].count, stride = strides[v];
+                std::vector<double> lanes(size_t(stride) * LANES);
+                kernels.collect(rows[v + 2], tile.frame(), lanes.data(), stride);
+                for (int i = 0; i < tile.in_block(b); i++) {
+                    if ((tile.first_row() + b * LANES + i) / 2 % every) continue;
+                    if (group[i] < 0 || group[i] >= groups) throw std::invalid_argument("a pixel is of no group");
+                    if (v == 0) found.pixels[size_t(group[i])] += 1;
+                    kernels.add_square(&sums[v][size_t(group[i]) * size_t(n) * size_t(stride)],
+                                       &lanes[size_t(i * stride)], weight[i], n, stride);
+                }
+            }
+        }
+        tile.leave();
+    }
+    for (size_t v = 0; v < vectors; v++) {
+        const size_t n = size_t(rows[v + 2].count), stride = size_t(strides[v]);
+        std::vector<double> whole(size_t(groups) * n * n);
+        for (size_t g = 0; g < size_t(groups); g++)
+            for (size_t i = 0; i < n; i++)
+                for (size_t j = 0; j < n; j++)
+                    whole[(g * n + i) * n + j] = sums[v][(g * n + std::max(i, j)) * stride + std::min(i, j)];
+        found.sums.push_back(std::move(whole));
+    }
+    return found;
+}
+
+}  // namespace ride

@@ -1,0 +1,111 @@
+// The ring of fronts: row y of front t stands at slot(t) + rows_above + y.
+#include <algorithm>
+#include <cstring>
+
+#include "tile.hpp"
+
+namespace ride {
+
+char* Tile::slot(const RingPlane& p, int t) {
+    const size_t n = size_t(t) & size_t(plan_.slots - 1);
+    return memory_.data() + extent_.ring[p.type] +
+           (p.at * size_t(plan_.slots) + n) * extent_.ring_rows * size_t(TYPE_BYTES[p.type]);
+}
+
+namespace {
+
+template <class T>
+void fill_rows(char* at, ptrdiff_t first, ptrdiff_t last, T value) {
+    T* row = reinterpret_cast<T*>(at);
+    for (ptrdiff_t i = first; i < last; i++)
+        row[i] = value;
+}
+
+}  // namespace
+
+void Tile::fill(const RingPlane& p, int t, ptrdiff_t first, ptrdiff_t last) {
+    const int64_t value = spec_.planes[size_t(p.plane)].initial;
+    if (p.type == I16)
+        fill_rows(slot(p, t), first, last, int16_t(value));
+    else if (p.type == I32)
+        fill_rows(slot(p, t), first, last, int32_t(value));
+    else
+        fill_rows(slot(p, t), first, last, value);
+}
+
+void Tile::fill_plane(const RingPlane& p) {
+    for (int t = 0; t < plan_.slots; t++)
+        fill(p, t, 0, ptrdiff_t(extent_.ring_rows));
+    plane_.resize(spec_.planes.size());
+    plane_[size_t(p.plane)] = &p;
+}
+
+void Tile::put(const RingPlane& p, int b, const void* lanes) {
+    const size_t bytes = size_t(TYPE_BYTES[p.type]);
+    std::memcpy(slot(p, t_) + (size_t(spec_.rows_above + y0_) + size_t(b) * LANES) * bytes, lanes,
+                size_t(in_block(b)) * bytes);
+}
+
+void Tile::keep(int b) {
+    for (const RingPlane& p : plan_.ring)
+        if (p.plane >= spec_.channels) {
+            const int row = plan_.kept[size_t(p.plane - spec_.channels)];
+            put(p, b, row_[size_t(row)] + frame_.shift[plan_.rows[size_t(row)].space]);
+        }
+}
+
+void Tile::write_constants() {
+    const int above = spec_.rows_above;
+    const int first = std::max(0, std::min(y0_, y1_) - above);
+    const int last = std::min(height_, std::max(y1_, (t_ + plan_.lead) / spec_.slope + 1));
+    for (const RingPlane& p : plan_.ring)
+        if (spec_.planes[size_t(p.plane)].rule == CONSTANT) {
+            if (y0_ >= y1_) {
+                fill(p, t_, above + first, above + last);
+            } else {
+                fill(p, t_, above + first, above + y0_);
+                fill(p, t_, above + y1_, above + last);
+            }
+        }
+}
+
+// See exact/order.py: left of a row stands the first pixel of the row above, right of it its own last, and above
+// row 0 the same front's pixel of row 0.
+template <class T>
+void Tile::write_border(const RingPlane& p) {
+    const int above = spec_.rows_above, slope = spec_.slope;
+    T* own = reinterpret_cast<T*>(slot(p, t_));
+    if (y0_ == 0)
+        for (int i = 0; i < above; i++)
+            own[i] = own[above];
+    if (t_ % slope == 0 && t_ / slope + 1 < height_) {
+        const int y = t_ / slope;
+        if (y >= y0_ && y < y1_)
+            for (int t = t_ + slope - plan_.lead; t < t_ + slope; t++)
+                reinterpret_cast<T*>(slot(p, t))[above + y + 1] = own[above + y];
+    }
+    const int past = t_ - width_ + 1;
+    if (past >= 0 && past % slope == 0 && past / slope < height_) {
+        const int y = past / slope;
+        const T value = own[above + y];
+        for (int t = t_ + 1; t <= t_ + spec_.right; t++) {
+            T* row = reinterpret_cast<T*>(slot(p, t));
+            for (int i = y == 0 ? 0 : above + y; i <= above + y; i++)
+                row[i] = value;
+        }
+    }
+}
+
+void Tile::write_borders() {
+    for (const RingPlane& p : plan_.ring)
+        if (spec_.planes[size_t(p.plane)].rule == BORDER) {
+            if (p.type == I16)
+                write_border<int16_t>(p);
+            else if (p.type == I32)
+                write_border<int32_t>(p);
+            else
+                write_border<int64_t>(p);
+        }
+}
+
+}  // namespace ride
