@@ -25,8 +25,8 @@ from PIL import Image
 import ridecodec
 from ridecodec.errors import InputError, OutputError
 from ridecodec.evaluation import corpora
+from ridecodec.files.preparing import stripped
 from ridecodec.picture import ColourType, Picture
-from ridecodec.preparing import stripped
 
 FOLDERS = ("pngsuite", "assorted", "kodak", "brodatz")
 RESULTS = Path(__file__).parent / "results"

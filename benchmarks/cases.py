@@ -29,8 +29,8 @@ from PIL import Image
 
 import ridecodec
 from ridecodec.errors import InputError
+from ridecodec.files.preparing import Prepared, Wishes, prepare
 from ridecodec.picture import ColourType, Picture
-from ridecodec.preparing import Prepared, Wishes, prepare
 
 Array = NDArray[Any]
 

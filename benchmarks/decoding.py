@@ -22,10 +22,10 @@ from torch import Tensor
 
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.coding.tables import intervals
+from ridecodec.engines.tilecoder import decode_tiles, encode_tile
 from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.models import registry
 from ridecodec.models.base import Backend, Rows
-from ridecodec.tilecoder import decode_tiles, encode_tile
 
 SIDE = 32
 RESULTS = Path(__file__).parent / "results"

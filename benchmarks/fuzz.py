@@ -38,16 +38,17 @@ import torch
 from mending import mended
 
 import ridecodec
-from ridecodec import archive, container, setcodec
-from ridecodec.archive import is_archive
+from ridecodec.container import rdc, rdca
+from ridecodec.container.rdca import is_archive
+from ridecodec.engines.tilecoder import decode_tiles, encode_tile
 from ridecodec.errors import RidecodecError
-from ridecodec.formats import metadata
-from ridecodec.formats.carriers import info
+from ridecodec.files import metadata
+from ridecodec.files.carriers import info
+from ridecodec.files.sets import Entry
 from ridecodec.models import registry
 from ridecodec.picture import USUAL_PIXELS, Chunk, ColourType, Picture
-from ridecodec.progress import Progress
-from ridecodec.sets import Entry
-from ridecodec.tilecoder import decode_tiles, encode_tile
+from ridecodec.tiles import setcodec
+from ridecodec.tiles.progress import Progress
 
 SECONDS, A_PIXEL = 2.0, 40e-6
 MEGABYTES, CLAIM_MEGABYTES = 200.0, 1300.0
@@ -118,10 +119,10 @@ def with_number(data: bytes, rng: np.random.Generator) -> bytes:
 def describe(data: bytes) -> None:
     """Take a container apart."""
     if is_archive(data):
-        archive.read(data)
+        rdca.read(data)
         return
     ridecodec.read_info(data)
-    held = container.read(data)
+    held = rdc.read(data)
     for chunk in held.metadata:
         metadata.describe(chunk)
         metadata.text(chunk)
@@ -131,7 +132,7 @@ def describe(data: bytes) -> None:
 def decode(data: bytes) -> None:
     """Decode a container: of an archive the first pictures, of others all or the middle."""
     if is_archive(data):
-        held = archive.read(data)
+        held = rdca.read(data)
         some = range(min(len(held.names), ENTRIES))
         list(setcodec.decode(held, some, device="cpu", threads=1, max_pixels=PIXELS // ENTRIES))
         return
@@ -148,16 +149,16 @@ def forged(files: list[bytes], rng: np.random.Generator) -> bytes:
     width, height = (int(2 ** min(size + rng.uniform(-1.5, 1.5), 11)) for _ in range(2))
     if is_archive(data):
         count = int(rng.integers(1, 40))
-        held = archive.read(data).picture(0)
+        held = rdca.read(data).picture(0)
         body = bytes(held.body)[: int(rng.integers(8))] + code
         header = replace(held.header, width=width, height=height, tile=0)
         names = [str(number) for number in range(count)]
-        return archive.write(names, [container.inside(header, held.metadata, memoryview(body))] * count)
-    held = container.read(data)
+        return rdca.write(names, [rdc.inside(header, held.metadata, memoryview(body))] * count)
+    held = rdc.read(data)
     first = bytes(held.payload(0))[: int(rng.integers(8))]
     tile = int(rng.choice([0, 64, 256]))
     header = replace(held.header, width=width, height=height, tile=tile if tile < max(width, height) else 0)
-    return container.write(header, held.metadata, [first + code] * len(header.boxes))
+    return rdc.write(header, held.metadata, [first + code] * len(header.boxes))
 
 
 def believe(data: bytes) -> None:
@@ -168,7 +169,7 @@ def believe(data: bytes) -> None:
 
     limits: dict[str, Any] = {"device": "cpu", "threads": 1, "max_pixels": USUAL_PIXELS, "progress": progress}
     if is_archive(data):
-        held = archive.read(data)
+        held = rdca.read(data)
         list(setcodec.decode(held, range(len(held.names)), **limits))
     else:
         ridecodec.decompress(data, **limits)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zlib
 
-from ridecodec import archive, modelfield
+from ridecodec.container import modelfield, rdca
+from ridecodec.container.reader import Reader
 from ridecodec.errors import RidecodecError
-from ridecodec.reader import Reader
 
 _TILED, _METADATA = 128, 64
 _MOST = 1 << 12
@@ -16,7 +16,7 @@ _MOST = 1 << 12
 def mended(data: bytes) -> bytes:
     """The file, as far as its structure can be followed."""
     try:
-        return _archive(data) if archive.is_archive(data) else _container(data)
+        return _archive(data) if rdca.is_archive(data) else _container(data)
     except RidecodecError:
         return data
 

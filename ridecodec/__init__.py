@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from ridecodec import container, precheck
+from ridecodec.container import rdc
 from ridecodec.errors import (
     DamagedError,
     InputError,
@@ -24,18 +24,19 @@ from ridecodec.errors import (
     VerificationError,
 )
 from ridecodec.evaluation.results import Rates
-from ridecodec.info import Info, read_info
-from ridecodec.inputs import file_bytes, refuse, stream_of
+from ridecodec.files.inputs import file_bytes, refuse, stream_of
 from ridecodec.picture import MAX_PIXELS, ColourType, Picture, check_pixels
 from ridecodec.plugins.pillow import register as _register_with_pillow
-from ridecodec.progress import Progress
+from ridecodec.tiles import precheck
+from ridecodec.tiles.info import Info, read_info
+from ridecodec.tiles.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
-    from ridecodec.inputs import BytesLike, DataLike
+    from ridecodec.files.inputs import BytesLike, DataLike
 
     Array: TypeAlias = NDArray[np.uint8 | np.uint16 | np.bool_]
     ImageLike: TypeAlias = BytesLike | BinaryIO | str | os.PathLike[str] | Image.Image | Array | Picture
@@ -85,7 +86,7 @@ def compress(
     """
     picture = as_picture(image, max_pixels, pixels)
     precheck.check_options(picture, model, device, threads, tile, label)
-    from ridecodec import codec  # after the cheap checks, as it loads the models' code
+    from ridecodec.tiles import codec  # after the cheap checks, as it loads the models' code
 
     data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, label=label, progress=progress)
     if verify:
@@ -124,9 +125,9 @@ def decompress(
     """
     limit = _limit(max_pixels)
     precheck.check_work(device, threads)
-    held = container.read(file_bytes(data))
+    held = rdc.read(file_bytes(data))
     precheck.check_decoding(held.header, region, preview, limit)
-    from ridecodec import codec
+    from ridecodec.tiles import codec
 
     if preview:
         return codec.preview(held, device=device, threads=threads, max_pixels=limit, progress=progress)

@@ -218,7 +218,7 @@ class Picture:
         `InputError`, naming the type, for all other modes, and if Pillow has lost bits of the file. An image of a TIFF
         file that is not loaded yet is read as by `open`: exactly, and not rotated by its orientation.
         """
-        from ridecodec.formats import pilfiles
+        from ridecodec.files import pilfiles
 
         return pilfiles.picture_of(image, MAX_PIXELS)
 
@@ -234,7 +234,7 @@ class Picture:
         Raises `InputError` if the file cannot be read, is damaged, has more than `max_pixels` pixels (default:
         `MAX_PIXELS`; checked before memory is allocated), or is of a type that `ColourType` does not have.
         """
-        from ridecodec.formats import opening
+        from ridecodec.files import opening
 
         found = opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels, pixels)
         if found.lost and not pixels:
@@ -255,7 +255,7 @@ class Picture:
         Gray of 2 and 4 bits is scaled to 8 bits, as in Pillow. Raises `OutputError` if Pillow has no mode: 16 bits with
         several channels.
         """
-        from ridecodec.formats import pilimages
+        from ridecodec.files import pilimages
 
         return pilimages.to_pil(self)
 
@@ -278,7 +278,7 @@ class Picture:
         Raises `UsageError` for an unknown format, and `OutputError` if the format cannot hold the picture or writing
         fails; then no partial file remains.
         """
-        from ridecodec.formats import saving
+        from ridecodec.files import saving
 
         saving.save(self, target, format)
 

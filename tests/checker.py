@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import ridecodec
-from ridecodec import container
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.coding.tables import Distribution, high_table, intervals, low_table
+from ridecodec.container import rdc
+from ridecodec.container.payload import split_payload
+from ridecodec.engines.tilecoder import TileCodec
 from ridecodec.exact.order import Neighbourhood
 from ridecodec.exact.tables import SYMBOLS, TABLE_TOTAL
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
-from ridecodec.payload import split_payload
-from ridecodec.tilecoder import TileCodec
 
 EITHER = ("uniform", "gradient", "photo")
 """The models that code gray and RGB alike."""
@@ -162,7 +162,7 @@ def check_round_trip(array: NDArray[np.uint8], model: str, tile: int = 0) -> byt
     again = ridecodec.decompress(data).to_numpy()
     assert again.dtype == np.uint8
     assert np.array_equal(again, array)
-    held = container.read(data)
+    held = rdc.read(data)
     assert (held.header.width, held.header.height) == (array.shape[1], array.shape[0])
     assert held.header.model_hash.hex() == registry.current(model).hash
     return data

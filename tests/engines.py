@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder
+from ridecodec.container.payload import split_payload
 from ridecodec.engines import choose
 from ridecodec.engines.base import Parameters
 from ridecodec.engines.codec import ProgramCodec
 from ridecodec.engines.reference import Reference
 from ridecodec.exact.program import Program
 from ridecodec.exact.tables import SYMBOLS, TABLE_TOTAL
-from ridecodec.payload import split_payload
 
 Array = NDArray[np.uint8]
 SHAPES = [(1, 1), (1, 300), (300, 1), (33, 17)]

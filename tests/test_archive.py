@@ -14,11 +14,13 @@ from pictures import crop, identical, piece, typed
 from reference_decoder import decode_archive
 
 import ridecodec
-from ridecodec import archive, chunks, container, setcodec, sets
-from ridecodec.container import Header
+from ridecodec.container import chunks, rdc, rdca
+from ridecodec.container.rdc import Header
 from ridecodec.errors import DamagedError, InputError, RidecodecError, UsageError, VerificationError
+from ridecodec.files import sets
+from ridecodec.files.sets import Entry, Loose
 from ridecodec.picture import Chunk, ColourType, Picture
-from ridecodec.sets import Entry, Loose
+from ridecodec.tiles import setcodec
 
 MODEL = "gradient"
 WEIGHTS = Path(ridecodec.__file__).parent / "weights"
@@ -45,14 +47,14 @@ def packed(entries: list[Entry], threads: int = 1, model: str = MODEL, **options
 
 def restored(data: bytes) -> dict[str, Picture]:
     """All pictures of an archive, with their metadata."""
-    held = archive.read(data)
+    held = rdca.read(data)
     found = {held.names[k]: each for k, each in setcodec.decode(held, range(len(held.names)), device="cpu", threads=1)}
     assert all(isinstance(each, Picture) for each in found.values())
     return found  # type: ignore[return-value]
 
 
 def unpacked(data: bytes, only: list[str] | None = None, threads: int = 1) -> dict[str, np.ndarray]:
-    held = archive.read(data)
+    held = rdca.read(data)
     numbers = held.numbers(only) if only is not None else range(len(held.names))
     found = setcodec.decode(held, list(numbers), device="cpu", threads=threads)
     pictures = {}
@@ -85,8 +87,8 @@ def test_pictures_of_all_types(pictures: list[Picture], tile: int) -> None:
     for number, each in enumerate(pictures):
         assert identical(found[str(number)], each)
         assert np.array_equal(again[str(number)], each.to_numpy())
-    held = archive.read(data)
-    beside = len(archive.MAGIC) + 1 + 4 + 5 * len(held.models) + held.names_bytes + 4  # of no one picture
+    held = rdca.read(data)
+    beside = len(rdca.MAGIC) + 1 + 4 + 5 * len(held.models) + held.names_bytes + 4  # of no one picture
     assert len(data) - beside <= sum(map(len, files))
 
 
@@ -97,7 +99,7 @@ def test_a_picture_takes_less_than_its_file() -> None:
     large = Picture.from_numpy(np.tile(np.arange(1100, dtype=np.uint8)[None, :], (6, 1)))
     entries = [Entry(str(number), each) for number, each in enumerate([*shared, large])]
     data = packed(entries, model="auto")
-    found, held = restored(data), archive.read(data)
+    found, held = restored(data), rdca.read(data)
     assert all(identical(found[each.name], each.picture) for each in entries)
     assert held.metadata_bytes == len(chunks.write(profile)) + 2
     files = sum(len(ridecodec.compress(each.picture, verify=False)) for each in entries)
@@ -119,7 +121,7 @@ def test_pictures_that_fail_are_left_out() -> None:
     told: list[tuple[Entry, RidecodecError]] = []
     data = packed([good[1], *bad, good[0]], refused=lambda each, error: told.append((each, error)))
     assert [each for each, _ in told] == bad
-    assert archive.read(data).names == ("a", "b")
+    assert rdca.read(data).names == ("a", "b")
     assert np.array_equal(restored(data)["a"].planes, good[1].picture.planes)
 
 
@@ -129,10 +131,10 @@ def test_batches_of_one_and_of_64(model: str) -> None:
     entries = [entry(f"{k:02}", piece((6, 5, 3), k)) for k in range(64)]
     files = {setcodec.encode(entries, model=model, device="cpu", threads=threads) for threads in (1, 2)}
     (data,) = files
-    held = archive.read(data)
+    held = rdca.read(data)
     for number in (0, 17, 63):
         alone = ridecodec.compress(entries[number].picture, model=model, threads=1, verify=False)
-        assert bytes(held.picture(number).payload(0)) == bytes(container.read(alone).payload(0))
+        assert bytes(held.picture(number).payload(0)) == bytes(rdc.read(alone).payload(0))
         assert np.array_equal(unpacked(data, [f"{number:02}"])[f"{number:02}"], entries[number].picture.to_numpy())
     for threads in (1, 2):
         found = unpacked(data, threads=threads)
@@ -145,13 +147,13 @@ def test_one_picture_alone() -> None:
     data = bytearray(packed(entries))
     data[-1] ^= 255  # the last picture's
     assert list(unpacked(bytes(data), ["wide", "alike-2"])) == ["wide", "alike-2"]
-    found = dict(setcodec.decode(archive.read(bytes(data)), range(len(entries)), device="cpu", threads=1))
+    found = dict(setcodec.decode(rdca.read(bytes(data)), range(len(entries)), device="cpu", threads=1))
     for number, each in enumerate(entries[:-1]):
         assert isinstance(found[number], Picture)
         assert np.array_equal(found[number].to_numpy(), each.picture.to_numpy())
     assert isinstance(found[len(entries) - 1], DamagedError)
     with pytest.raises(UsageError, match="no picture 'nobody'"):
-        archive.read(bytes(data)).numbers(["nobody"])
+        rdca.read(bytes(data)).numbers(["nobody"])
 
 
 def test_archive_beats_single_files() -> None:
@@ -182,18 +184,18 @@ def test_damage_is_seen() -> None:
 
 @given(st.binary(max_size=200))
 def test_noise_is_no_archive(noise: bytes) -> None:
-    for data in (noise, archive.MAGIC + b"\1" + noise):
+    for data in (noise, rdca.MAGIC + b"\1" + noise):
         with pytest.raises(RidecodecError):
-            archive.read(data)
+            rdca.read(data)
 
 
 def test_names_are_unique() -> None:
     twice = [entry("a", piece((3, 3), 1)), entry("a", piece((3, 3), 2))]
     with pytest.raises(InputError, match="already has a picture named 'a'"):
         packed(twice)
-    held = container.read(container.write(Header(1, 1, ColourType.GRAY, 8, MODEL, b"1234", 0), (), [b"x"]))
+    held = rdc.read(rdc.write(Header(1, 1, ColourType.GRAY, 8, MODEL, b"1234", 0), (), [b"x"]))
     with pytest.raises(ValueError, match="unique"):
-        archive.write(["a", "a"], [held, held])
+        rdca.write(["a", "a"], [held, held])
     with pytest.raises(InputError, match="no pictures"):
         packed([])
 

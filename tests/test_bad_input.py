@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from pictures import Array, crop, woven
 
 import ridecodec
-from ridecodec import chunks, codec, container
-from ridecodec.container import Header
+from ridecodec.container import chunks, rdc
+from ridecodec.container.payload import join_payload, split_payload
+from ridecodec.container.rdc import Header
+from ridecodec.container.varint import write_varint
 from ridecodec.errors import (
     DamagedError,
     InputError,
@@ -28,10 +30,9 @@ from ridecodec.errors import (
     VerificationError,
 )
 from ridecodec.models import registry
-from ridecodec.payload import join_payload, split_payload
 from ridecodec.picture import Chunk, ColourType, Picture
-from ridecodec.progress import Progress
-from ridecodec.varint import write_varint
+from ridecodec.tiles import codec
+from ridecodec.tiles.progress import Progress
 
 SMALL = crop("astronaut", 2, 3)
 LARGE = crop("astronaut", 33, 40)
@@ -113,7 +114,7 @@ def test_random_damage(model: str, tile: int) -> None:
 def test_damage_that_no_checksum_shows(model: str, times: int, tile: int, name: str) -> None:
     """Payloads are damaged and get new checksums: the decoder itself meets garbage."""
     array = fit(model, crop(name, 14, 16))
-    held = container.read(compressed(model, array, tile))
+    held = rdc.read(compressed(model, array, tile))
     payloads = [bytes(held.payload(i)) for i in range(len(held.lengths))]
     rng = random.Random(f"{model} {tile} {name}")
     kept = 0
@@ -121,7 +122,7 @@ def test_damage_that_no_checksum_shows(model: str, times: int, tile: int, name: 
         wrong = list(payloads)
         i = rng.randrange(len(wrong))
         wrong[i] = mutated(wrong[i], rng)
-        kept += decodes(container.write(held.header, held.metadata, wrong), array)
+        kept += decodes(rdc.write(held.header, held.metadata, wrong), array)
     assert kept < times / 4
 
 
@@ -129,24 +130,24 @@ def test_damage_that_no_checksum_shows(model: str, times: int, tile: int, name: 
 def test_damaged_image_experts(shape: tuple[int, ...]) -> None:
     """Other experts than the encoder's are noticed, at the latest by the samples' checksum."""
     array = woven(shape, 1)
-    held = container.read(compressed("photo", array))
+    held = rdc.read(compressed("photo", array))
     side, code = split_payload(held.payload(0))
     rng = random.Random(1)
     for _ in range(25):
         wrong = mutated(side, rng)
         payload = write_varint(len(wrong)) + wrong + code
-        assert decodes(container.write(held.header, (), [payload]), array) == (wrong == side)
+        assert decodes(rdc.write(held.header, (), [payload]), array) == (wrong == side)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_payloads_of_garbage(model: str) -> None:
     array = fit(model, crop("astronaut", 4, 3))
-    header = container.read(compressed(model, array)).header
+    header = rdc.read(compressed(model, array)).header
     rng = random.Random(model)
     tails = [b"", b"\0", b"\xff", b"\xff" * 50, b"\0" * 50, *(rng.randbytes(40) for _ in range(20))]
     for side in (b"", b"\0", b"\x80", b"\xff" * 5, write_varint(3), write_varint(1000), write_varint(2**31 - 1)):
         for tail in tails:
-            assert not decodes(container.write(header, (), [side + tail]), array)
+            assert not decodes(rdc.write(header, (), [side + tail]), array)
 
 
 @pytest.mark.parametrize("model", [*MODELS, "graphics"])
@@ -165,7 +166,7 @@ def test_claims_take_no_time(model: str) -> None:
 
     payload = join_payload(b"\xff" if model == "graphics" else side, b"\x12\x34\x56")
     with pytest.raises(DamagedError, match="ends before the pixels do"):
-        ridecodec.decompress(container.write(header, (), [payload]), threads=1, device="cpu", progress=progress)
+        ridecodec.decompress(rdc.write(header, (), [payload]), threads=1, device="cpu", progress=progress)
     assert done[0] < 50
 
 
@@ -180,13 +181,13 @@ def test_headers_that_lie(model: str, tile: int) -> None:
     """Headers are damaged and get a new check. Decoding takes as long as they claim, so large claims are left out."""
     array = crop("astronaut", 7, 9)
     data = compressed(model, array, tile)
-    size = container.read(data).header_bytes
+    size = rdc.read(data).header_bytes
     rng = random.Random(f"{model} {tile}")
     for _ in range(250):
         head = data[:_BEFORE_CHECK] + mutated(data[_BEFORE_CHECK : size - 2], rng)
         wrong = with_check(head) + data[size:]
         with suppress(DamagedError, InputError, ModelMissingError):
-            claimed = container.read(wrong).header
+            claimed = rdc.read(wrong).header
             if claimed.sub_pixels < 8 * array.size:
                 assert ridecodec.decompress(wrong).checksum() == claimed.samples_checksum
 
@@ -194,19 +195,19 @@ def test_headers_that_lie(model: str, tile: int) -> None:
 def test_another_type_or_size_of_the_same_samples_is_noticed() -> None:
     """The samples' checksum covers both, as their order alone tells neither."""
     picture = Picture(np.zeros((4, 6, 4), np.uint8), ColourType.RGBA)
-    held = container.read(ridecodec.compress(picture, threads=1))
+    held = rdc.read(ridecodec.compress(picture, threads=1))
     payload = bytes(held.payload(0))
     kinds = [(ColourType.CMYK, 8), (ColourType.RGBX, 8)]
     headers = [replace(held.header, colour=colour, bit_depth=depth) for colour, depth in kinds]
     for header in (*headers, replace(held.header, width=6, height=4), replace(held.header, width=8, height=3)):
         with pytest.raises(DamagedError, match="checksum"):
-            ridecodec.decompress(container.write(header, (), [payload]), threads=1)
-    assert ridecodec.decompress(container.write(held.header, (), [payload]), threads=1).colour is ColourType.RGBA
+            ridecodec.decompress(rdc.write(header, (), [payload]), threads=1)
+    assert ridecodec.decompress(rdc.write(held.header, (), [payload]), threads=1).colour is ColourType.RGBA
 
 
 def test_an_index_that_lies() -> None:
     data = compressed("uniform", LARGE, 16)
-    held = container.read(data)
+    held = rdc.read(data)
     start, end = held.header_bytes, held.header_bytes + held.index_bytes
     rng = random.Random(1)
     for _ in range(300):
@@ -226,27 +227,27 @@ def test_the_damaged_tile_is_named(threads: int) -> None:
 
 
 def test_tiles_in_the_wrong_order() -> None:
-    held = container.read(compressed("gradient", LARGE, 16))
+    held = rdc.read(compressed("gradient", LARGE, 16))
     payloads = [bytes(held.payload(i)) for i in (1, 0, *range(2, len(held.lengths)))]
     with pytest.raises(DamagedError, match="checksum"):
-        ridecodec.decompress(container.write(held.header, (), payloads))
+        ridecodec.decompress(rdc.write(held.header, (), payloads))
 
 
 HEADER = Header(3, 2, ColourType.RGB, 8, "photo", b"none", 0)
 
 
 def test_a_model_that_is_not_at_hand() -> None:
-    held = container.read(compressed("photo", SMALL))
+    held = rdc.read(compressed("photo", SMALL))
     payload = bytes(held.payload(0))
     for name in ("photo", "gradient", "mcgsm"):
         with pytest.raises(ModelMissingError, match=f"'{name}' with the hash 6e6f6e65"):
-            ridecodec.decompress(container.write(replace(held.header, model=name, model_hash=b"none"), (), [payload]))
+            ridecodec.decompress(rdc.write(replace(held.header, model=name, model_hash=b"none"), (), [payload]))
 
 
 @pytest.mark.parametrize("colour", [c for c in ColourType if c not in (ColourType.GRAY, ColourType.RGB)])
 def test_one_model_alone_codes_gray_and_rgb_only(colour: ColourType) -> None:
     with pytest.raises(InputError, match=f"8-bit {colour.words} pictures cannot be coded with a single model"):
-        ridecodec.decompress(container.write(replace(HEADER, colour=colour), (), [bytes(100)]))
+        ridecodec.decompress(rdc.write(replace(HEADER, colour=colour), (), [bytes(100)]))
 
 
 TOP = 2**31 - 1
@@ -265,9 +266,9 @@ TOP = 2**31 - 1
 )
 @pytest.mark.parametrize("model", EITHER)
 def test_claims_take_no_memory(header: Header, model: str) -> None:
-    own = container.read(compressed(model, SMALL)).header  # and the model is loaded
+    own = rdc.read(compressed(model, SMALL)).header  # and the model is loaded
     header = replace(header, model=own.model, model_hash=own.model_hash)
-    data = container.write(header, (), [bytes(300)] * len(header.boxes))
+    data = rdc.write(header, (), [bytes(300)] * len(header.boxes))
     tracemalloc.start()
     began = tracemalloc.get_traced_memory()[0]
     try:
@@ -283,17 +284,17 @@ def test_colours_that_a_model_does_not_code(model: str, name: str, fits: str) ->
     other = {"gray": "RGB", "RGB": "gray"}[fits]
     with pytest.raises(UsageError, match=f"codes {fits} pictures only, this one is {other}"):
         ridecodec.compress(crop(name, 4, 5), model=model)
-    held = container.read(compressed("uniform", crop(name, 4, 5)))
+    held = rdc.read(compressed("uniform", crop(name, 4, 5)))
     card = registry.current(model)
     header = replace(held.header, model=card.name, model_hash=bytes.fromhex(card.hash))
     with pytest.raises(DamagedError, match=f"codes {fits} pictures only"):
-        ridecodec.decompress(container.write(header, (), [bytes(held.payload(0))]))
+        ridecodec.decompress(rdc.write(header, (), [bytes(held.payload(0))]))
 
 
 def test_a_billion_tiles() -> None:
     """Tiles of one pixel, claimed by a header alone."""
     data = compressed("uniform", SMALL, 1)
-    size = container.read(data).header_bytes
+    size = rdc.read(data).header_bytes
     head = data[: _BEFORE_CHECK + 1] + write_varint(TOP) * 2 + data[_BEFORE_CHECK + 3 : size - 2]
     tracemalloc.start()
     try:
@@ -309,7 +310,7 @@ def test_a_black_picture_is_no_false_claim(model: str) -> None:
     """The code of black pixels is nothing but zeros, and yet no tile of them is shorter than it honestly can be."""
     array = np.zeros((2048, 2048), np.uint8)
     data = ridecodec.compress(array, model=model, tile=2048, verify=False)
-    assert container.read(data).header.sub_pixels == array.size
+    assert rdc.read(data).header.sub_pixels == array.size
 
 
 @pytest.mark.parametrize("data", [b"", b"\x92", b"\x92RD", b"\x92RD\x02", b"\x89PNG\r\n\x1a\n" * 9, bytes(1000)])

@@ -14,8 +14,8 @@ from picturefiles import RGB, encoded, opened, refused
 from PIL import Image
 
 from ridecodec.errors import InputError
-from ridecodec.formats import opening
-from ridecodec.formats.source import Source
+from ridecodec.files import opening
+from ridecodec.files.source import Source
 from ridecodec.picture import Chunk, ColourType, Picture
 
 GRAY_2 = bytes((0, 0, 0, 0, 255, 255, 255, 0))

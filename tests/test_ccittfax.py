@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from picturefiles import encoded, refused
 from PIL import Image
 
-from ridecodec.formats import ccittfax
+from ridecodec.files import ccittfax
 
 CODINGS = [
     ("tiff_ccitt", ccittfax.RLE, 0),

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ridecodec import container, modelfield
-from ridecodec.container import Box, Container, Header
+from ridecodec.container import modelfield, rdc
+from ridecodec.container.rdc import Box, Container, Header
 from ridecodec.errors import DamagedError, ModelMissingError, RidecodecError
 from ridecodec.picture import Chunk, ColourType
 
 HEADER = Header(300, 200, ColourType.RGB, 8, "photo", b"hash", 0x12345678)
-TYPES = list(container.TYPES.values())
+TYPES = list(rdc.TYPES.values())
 NAMES = st.sampled_from([*modelfield.MODEL_IDS.values(), "a", "mcgsm-2.1", "~" * 64])
 CHUNKS = st.lists(
     st.builds(Chunk, st.sampled_from([b"iCCP", b"eXIf", b"a ~!"]), st.binary(max_size=300)), max_size=3
@@ -67,8 +67,8 @@ def files(draw: st.DrawFn) -> tuple[Header, tuple[Chunk, ...], list[bytes]]:
 @given(files())
 def test_round_trip(file: tuple[Header, tuple[Chunk, ...], list[bytes]]) -> None:
     header, metadata, payloads = file
-    data = container.write(header, metadata, payloads)
-    back = container.read(data)
+    data = rdc.write(header, metadata, payloads)
+    back = rdc.read(data)
     assert parts(back) == (replace(header, tile=header.tile if len(payloads) > 1 else 0), metadata, payloads)
     assert back.header_bytes + back.metadata_bytes + back.index_bytes + back.lengths.sum() == len(data)
     assert back.total_bytes == len(data)
@@ -76,34 +76,34 @@ def test_round_trip(file: tuple[Header, tuple[Chunk, ...], list[bytes]]) -> None
 
 @given(files())
 def test_the_head_is_read_alone(file: tuple[Header, tuple[Chunk, ...], list[bytes]]) -> None:
-    data = container.write(*file)
-    held = container.read(data)
+    data = rdc.write(*file)
+    held = rdc.read(data)
     head = data[: held.header_bytes + held.metadata_bytes]
-    assert container.read_head(io.BytesIO(data)) == (held.header, held.metadata)
-    assert container.read_head(io.BytesIO(head)) == (held.header, held.metadata)
+    assert rdc.read_head(io.BytesIO(data)) == (held.header, held.metadata)
+    assert rdc.read_head(io.BytesIO(head)) == (held.header, held.metadata)
     with pytest.raises(DamagedError):
-        container.read_head(io.BytesIO(head[:-1]))
+        rdc.read_head(io.BytesIO(head[:-1]))
 
 
 def test_damaged_metadata_in_a_head() -> None:
-    data = bytearray(container.write(HEADER, [Chunk(b"eXIf", random.Random(1).randbytes(500))], [b""]))
+    data = bytearray(rdc.write(HEADER, [Chunk(b"eXIf", random.Random(1).randbytes(500))], [b""]))
     data[300] ^= 1
     with pytest.raises(DamagedError, match="metadata is damaged: its checksum"):
-        container.read_head(io.BytesIO(data))
+        rdc.read_head(io.BytesIO(data))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (32, 32), (16383, 16383)])
 def test_one_tile_costs_at_most_24_bytes(width: int, height: int) -> None:
     payload = bytes(300)
-    data = container.write(replace(HEADER, width=width, height=height), (), [payload])
+    data = rdc.write(replace(HEADER, width=width, height=height), (), [payload])
     assert len(data) <= 24 + len(payload)
-    assert parts(container.read(data))[2] == [payload]
+    assert parts(rdc.read(data))[2] == [payload]
 
 
 def test_bytes_are_those_of_the_specification() -> None:
     payload = b"payload"
     one_tile = head(2, varint(300), varint(200)) + crc(payload) + payload
-    assert container.write(HEADER, (), [payload]) == one_tile
+    assert rdc.write(HEADER, (), [payload]) == one_tile
     assert one_tile[:-11].hex(" ") == "92 52 44 01 02 ac 02 c8 01 01 68 61 73 68 78 56 34 12 9d cb"
 
     noise = np.random.default_rng(1).bytes(200)
@@ -115,13 +115,13 @@ def test_bytes_are_those_of_the_specification() -> None:
     )
     tiled += chunks + index + crc(index) + b"one"
     header = replace(HEADER, colour=ColourType.GRAY, bit_depth=16, model="abc", tile=200)
-    assert container.write(header, [Chunk(b"eXIf", noise)], payloads) == tiled
+    assert rdc.write(header, [Chunk(b"eXIf", noise)], payloads) == tiled
 
 
 def test_metadata_is_deflated_where_that_is_shorter() -> None:
     chunks = (Chunk(b"tEXt", b"Comment\0" + b"word " * 100), Chunk(b"tIME", bytes(7)))
-    data = container.write(HEADER, chunks, [b"payload"])
-    back = container.read(data)
+    data = rdc.write(HEADER, chunks, [b"payload"])
+    back = rdc.read(data)
     assert back.metadata == chunks
     assert back.metadata_bytes < 60
     packed = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -130,12 +130,12 @@ def test_metadata_is_deflated_where_that_is_shorter() -> None:
         section = b"\0" + varint(claimed) + bomb
         fields = varint(len(section)) + crc(section)
         with pytest.raises(DamagedError, match="metadata"):
-            container.read(head(0x42, varint(3), varint(3), fields) + section + crc(b""))
+            rdc.read(head(0x42, varint(3), varint(3), fields) + section + crc(b""))
 
 
 SMALL = [
-    container.write(HEADER, (), [b"some payload"]),
-    container.write(
+    rdc.write(HEADER, (), [b"some payload"]),
+    rdc.write(
         replace(HEADER, tile=128, model="another"), [Chunk(b"eXIf", b"12345"), Chunk(b"iCCP", b"")], [b"tile"] * 6
     ),
 ]
@@ -143,10 +143,10 @@ SMALL = [
 
 @pytest.mark.parametrize("data", SMALL)
 def test_truncation_at_every_byte_is_noticed(data: bytes) -> None:
-    parts(container.read(data))
+    parts(rdc.read(data))
     for length in range(len(data)):
         with pytest.raises(DamagedError):
-            parts(container.read(data[:length]))
+            parts(rdc.read(data[:length]))
 
 
 @pytest.mark.parametrize("data", SMALL)
@@ -155,13 +155,13 @@ def test_every_flipped_bit_is_noticed(data: bytes) -> None:
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
         with pytest.raises(DamagedError):
-            parts(container.read(bytes(damaged)))
+            parts(rdc.read(bytes(damaged)))
 
 
 @pytest.mark.parametrize("data", SMALL)
 def test_bytes_after_the_end_are_noticed(data: bytes) -> None:
     with pytest.raises(DamagedError):
-        parts(container.read(data + b"\0"))
+        parts(rdc.read(data + b"\0"))
 
 
 def test_mutations_with_a_valid_header_check() -> None:
@@ -169,8 +169,8 @@ def test_mutations_with_a_valid_header_check() -> None:
     rng = random.Random(1)
     header = replace(HEADER, tile=20)
     payloads = [rng.randbytes(rng.randrange(40)) for _ in range(len(header.boxes))]
-    data = container.write(header, [Chunk(b"eXIf", rng.randbytes(100))], payloads)
-    header_bytes = container.read(data).header_bytes
+    data = rdc.write(header, [Chunk(b"eXIf", rng.randbytes(100))], payloads)
+    header_bytes = rdc.read(data).header_bytes
     outcomes, messages = [], []
     for _ in range(2000):
         mutated = bytearray(data)
@@ -189,7 +189,7 @@ def test_mutations_with_a_valid_header_check() -> None:
                 del mutated[header_bytes - 2]
         mutated[:header_bytes] = checked(bytes(mutated[: header_bytes - 2]))
         try:
-            outcomes.append(parts(container.read(bytes(mutated)))[2] == payloads)
+            outcomes.append(parts(rdc.read(bytes(mutated)))[2] == payloads)
         except RidecodecError as error:
             messages.append(str(error))
     assert not any("\n" in message for message in messages)
@@ -214,7 +214,7 @@ def test_a_claim_that_is_no_honest_size_takes_no_memory(claim: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(DamagedError):
-            container.read(data)
+            rdc.read(data)
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
@@ -223,10 +223,10 @@ def test_a_claim_that_is_no_honest_size_takes_no_memory(claim: str) -> None:
 def test_lengths_of_tiles_and_chunks_are_not_trusted() -> None:
     index = varint(2**31 - 1) + crc(b"") + varint(0) + crc(b"")
     with pytest.raises(DamagedError, match="pixel data is cut short"):
-        container.read(head(0x82, varint(9), varint(5), varint(5)) + index + crc(index))
+        rdc.read(head(0x82, varint(9), varint(5), varint(5)) + index + crc(index))
     chunk = b"eXIf" + varint(2**31 - 1)
     with pytest.raises(DamagedError, match="metadata"):
-        container.read(head(0x42, varint(9), varint(5), varint(len(chunk)) + crc(chunk)) + chunk + crc(b""))
+        rdc.read(head(0x42, varint(9), varint(5), varint(len(chunk)) + crc(chunk)) + chunk + crc(b""))
 
 
 @pytest.mark.parametrize(
@@ -253,16 +253,16 @@ def test_lengths_of_tiles_and_chunks_are_not_trusted() -> None:
 )
 def test_what_makes_no_sense_is_refused_by_name(header: bytes, part: str) -> None:
     with pytest.raises(DamagedError, match=part):
-        container.read(header + crc(b""))
+        rdc.read(header + crc(b""))
 
 
 def test_a_model_of_a_later_version_is_missing_not_damaged() -> None:
     with pytest.raises(ModelMissingError, match="model number 200"):
-        container.read(head(2, b"\5", b"\5", model=b"\xc8hash") + crc(b""))
+        rdc.read(head(2, b"\5", b"\5", model=b"\xc8hash") + crc(b""))
 
 
 def test_a_damaged_tile_is_named_and_the_others_are_not_affected() -> None:
-    file = container.read(SMALL[1][:-1] + b"?")
+    file = rdc.read(SMALL[1][:-1] + b"?")
     assert [bytes(file.payload(i)) for i in range(5)] == [b"tile"] * 5
     with pytest.raises(DamagedError, match=r"tile 5 \(at 256,128\)"):
         file.payload(5)
@@ -283,15 +283,15 @@ def test_a_damaged_tile_is_named_and_the_others_are_not_affected() -> None:
 )
 def test_what_the_format_cannot_hold_is_not_written(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"header|range|named|picture|payloads"):
-        container.write(replace(HEADER, **change), (), [b""])
+        rdc.write(replace(HEADER, **change), (), [b""])
     with pytest.raises(ValueError, match="kind"):
-        container.write(HEADER, [Chunk(b"long kind", b"")], [b""])
+        rdc.write(HEADER, [Chunk(b"long kind", b"")], [b""])
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 50))
 def test_tiles_cover_every_pixel_once(width: int, height: int, tile: int) -> None:
     covered = np.zeros((height, width), int)
-    boxes = container.tile_boxes(width, height, tile)
+    boxes = rdc.tile_boxes(width, height, tile)
     for box in boxes:
         covered[box.y : box.y + box.height, box.x : box.x + box.width] += 1
         assert max(box.width, box.height) <= (tile or 40)
@@ -301,7 +301,7 @@ def test_tiles_cover_every_pixel_once(width: int, height: int, tile: int) -> Non
 
 
 def test_tiles_are_computed_when_asked_for() -> None:
-    boxes = container.tile_boxes(2**31 - 1, 2**31 - 1, 1)
+    boxes = rdc.tile_boxes(2**31 - 1, 2**31 - 1, 1)
     assert len(boxes) == (2**31 - 1) ** 2
     assert boxes[-1] == Box(2**31 - 2, 2**31 - 2, 1, 1)
     assert boxes[5:7] == [Box(5, 0, 1, 1), Box(6, 0, 1, 1)]

@@ -14,8 +14,8 @@ from PIL import Image
 from test_bmpfile import bmp, entries
 
 from ridecodec.errors import InputError
-from ridecodec.formats import opening
-from ridecodec.formats.source import Source
+from ridecodec.files import opening
+from ridecodec.files.source import Source
 from ridecodec.picture import Chunk, ColourType
 
 RGBA = np.dstack([RGB, np.where(GRAY < 99, 0, GRAY)])

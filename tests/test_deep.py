@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import crop
 
+from ridecodec.container.payload import split_payload
 from ridecodec.engines.codec import ProgramCodec
 from ridecodec.errors import DamagedError, ModelRefusedError
 from ridecodec.exact.families import Logistics, WideHigh, WideLow
@@ -21,7 +22,6 @@ from ridecodec.models.deep import prediction
 from ridecodec.models.deep.definition import NEAR, count
 from ridecodec.models.deep.parting import parted, parted_samples
 from ridecodec.models.deep.side import Prediction
-from ridecodec.payload import split_payload
 
 TABLES = WideHigh.make_tables()
 Parts = dict[str, Int64]

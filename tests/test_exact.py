@@ -194,7 +194,7 @@ def test_a_forked_child_does_not_hang() -> None:
     """The parent has used torch's threads, the child loads the model first."""
     code = """
 import multiprocessing, numpy, torch
-import ridecodec, ridecodec.codec
+import ridecodec, ridecodec.tiles.codec
 torch.set_num_threads(2)
 torch.rand(1000, 1000) @ torch.rand(1000, 1000)
 torch.rand(1 << 20).exp()

@@ -15,11 +15,11 @@ from picturefiles import PNGSUITE, RGB, encoded, opened, png_chunk
 from pictures import crop, typed
 from PIL import Image
 
+from ridecodec.container.varint import write_varint
 from ridecodec.errors import DamagedError, OutputError, RidecodecError
-from ridecodec.formats import exactfile, pngfile
-from ridecodec.formats.pngfile import Header
+from ridecodec.files import exactfile, pngfile
+from ridecodec.files.pngfile import Header
 from ridecodec.picture import Chunk, ColourType, Picture
-from ridecodec.varint import write_varint
 
 TYPES = [(c, d) for c in ColourType for d in c.depths if c.name in ("GRAY", "RGB", "PALETTE", "GRAY_ALPHA", "RGBA")]
 

@@ -16,8 +16,8 @@ from elsewhere import compress_all
 from pictures import Array, crop, noise, piece, ramp, woven
 
 import ridecodec
-from ridecodec import container
-from ridecodec.tilecoder import TileCodec, decode_tiles, encode_tile
+from ridecodec.container import rdc
+from ridecodec.engines.tilecoder import TileCodec, decode_tiles, encode_tile
 
 HERE = Path(__file__).parent
 PICTURES = {
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         typed.write(folder / f"{name}.npz", picture)
     compress_all(folder, folder)
     for name in ("woven", "woven-gray"):
-        check_experts(bytes(container.read((folder / f"{name}.photo.rdc").read_bytes()).payload(0)))
+        check_experts(bytes(rdc.read((folder / f"{name}.photo.rdc").read_bytes()).payload(0)))
     return folder
 
 

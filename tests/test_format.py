@@ -18,14 +18,14 @@ from test_pixelcnn import KINDS, model
 import ridecodec
 from ridecodec.coding.entropy import Encoder
 from ridecodec.exact import programfile
-from ridecodec.forms import folding
-from ridecodec.forms.part import Shape
-from ridecodec.forms.rows import Rows
 from ridecodec.models import registry
 from ridecodec.models.photo.coefficients import pack
 from ridecodec.models.photo.side import ImageExperts
 from ridecodec.models.pixelcnn.export import model_file
 from ridecodec.picture import Chunk, Picture
+from ridecodec.tiles.forms import folding
+from ridecodec.tiles.forms.part import Shape
+from ridecodec.tiles.forms.rows import Rows
 
 WEIGHTS = Path(ridecodec.__file__).parent / "weights"
 SHAPES = [(1, 1), (1, 1, 3), (1, 90), (70, 1, 3), (2, 2, 3), (3, 17), (17, 3, 3), (8, 11, 3)]

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import KINDS
 
+from ridecodec.container.reader import Reader
+from ridecodec.engines.tilecoder import EncodedTile, decode_tiles, encode_tile
 from ridecodec.errors import DamagedError
-from ridecodec.forms import choosing, folding, reading, rows, tables
-from ridecodec.forms.choosing import Chooser
-from ridecodec.forms.members import MEMBERS
-from ridecodec.forms.part import Samples, Shape
-from ridecodec.forms.pieces import Pieces
-from ridecodec.forms.rows import Rows
-from ridecodec.forms.views import repeats
 from ridecodec.models import registry
 from ridecodec.models.base import Backend
-from ridecodec.reader import Reader
-from ridecodec.tilecoder import EncodedTile, decode_tiles, encode_tile
+from ridecodec.tiles.forms import choosing, folding, reading, rows, tables
+from ridecodec.tiles.forms.choosing import Chooser
+from ridecodec.tiles.forms.members import MEMBERS
+from ridecodec.tiles.forms.part import Samples, Shape
+from ridecodec.tiles.forms.pieces import Pieces
+from ridecodec.tiles.forms.rows import Rows
+from ridecodec.tiles.forms.views import repeats
 
 
 def ignore(*args: object) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ridecodec import gathering
 from ridecodec.errors import InputError
-from ridecodec.gathering import Found
-from ridecodec.placing import file_name
+from ridecodec.files import gathering
+from ridecodec.files.gathering import Found
+from ridecodec.files.placing import file_name
 
 ENDINGS = (".png", ".tif")
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from ridecodec.engines.tilecoder import TileCodec
 from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import InputError, UsageError
 from ridecodec.generation import inpainting
@@ -21,7 +22,6 @@ from ridecodec.models import registry
 from ridecodec.models.ride.backend import RideBackend
 from ridecodec.models.ride.export import pack
 from ridecodec.models.ride.network import Ride, RideConfig
-from ridecodec.tilecoder import TileCodec
 
 CPU = torch.device("cpu")
 BYTES = (0, 255)

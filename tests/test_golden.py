@@ -11,10 +11,11 @@ from checker import EITHER, MODELS, QUICK, fit
 from pictures import identical
 
 import ridecodec
-from ridecodec import archive, setcodec
+from ridecodec.container import rdca
+from ridecodec.files.sets import Entry
 from ridecodec.models import registry
 from ridecodec.picture import ColourType, Picture
-from ridecodec.sets import Entry
+from ridecodec.tiles import setcodec
 
 FOLDER = Path(__file__).parent / "golden"
 FILES = [path for path in sorted(FOLDER.glob("*/*.rdc")) if path.suffixes[0] != ".auto"]
@@ -62,7 +63,7 @@ def test_golden_file_of_any_type(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ARCHIVES, ids=name)
 def test_golden_archive(path: Path) -> None:
-    held = archive.read(path.read_bytes())
+    held = rdca.read(path.read_bytes())
     model = path.stem
     wanted = {each: _given(path.with_name(each), model) for each in held.names}
     for number, picture in setcodec.decode(held, range(len(held.names)), device="cpu", threads=1):

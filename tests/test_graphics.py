@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import KINDS, Array, extremes, noise, piece, ramp
 
+from ridecodec.container.payload import split_payload
 from ridecodec.engines.codec import ProgramCodec
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import DamagedError, ModelRefusedError
@@ -20,7 +21,6 @@ from ridecodec.exact.tables import CDF_TOTAL, FAR, VALUES, intervals
 from ridecodec.models import registry
 from ridecodec.models.graphics.definition import ENDS, NEIGHBOURS
 from ridecodec.models.graphics.side import LargestSample
-from ridecodec.payload import split_payload
 from ridecodec.training import graphics as training
 
 TABLES = Spikes.make_tables()

@@ -22,6 +22,7 @@ from torch import Tensor
 
 import ridecodec
 from ridecodec.cli.app import cli
+from ridecodec.engines.tilecoder import encode_tile
 from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import ModelRefusedError, UsageError
 from ridecodec.generation.ancestral import neighbourhood
@@ -30,7 +31,6 @@ from ridecodec.models import registry
 from ridecodec.models.ride.backend import RideBackend
 from ridecodec.models.ride.export import pack, read_checkpoint
 from ridecodec.models.ride.network import Ride, RideConfig
-from ridecodec.tilecoder import encode_tile
 from ridecodec.training.distributed import Workers
 from ridecodec.training.patches import Patches
 from ridecodec.training.presets import Schedule

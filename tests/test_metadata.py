@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ridecodec.errors import UsageError
-from ridecodec.formats import metadata
+from ridecodec.files import metadata
 from ridecodec.picture import Chunk, ColourType, Picture
 
 MARK, PALETTE, TRANSPARENT = Chunk(b"IDAT", b""), Chunk(b"PLTE", bytes(6)), Chunk(b"tRNS", b"\0")

@@ -14,7 +14,7 @@ from pictures import TYPES, same, typed
 from PIL import Image, PngImagePlugin
 
 from ridecodec.errors import InputError, OutputError
-from ridecodec.formats import pilimages
+from ridecodec.files import pilimages
 from ridecodec.picture import Chunk, ColourType, Picture
 
 MODES = {

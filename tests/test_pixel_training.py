@@ -13,9 +13,9 @@ from pictures import crop
 from trainings import quietly, same
 
 from ridecodec.errors import InputError, UsageError
+from ridecodec.models import checkpoints
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.model import PixelModel
-from ridecodec.training import checkpoints
 from ridecodec.training.muon import Muon, orthogonal
 from ridecodec.training.pictureset import Pictures
 from ridecodec.training.pixel_schedule import PixelSchedule

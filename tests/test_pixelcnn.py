@@ -16,14 +16,14 @@ from torch import Tensor
 
 import ridecodec
 from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.container.payload import split_payload
+from ridecodec.engines.tilecoder import decode_halves, decode_tiles, encode_tile
 from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import DamagedError, ModelRefusedError, UsageError
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.export import model_file
 from ridecodec.models.pixelcnn.model import PixelModel
-from ridecodec.payload import split_payload
-from ridecodec.tilecoder import decode_halves, decode_tiles, encode_tile
 
 SMALL = PixelConfig(maps=12, layers=3, head=12, first=2)
 KINDS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ridecodec.errors import OutputError, OutputExistsError
-from ridecodec.placing import placed, unfinished
+from ridecodec.files.placing import placed, unfinished
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -54,7 +54,7 @@ def test_pixels_are_decoded_when_they_are_needed(tmp_path: Path, monkeypatch: py
     path = tmp_path / "in.rdc"
     path.write_bytes(DATA)
     decoded = []
-    monkeypatch.setattr("ridecodec.codec.decode", lambda *a, **k: decoded.append(a) or Picture.from_numpy(RGB))
+    monkeypatch.setattr("ridecodec.tiles.codec.decode", lambda *a, **k: decoded.append(a) or Picture.from_numpy(RGB))
     with Image.open(path) as image:
         assert (image.format, image.mode, image.size) == ("RDC", "RGB", (31, 23))
         assert image.get_format_mimetype() == "image/x-ridecodec"

@@ -18,8 +18,8 @@ from pictures import same, typed
 from PIL import Image
 
 from ridecodec.errors import InputError, OutputError
-from ridecodec.formats import pngfile
-from ridecodec.formats.source import Source
+from ridecodec.files import pngfile
+from ridecodec.files.source import Source
 from ridecodec.picture import Chunk, ColourType, Picture
 
 TYPES = [(c, d) for c in ColourType for d in c.depths if c.name in ("GRAY", "RGB", "PALETTE", "GRAY_ALPHA", "RGBA")]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import typed
 
-from ridecodec.formats.pngrows import filtered_rows, packed, passes, unfiltered, unpacked
+from ridecodec.files.pngrows import filtered_rows, packed, passes, unfiltered, unpacked
 from ridecodec.picture import Picture
 
 

@@ -18,12 +18,11 @@ from pictures import TYPES, same, typed
 from PIL import Image, features
 
 import ridecodec
-from ridecodec import preparing
 from ridecodec.errors import InputError, OutputError, UsageError
-from ridecodec.formats import exactfile, metadata
-from ridecodec.formats.lossy import lossy
+from ridecodec.files import exactfile, metadata, preparing
+from ridecodec.files.lossy import lossy
+from ridecodec.files.preparing import Wishes, prepare
 from ridecodec.picture import Chunk, ColourType, Picture
-from ridecodec.preparing import Wishes, prepare
 
 WITH_ALPHA = [(colour, depth) for colour, depth in TYPES if "ALPHA" in colour.name or colour is ColourType.RGBA]
 TEXT = png_chunk(b"tEXt", b"Title\0a picture")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ridecodec import processes
+from ridecodec.cli import processes
 
 
 def begin() -> None:

@@ -10,7 +10,7 @@ import pytest
 from picturefiles import RGB, opened, refused
 
 from ridecodec.errors import InputError
-from ridecodec.formats import pnmfile
+from ridecodec.files import pnmfile
 from ridecodec.picture import ColourType, Picture
 
 

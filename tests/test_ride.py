@@ -19,12 +19,12 @@ from pictures import crop
 
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.engines.orientations import WAYS, Orientations, inverse, transform
+from ridecodec.engines.tilecoder import decode_tiles, encode_tile
 from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import DamagedError, InputError, ModelRefusedError, UsageError
 from ridecodec.models.ride.backend import RideBackend
 from ridecodec.models.ride.export import export, networks, pack, read_checkpoint
 from ridecodec.models.ride.network import Ride, RideConfig
-from ridecodec.tilecoder import decode_tiles, encode_tile
 
 SMALL = RideConfig(hidden=6, components=4, scales=3, features=5)
 VARIANTS = {

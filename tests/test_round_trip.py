@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pictures import KINDS, Array, arrays, constant, crop, piece, woven
 
 import ridecodec
-from ridecodec import container
-from ridecodec.payload import split_payload
-from ridecodec.tilecoder import decode_tiles, encode_tile
+from ridecodec.container import rdc
+from ridecodec.container.payload import split_payload
+from ridecodec.engines.tilecoder import decode_tiles, encode_tile
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 2), (13, 10)]
 
@@ -96,7 +96,7 @@ def test_a_small_picture_has_at_most_24_bytes_of_frame(model: str) -> None:
         array = fit(model, crop("astronaut", *shape))
         if array.shape[:2] != shape:
             continue
-        held = container.read(ridecodec.compress(array, model=model, verify=False))
+        held = rdc.read(ridecodec.compress(array, model=model, verify=False))
         assert held.header_bytes + held.metadata_bytes + held.index_bytes == wanted
 
 

@@ -174,8 +174,8 @@ def test_failed_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    monkeypatch.setattr("ridecodec.formats.pngfile.framed", full)
-    monkeypatch.setattr("ridecodec.formats.tiffwriter.serialised", full)
+    monkeypatch.setattr("ridecodec.files.pngfile.framed", full)
+    monkeypatch.setattr("ridecodec.files.tiffwriter.serialised", full)
     for name in ("a.png", "a.tiff", "a.bmp"):
         with pytest.raises(OutputError, match="No space left"):
             picture.save(tmp_path / name)
@@ -231,7 +231,7 @@ def test_others_read_the_tiffs_that_are_written(picture: Picture, order: str) ->
 
 
 def test_a_tiff_too_large_for_its_offsets_is_a_bigtiff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ridecodec.formats.tiffwriter._CLASSIC", 1000)
+    monkeypatch.setattr("ridecodec.files.tiffwriter._CLASSIC", 1000)
     picture = Picture(RGB.transpose(2, 0, 1), ColourType.RGB, metadata=CARRIED)
     data = saved(picture, "tiff")
     assert data.startswith(b"MM\0+")

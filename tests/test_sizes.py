@@ -13,11 +13,11 @@ from pictures import Array, arrays, crop
 from PIL import Image
 
 import ridecodec
-from ridecodec import autocodec
-from ridecodec.forms import reading
-from ridecodec.forms.choosing import Chosen
-from ridecodec.forms.members import PHOTO
 from ridecodec.picture import Picture
+from ridecodec.tiles import autocodec
+from ridecodec.tiles.forms import reading
+from ridecodec.tiles.forms.choosing import Chosen
+from ridecodec.tiles.forms.members import PHOTO
 
 SLACK = 24
 """Bytes that a file may be larger than the PNG."""

@@ -17,11 +17,11 @@ from picturefiles import GRAY, RGB, encoded, opened, png, refused, tiff
 from PIL import Image
 
 from ridecodec.errors import InputError
-from ridecodec.formats import metadata, tiffdirectory
-from ridecodec.formats.lossy import lossy
-from ridecodec.formats.source import Source
-from ridecodec.formats.tiff import read
-from ridecodec.formats.tiffdirectory import EXIF, GPS, INTEROPERABILITY, Directory, Field, TiffFile
+from ridecodec.files import metadata, tiffdirectory
+from ridecodec.files.lossy import lossy
+from ridecodec.files.source import Source
+from ridecodec.files.tiff import read
+from ridecodec.files.tiffdirectory import EXIF, GPS, INTEROPERABILITY, Directory, Field, TiffFile
 from ridecodec.picture import ColourType, Picture
 
 SMOOTH = np.cumsum(np.random.default_rng(3).integers(-2, 3, (45, 70, 3)), axis=1)
@@ -386,5 +386,5 @@ def test_an_image_of_pillow_that_is_not_loaded_is_read_as_its_file() -> None:
 
 
 def test_tifffile_is_imported_only_where_it_is_needed() -> None:
-    code = "import sys, ridecodec.formats.opening; sys.exit('tifffile' in sys.modules or 'imagecodecs' in sys.modules)"
+    code = "import sys, ridecodec.files.opening; sys.exit('tifffile' in sys.modules or 'imagecodecs' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,8 +17,8 @@ from trainings import QUICK, SMALL, TEXTURES, interrupt, quietly, rate, same, tr
 
 import ridecodec
 from ridecodec.errors import InputError, UsageError
+from ridecodec.models import checkpoints
 from ridecodec.models.ride.network import RideConfig
-from ridecodec.training import checkpoints
 from ridecodec.training.presets import PRESETS, Schedule, plan
 from ridecodec.training.ride import load, train
 from ridecodec.training.task import Report

@@ -24,12 +24,15 @@ from common import Record
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ridecodec import archive, container, sets
 from ridecodec.coding.exact import exact_arithmetic
-from ridecodec.container import Header
+from ridecodec.container import rdc, rdca
+from ridecodec.container.payload import split_payload
+from ridecodec.container.rdc import Header
+from ridecodec.engines.tilecoder import decode_tiles, encode_tile
 from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.evaluation import corpora
 from ridecodec.evaluation.peers import PEERS
+from ridecodec.files import sets
 from ridecodec.models.base import Backend
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.config import PixelConfig
@@ -38,9 +41,7 @@ from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.models.ride.backend import RideBackend
 from ridecodec.models.ride.export import pack
 from ridecodec.models.ride.network import RideConfig
-from ridecodec.payload import split_payload
 from ridecodec.picture import ColourType, Picture
-from ridecodec.tilecoder import decode_tiles, encode_tile
 from ridecodec.training import pixelcnn, ride
 from ridecodec.training.pixel_schedule import PixelSchedule
 from ridecodec.training.presets import Schedule
@@ -225,14 +226,14 @@ def files(backend: Backend, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
         sides += 0 if backend.half is not None else len(side)
         bits += float(tile.bits.sum(dtype=np.float64))
         header = Header(SIDE, SIDE, picture.colour, 8, "gated-cifar", b"1234", picture.checksum())
-        file = container.write(header, (), [tile.payload])
+        file = rdc.write(header, (), [tile.payload])
         single += len(file)
         tiles.append(tile.payload)
         names.append(f"test-{number:05}")
-        pictures.append(container.read(file))
+        pictures.append(rdc.read(file))
         if number % 200 == 199:
             common.say(f"{number + 1} of {len(pixels)}: {8 * single / (planes.size * (number + 1)):.4f}")
-    whole = len(archive.write(names, pictures))
+    whole = len(rdca.write(names, pictures))
     again = decode_tiles(codec, tiles[:DECODED], 3, SIDE, SIDE, lambda pixels, bits: None)
     if not np.array_equal(again, pixels[:DECODED]):
         raise SystemExit("the decoded pictures differ")

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ridecodec import info
-from ridecodec.archive import Archive
 from ridecodec.cli import files
+from ridecodec.container.rdca import Archive
 from ridecodec.counting import counted, plural
 from ridecodec.errors import DamagedError
+from ridecodec.tiles import info
 
 
 def lines(name: str, held: Archive) -> Iterator[str]:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import click
 
-from ridecodec import archive, gathering, sets
-from ridecodec.archive import Archive
 from ridecodec.cli import failures, files, progress
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import STANDARD, Job
@@ -20,11 +18,13 @@ from ridecodec.cli.outcomes import Done
 from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary, names
 from ridecodec.cli.unpacking import Unpacking
+from ridecodec.container import rdca
+from ridecodec.container.rdca import Archive
 from ridecodec.counting import counted
 from ridecodec.errors import DamagedError, InputError, OutputError, RidecodecError, UsageError
-from ridecodec.formats import saving
+from ridecodec.files import gathering, saving, sets
+from ridecodec.files.placing import allowed, file_name, refuse_existing
 from ridecodec.models import registry
-from ridecodec.placing import allowed, file_name, refuse_existing
 
 SUFFIX = ".rdca"
 _STDIN = "stdin"
@@ -33,7 +33,7 @@ _STDIN = "stdin"
 
 def is_named(path: str) -> bool:
     """Whether an input is an archive, by its name or else by its first bytes."""
-    return path.lower().endswith(SUFFIX) or archive.is_archive(files.start(path, len(archive.MAGIC)))
+    return path.lower().endswith(SUFFIX) or rdca.is_archive(files.start(path, len(rdca.MAGIC)))
 
 
 def pack(
@@ -131,7 +131,9 @@ def _pack(
     with progress.bar(files.label(job.output), summary.progress, work.passes) as advance:
         entries = noted()
         first = list(islice(entries, 1))
-        from ridecodec import setcodec  # takes seconds, for which nobody waits to be told that there is no picture
+        from ridecodec.tiles import (
+            setcodec,  # takes seconds, for which nobody waits to be told that there is no picture
+        )
 
         data = setcodec.encode(
             chain(first, entries),
@@ -145,7 +147,7 @@ def _pack(
             refused=lambda entry, error: failed(entry.source, error),
         )
     files.write(job.output, data, work.force, mode=_shared_mode(sources))
-    held = archive.read(data)
+    held = rdca.read(data)
     summary.report(job, _done(job, held, len(held.names), time.perf_counter() - begun, notes))
 
 
@@ -182,7 +184,7 @@ def unpack(
 
     def unpack_all(job: Job) -> None:
         begun = time.perf_counter()
-        held = archive.read(files.read(job.input))
+        held = rdca.read(files.read(job.input))
         for model, model_hash in held.models:
             registry.find(model, model_hash)
         jobs = _jobs(job, held, only, work)
@@ -230,8 +232,8 @@ def _jobs(job: Job, held: Archive, only: Sequence[str], work: Unpacking) -> dict
 
 def _unpack(whole: Job, held: Archive, jobs: dict[int, Job], work: Unpacking, batch: Batch, summary: Summary) -> None:
     """Decode pictures and write each when it is there; exits where some are damaged."""
-    from ridecodec import setcodec
     from ridecodec.picture import Picture
+    from ridecodec.tiles import setcodec
 
     with progress.bar(files.label(whole.input), summary.progress) as advance:
         found = setcodec.decode(

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from ridecodec import processes
-from ridecodec.cli import failures, progress, signals
+from ridecodec.cli import failures, processes, progress, signals
 from ridecodec.cli.files import STANDARD, Job, label
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
 from ridecodec.cli.summary import Summary, Totals
 from ridecodec.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
-    from ridecodec.progress import Progress
+    from ridecodec.tiles.progress import Progress
 
 _PAUSE = 0.2
 """Seconds between two tellings."""

@@ -13,7 +13,7 @@ from ridecodec.cli import failures, options, progress
 from ridecodec.cli.files import Job, printable
 from ridecodec.counting import counted
 from ridecodec.errors import UsageError
-from ridecodec.placing import refuse_existing
+from ridecodec.files.placing import refuse_existing
 
 if TYPE_CHECKING:
     from ridecodec.evaluation.results import Results

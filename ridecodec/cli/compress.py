@@ -8,16 +8,16 @@ from functools import cache
 
 import click
 
-from ridecodec import gathering, preparing
 from ridecodec.cli import archives, batches, failures, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import STANDARD
 from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary
 from ridecodec.errors import UsageError
-from ridecodec.formats.metadata import CATEGORIES
-from ridecodec.gathering import PICTURE_ENDINGS
-from ridecodec.preparing import Wishes
+from ridecodec.files import gathering, preparing
+from ridecodec.files.gathering import PICTURE_ENDINGS
+from ridecodec.files.metadata import CATEGORIES
+from ridecodec.files.preparing import Wishes
 
 SUFFIX = ".rdc"
 

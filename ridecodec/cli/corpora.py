@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 from ridecodec.cli import failures, options
 from ridecodec.cli.files import Job
 from ridecodec.counting import counted
-from ridecodec.placing import placed, refuse_existing
+from ridecodec.files.placing import placed, refuse_existing
 
 if TYPE_CHECKING:
     from ridecodec.corpora.manifest import Corpus

@@ -6,12 +6,12 @@ import os
 
 import click
 
-from ridecodec import gathering
 from ridecodec.cli import archives, batches, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.summary import Summary
 from ridecodec.cli.unpacking import Unpacking
 from ridecodec.errors import RidecodecError, UsageError
+from ridecodec.files import gathering
 from ridecodec.picture import ALIASES, FORMATS
 
 ENDING = ".rdc"
@@ -106,14 +106,14 @@ def command(
 
 def _usual(path: str) -> str:
     """The extension of what is made of a file: .png, or .tif where PNG has no such pictures."""
-    from ridecodec import container
-    from ridecodec.formats import saving
+    from ridecodec.container import rdc
+    from ridecodec.files import saving
 
     if not os.path.isfile(path):
         return ".png"
     try:
         with open(path, "rb") as stream:
-            header = container.read_header(stream)
+            header = rdc.read_header(stream)
     except (OSError, RidecodecError):
         return ".png"  # what is wrong is said when its turn comes
     return ".png" if saving.holds("png", header.colour, header.bit_depth) else ".tif"

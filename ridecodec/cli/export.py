@@ -72,10 +72,10 @@ def command(
 
     failures.for_each(jobs, check)
     from ridecodec.models import registry
+    from ridecodec.models.checkpoints import read
     from ridecodec.models.photo import export as photo
     from ridecodec.models.pixelcnn import export as pixelcnn
     from ridecodec.models.ride import export as ride
-    from ridecodec.training.checkpoints import read
 
     paths = [Path(path) for path in checkpoints]
     config = read(paths[0])["config"]

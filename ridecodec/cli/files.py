@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 import click
 
-from ridecodec import gathering
 from ridecodec.errors import InputError, OutputError, UsageError
-from ridecodec.gathering import Found, Left
+from ridecodec.files import gathering
+from ridecodec.files.gathering import Found, Left
+from ridecodec.files.placing import ANYONE, placed, probe, refuse_existing
 from ridecodec.models import registry
-from ridecodec.placing import ANYONE, placed, probe, refuse_existing
 
 STANDARD = "-"
 _HELD = f"{__name__}.held"

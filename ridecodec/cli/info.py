@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec import gathering
 from ridecodec.cli import archiveinfo, failures, files, options
 from ridecodec.cli.files import Job
 from ridecodec.cli.summary import engine_of
 from ridecodec.counting import counted, plural
+from ridecodec.files import gathering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +32,10 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
       ridecodec info photo.rdc
       ridecodec info --json *.rdc
     """
-    from ridecodec import container, read_info
-    from ridecodec.archive import is_archive
-    from ridecodec.archive import read as read_archive
+    from ridecodec import read_info
+    from ridecodec.container import rdc
+    from ridecodec.container.rdca import is_archive
+    from ridecodec.container.rdca import read as read_archive
 
     def work(job: Job) -> None:
         data = files.read(job.input)
@@ -52,7 +53,7 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
         else:
             for line in _lines(files.label(job.input), info):
                 click.echo(line)
-        container.read(data).check()
+        rdc.read(data).check()
 
     files.check_standard(paths)
     failures.for_each([Job(path) for path in gathering.expanded(paths)], work, keep_going=True, as_json=as_json)

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ridecodec import preparing
 from ridecodec.cli import files
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
 from ridecodec.counting import counted
 from ridecodec.errors import OutputError, UsageError
-from ridecodec.placing import allowed, settle
-from ridecodec.preparing import Wishes, prepare
+from ridecodec.files import preparing
+from ridecodec.files.placing import allowed, settle
+from ridecodec.files.preparing import Wishes, prepare
 
 if TYPE_CHECKING:
-    from ridecodec.progress import Progress
+    from ridecodec.tiles.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Packing:
     def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
         self._check(job)
         import ridecodec
-        from ridecodec.parallel import share
+        from ridecodec.tiles.parallel import share
 
         begun = time.perf_counter()
         before = None if job.input == STANDARD else os.stat(job.input)

@@ -14,8 +14,8 @@ from ridecodec.cli import files, options
 from ridecodec.cli.files import STANDARD, Job
 from ridecodec.counting import counted
 from ridecodec.errors import InputError, UsageError
+from ridecodec.files.placing import placed
 from ridecodec.models import registry
-from ridecodec.placing import placed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ridecodec.progress import Progress
+    from ridecodec.tiles.progress import Progress
 
 _STYLE = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 _PAUSE = 0.5

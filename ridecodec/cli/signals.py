@@ -7,7 +7,7 @@ import os
 import signal
 from types import FrameType
 
-from ridecodec.placing import unfinished
+from ridecodec.files.placing import unfinished
 
 
 def clean_up() -> None:

@@ -11,9 +11,9 @@ import click
 from ridecodec.cli import failures
 from ridecodec.cli.files import STANDARD, Job, label, output_label
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
+from ridecodec.container.modelfield import AUTO
 from ridecodec.counting import counted
 from ridecodec.errors import RidecodecError, UsageError
-from ridecodec.modelfield import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

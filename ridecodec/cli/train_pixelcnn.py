@@ -142,9 +142,10 @@ def _train(
     for path in (*paths, *inputs, *([] if labelled is None else [labelled])):
         files.check_file(Job(str(path), str(checkpoint)), force=True)
     given = training.given(**flags)
-    from ridecodec import sets
     from ridecodec.engines.torch.devices import torch_device
-    from ridecodec.training import checkpoints, settings
+    from ridecodec.files import sets
+    from ridecodec.models import checkpoints
+    from ridecodec.training import settings
     from ridecodec.training.memory import keep_memory
 
     stored = checkpoints.read(checkpoint) if checkpoint.exists() and not force else {"config": {}, "schedule": {}}

@@ -154,8 +154,9 @@ def _train(
 
 def _stored(checkpoint: Path) -> Values:
     """The checkpoint to go on with; InputError where its settings are none."""
+    from ridecodec.models import checkpoints
     from ridecodec.models.ride.network import RideConfig
-    from ridecodec.training import checkpoints, settings
+    from ridecodec.training import settings
 
     state = checkpoints.read(checkpoint)
     try:

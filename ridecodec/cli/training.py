@@ -56,7 +56,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 
 
 def fields_of(settings: type[Any], *only: str) -> Callable[[Function], Function]:
-    """An option for every field, or those named, of a dataclass of settings (`ridecodec.fields`); None, not given."""
+    """An option for every field, or those named, of a dataclass of settings (`models.fields`); None, not given."""
 
     def decorate(function: Function) -> Function:
         hints = get_type_hints(settings)

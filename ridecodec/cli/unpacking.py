@@ -13,11 +13,11 @@ from ridecodec.cli.files import STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import coded
 from ridecodec.errors import DamagedError, OutputError, UsageError
-from ridecodec.placing import allowed, placed
+from ridecodec.files.placing import allowed, placed
 
 if TYPE_CHECKING:
     from ridecodec.picture import Picture
-    from ridecodec.progress import Progress
+    from ridecodec.tiles.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Unpacking:
         self.check_job(job)
         kind = self.kind or _format(job.output)
         import ridecodec
-        from ridecodec.parallel import share
+        from ridecodec.tiles.parallel import share
 
         begun = time.perf_counter()
         data = files.read(job.input)
@@ -87,7 +87,7 @@ class Unpacking:
 
 def _original(picture: Picture) -> tuple[bytes | None, list[str]]:
     """The very file that a picture was compressed from, if it is asked for and can be had; else what is to be said."""
-    from ridecodec.formats import exactfile
+    from ridecodec.files import exactfile
 
     try:
         return exactfile.original(picture), []

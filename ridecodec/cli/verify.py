@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec import gathering, precheck
 from ridecodec.cli import archives, batches, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.summary import Summary
 from ridecodec.counting import counted
+from ridecodec.files import gathering
+from ridecodec.tiles import precheck
 
 if TYPE_CHECKING:
-    from ridecodec.progress import Progress
+    from ridecodec.tiles.progress import Progress
 
 ENDINGS = (".rdc", archives.SUFFIX)
 
@@ -41,8 +42,8 @@ class Checking:
     def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
         data = files.read(job.input)
         precheck.check_data(data)
-        from ridecodec import checking
-        from ridecodec.parallel import share
+        from ridecodec.tiles import checking
+        from ridecodec.tiles.parallel import share
 
         begun = time.perf_counter()
         pictures, pixels = checking.check(

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.container.payload import join_payload, split_payload
 from ridecodec.engines.base import Engine, Parameters, Planes, Runner
 from ridecodec.engines.reference import Reference, ReferenceRunner
+from ridecodec.engines.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 from ridecodec.errors import DamagedError
 from ridecodec.exact.memory import table_bytes
 from ridecodec.exact.program import Program
-from ridecodec.payload import join_payload, split_payload
-from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 
 
 class Side(ABC):

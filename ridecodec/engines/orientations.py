@@ -13,9 +13,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.container.payload import join_payload, split_payload
+from ridecodec.engines.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 from ridecodec.errors import DamagedError
-from ridecodec.payload import join_payload, split_payload
-from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 
 T = TypeVar("T", bound=np.generic)
 WAYS = 8

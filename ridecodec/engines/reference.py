@@ -16,12 +16,12 @@ from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Sq
 from ridecodec.engines.board import Board, outside
 from ridecodec.engines.schedule import ancestors, levels
 from ridecodec.engines.steps import Array, Pixels, Values, step
+from ridecodec.engines.tilecoder import Draw, Settle
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import front_order
 from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.tables import SYMBOLS, Distribution, high_table, intervals, low_table
-from ridecodec.tilecoder import Draw, Settle
 
 _CHUNK = 1 << 13
 """Pixels that are evaluated at once."""

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import ridecodec
+from ridecodec.container.modelfield import AUTO
 from ridecodec.errors import InputError, RidecodecError, UsageError, VerificationError
 from ridecodec.evaluation import corpora
 from ridecodec.evaluation import peers as others
 from ridecodec.evaluation.peers import PNG_AS_GIVEN, Pixels, timed
 from ridecodec.evaluation.results import ImageResult, Measurement, Results
-from ridecodec.formats.pngchunks import SIGNATURE
-from ridecodec.modelfield import AUTO
+from ridecodec.files.pngchunks import SIGNATURE
+from ridecodec.files.preparing import stripped
 from ridecodec.models import registry
 from ridecodec.picture import ColourType, Picture
-from ridecodec.preparing import stripped
 
 __all__ = ["Results", "pictures", "run"]
 

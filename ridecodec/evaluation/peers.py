@@ -15,7 +15,7 @@ from PIL import Image
 
 from ridecodec.errors import UsageError, VerificationError
 from ridecodec.evaluation.results import Measurement
-from ridecodec.formats.pilfiles import opened
+from ridecodec.files.pilfiles import opened
 from ridecodec.picture import MAX_PIXELS, ColourType, Picture
 
 Pixels = NDArray[np.uint8 | np.uint16]

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from ridecodec import autocodec, container
-from ridecodec.codec import coding_planes, encode
-from ridecodec.container import Box, Container
+from ridecodec.container import rdc
+from ridecodec.container.modelfield import AUTO
+from ridecodec.container.payload import split_payload
+from ridecodec.container.rdc import Box, Container
+from ridecodec.engines.tilecoder import EncodedTile
 from ridecodec.evaluation.results import Rates
-from ridecodec.modelfield import AUTO
 from ridecodec.models import registry
-from ridecodec.payload import split_payload
 from ridecodec.picture import Picture
-from ridecodec.tilecoder import EncodedTile
+from ridecodec.tiles import autocodec
+from ridecodec.tiles.codec import coding_planes, encode
 
 
 def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: int, floats: bool = True) -> Rates:
     """Code a picture and hold the file against its model; ``floats`` False leaves the float model out."""
     if model == AUTO:
         data = encode(picture, model=AUTO, device=device, threads=threads, tile=tile)
-        held = container.read(data)
+        held = rdc.read(data)
         if held.header.model == AUTO:
             return _spread(held, data)
         model, tile = held.header.model, tile or autocodec.TILE

@@ -14,7 +14,7 @@ from pathlib import Path
 from ridecodec.counting import counted
 from ridecodec.errors import OutputError, UsageError
 from ridecodec.evaluation.results import Results, Row
-from ridecodec.placing import placed
+from ridecodec.files.placing import placed
 
 HEADINGS = ("image", "codec", "bytes", "likelihood", "ideal", "bpsp", "of PNG", "enc s/MP", "dec s/MP")
 NOTES = (

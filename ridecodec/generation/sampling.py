@@ -13,9 +13,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.engines.tilecoder import TileCodec
 from ridecodec.exact.tables import VALUES
 from ridecodec.picture import CODING_ORDER
-from ridecodec.tilecoder import TileCodec
 
 MARGIN = 8
 """Pixels of marginal noise above a sample and on its left and right."""

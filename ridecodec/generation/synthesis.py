@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.engines.tilecoder import TileCodec
 from ridecodec.errors import InputError
 from ridecodec.generation.sampling import Numbers, sample_in_margin
 from ridecodec.models.ride.network import Ride, RideConfig
-from ridecodec.tilecoder import TileCodec
 from ridecodec.training.presets import PRESETS, Schedule
 from ridecodec.training.ride import train
 

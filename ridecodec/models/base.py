@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ridecodec.coding.order import FrontLayout, RasterLayout
 from ridecodec.coding.tables import Distribution
-from ridecodec.container import LARGEST_TILE
+from ridecodec.container.rdc import LARGEST_TILE
 from ridecodec.errors import DamagedError
 from ridecodec.exact.order import Neighbourhood, Tap
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from ridecodec import extras
 from ridecodec.engines.names import chosen
 from ridecodec.errors import ModelMissingError, ModelRefusedError, UsageError
+from ridecodec.files.placing import placed
 from ridecodec.models import files
-from ridecodec.placing import placed
 
 if TYPE_CHECKING:
     import torch
 
+    from ridecodec.engines.tilecoder import TileCodec
     from ridecodec.models.base import Backend
-    from ridecodec.tilecoder import TileCodec
 
 PROGRAM = "program"
 """The family of the models that are programs."""

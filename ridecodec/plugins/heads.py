@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ridecodec import container
-from ridecodec.container import Header
+from ridecodec.container import rdc
+from ridecodec.container.rdc import Header
 from ridecodec.errors import DamagedError
 from ridecodec.picture import Picture
 
@@ -15,9 +15,9 @@ from ridecodec.picture import Picture
 def read(stream: BinaryIO) -> tuple[Header, Picture]:
     """The header at the start of a stream, and a black picture of one pixel with the type and metadata of the file's.
 
-    Raises what `container.read_head` does.
+    Raises what `rdc.read_head` does.
     """
-    header, metadata = container.read_head(stream)
+    header, metadata = rdc.read_head(stream)
     planes = np.zeros((header.colour.channels, 1, 1), np.uint16 if header.bit_depth == 16 else np.uint8)
     try:
         return header, Picture(planes, header.colour, header.bit_depth, metadata)

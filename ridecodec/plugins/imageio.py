@@ -14,9 +14,9 @@ from imageio.core.request import URI_BYTES, InitializationError, IOMode, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 from numpy.typing import ArrayLike, NDArray
 
-from ridecodec.container import MAGIC
+from ridecodec.container.rdc import MAGIC
 from ridecodec.errors import UsageError
-from ridecodec.formats import carriers
+from ridecodec.files import carriers
 from ridecodec.picture import Picture
 from ridecodec.plugins import heads
 

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from PIL import Image, ImageFile
 
-from ridecodec.container import MAGIC
+from ridecodec.container.rdc import MAGIC
 from ridecodec.errors import RidecodecError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class RdcImageFile(ImageFile.ImageFile):
     _waiting = False
 
     def _open(self) -> None:
-        from ridecodec.formats import metadata
+        from ridecodec.files import metadata
         from ridecodec.plugins import heads
 
         try:
@@ -61,7 +61,7 @@ class RdcImageFile(ImageFile.ImageFile):
         super().verify()
 
     def _decoded(self) -> Image.Image:
-        from ridecodec import codec
+        from ridecodec.tiles import codec
 
         if self.fp is None:
             raise ValueError("the image is closed, and its pixels were not decoded")
@@ -79,7 +79,7 @@ class RdcImageFile(ImageFile.ImageFile):
 def save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
     """Compress an image into a stream for `image.save`; accepts the options of `compress` and metadata options."""
     import ridecodec
-    from ridecodec.formats import carriers
+    from ridecodec.files import carriers
 
     given: dict[str, Any] = getattr(image, "encoderinfo", {})
     options = {name: given[name] for name in _OPTIONS if name in given}

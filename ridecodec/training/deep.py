@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ridecodec import sets
 from ridecodec.engines.reference import Reference
 from ridecodec.exact.families import WideHigh
 from ridecodec.exact.families.wide import TOP
+from ridecodec.files import sets
 from ridecodec.models import registry
 from ridecodec.models.deep.definition import (
     COMPONENTS,

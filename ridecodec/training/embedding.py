@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ridecodec.errors import InputError, UsageError
+from ridecodec.models import checkpoints
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder
-from ridecodec.training import checkpoints
 from ridecodec.training.arithmetic import arithmetic
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.pictureset import Pictures, PictureTask, fit, split

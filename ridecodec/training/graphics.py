@@ -14,14 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ridecodec import sets
 from ridecodec.corpora import graphics as drawing
 from ridecodec.engines.codec import ProgramCodec
 from ridecodec.engines.reference import Reference
 from ridecodec.exact.families import Logistics, Spikes
 from ridecodec.exact.program import Program
-from ridecodec.forms.part import Shape
-from ridecodec.forms.tables import displayed, inverse, lights
+from ridecodec.files import sets
 from ridecodec.models import gradient, registry
 from ridecodec.models.graphics.definition import (
     CHANNELS,
@@ -36,6 +34,8 @@ from ridecodec.models.graphics.definition import (
 from ridecodec.models.graphics.side import LargestSample
 from ridecodec.models.programs import save
 from ridecodec.picture import CODING_ORDER, ColourType, Picture
+from ridecodec.tiles.forms.part import Shape
+from ridecodec.tiles.forms.tables import displayed, inverse, lights
 from ridecodec.training.rates import decay
 
 _EASY = 0.05

@@ -16,10 +16,11 @@ from ridecodec.engines.torch.network import ProgramNet
 from ridecodec.errors import InputError, UsageError
 from ridecodec.exact.families import Logistics
 from ridecodec.exact.program import Program
+from ridecodec.models import checkpoints
 from ridecodec.models.photo.definition import define, feature_table
 from ridecodec.models.photo.image_experts import Coefficients
 from ridecodec.models.photo.initial import PhotoConfig, initial
-from ridecodec.training import checkpoints, photos
+from ridecodec.training import photos
 from ridecodec.training.rates import decay
 
 _CPU = torch.device("cpu")

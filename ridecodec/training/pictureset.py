@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ridecodec.errors import InputError
+from ridecodec.models import checkpoints
 from ridecodec.models.pixelcnn.config import PixelConfig
-from ridecodec.training import checkpoints
 from ridecodec.training.distributed import Workers
 from ridecodec.training.pixel_schedule import PixelSchedule
 from ridecodec.training.plan import Plan, Settings

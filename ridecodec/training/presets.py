@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ridecodec.errors import UsageError
-from ridecodec.fields import check, setting
+from ridecodec.models.fields import check, setting
 from ridecodec.training.plan import Plan
 from ridecodec.training.rates import decay, rise
 

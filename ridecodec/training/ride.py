@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ridecodec.errors import InputError, UsageError
+from ridecodec.models import checkpoints
 from ridecodec.models.ride.export import read_checkpoint
 from ridecodec.models.ride.network import Ride, RideConfig
-from ridecodec.training import checkpoints, polish
+from ridecodec.training import polish
 from ridecodec.training.arithmetic import arithmetic
 from ridecodec.training.distributed import Workers, workers
 from ridecodec.training.patches import Patches

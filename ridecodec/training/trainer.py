@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ridecodec.errors import InputError, UsageError
-from ridecodec.training import checkpoints
+from ridecodec.models import checkpoints
 from ridecodec.training.distributed import Workers
 from ridecodec.training.interruption import Interruption
 from ridecodec.training.plan import Counters, Plan, Settings

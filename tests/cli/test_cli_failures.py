@@ -15,8 +15,8 @@ from commands import assert_fails, compress, names, run
 from PIL import Image
 
 import ridecodec
-from ridecodec import container
 from ridecodec.cli import files, progress
+from ridecodec.container import rdc
 from ridecodec.errors import InputError, OutputError, VerificationError
 
 
@@ -172,8 +172,8 @@ def test_no_rdc_file(folder: Path) -> None:
 
 
 def test_missing_model(folder: Path) -> None:
-    parsed = container.read(Path("done.rdc").read_bytes())
-    other = container.write(replace(parsed.header, model_hash=b"none"), (), [bytes(parsed.payload(0))])
+    parsed = rdc.read(Path("done.rdc").read_bytes())
+    other = rdc.write(replace(parsed.header, model_hash=b"none"), (), [bytes(parsed.payload(0))])
     Path("other.rdc").write_bytes(other)
     assert_fails(run("decompress", "other.rdc"), 6, "other.rdc: ", b"none".hex())
     assert run("info", "other.rdc").exit_code == 0

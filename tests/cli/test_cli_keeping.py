@@ -16,9 +16,9 @@ from picturefiles import png, png_chunk
 from PIL import Image
 
 import ridecodec
-from ridecodec import archive
+from ridecodec.container import rdca
 from ridecodec.errors import OutputError
-from ridecodec.formats import exactfile, metadata
+from ridecodec.files import exactfile, metadata
 from ridecodec.picture import Picture
 
 TEXT = png_chunk(b"tEXt", b"Title\0a picture")
@@ -392,8 +392,8 @@ def test_verify_goes_through_all_and_names_what_is_damaged(folder: Path) -> None
 
 def test_names_in_an_archive_stay_in_the_folder(folder: Path) -> None:
     hostile = ["../up", "/ridecodec-abs", "..", "C:\\x", "nul", "in/side"]
-    held = archive.read(_packed(["a", "b", "c", "d", "e", "f"]))
-    data = archive.write(hostile, [held.picture(number) for number in range(6)])
+    held = rdca.read(_packed(["a", "b", "c", "d", "e", "f"]))
+    data = rdca.write(hostile, [held.picture(number) for number in range(6)])
     Path("x.rdca").write_bytes(data)
     before = names(folder)
     assert run("decompress", "x.rdca", "deep/new").exit_code == 0

@@ -27,7 +27,7 @@ from ridecodec.cli.summary import Summary
 from ridecodec.counting import counted
 from ridecodec.errors import UsageError
 from ridecodec.evaluation import benchmark
-from ridecodec.progress import Progress
+from ridecodec.tiles.progress import Progress
 
 
 def test_summary(folder: Path) -> None:

@@ -11,8 +11,7 @@ from commands import assert_fails, pixels, run
 from pictures import crop
 from PIL import Image
 
-from ridecodec.models import registry
-from ridecodec.training import checkpoints
+from ridecodec.models import checkpoints, registry
 
 NETWORK = ["--maps", "6", "--layers", "2", "--head", "6", "--first", "1"]
 STEPS = ["--steps", "2", "--evaluations", "0", "--images", "2"]

@@ -16,8 +16,8 @@ from PIL import Image
 from trainings import SMALL, TEXTURES
 
 from ridecodec.cli.app import cli
+from ridecodec.models import checkpoints
 from ridecodec.models.ride.network import RideConfig
-from ridecodec.training import checkpoints
 from ridecodec.training.presets import Schedule
 
 pytestmark = pytest.mark.usefixtures("little_validation")

@@ -21,9 +21,9 @@ from checker import MODELS, QUICK, fit, side  # noqa: E402
 from pictures import Array, crop, extremes, noise, ramp, woven  # noqa: E402
 
 import ridecodec  # noqa: E402
-from ridecodec import setcodec  # noqa: E402
+from ridecodec.files.sets import Entry  # noqa: E402
 from ridecodec.picture import Picture  # noqa: E402
-from ridecodec.sets import Entry  # noqa: E402
+from ridecodec.tiles import setcodec  # noqa: E402
 
 TILED = 9
 ARCHIVED = ("gradient", "gated-cifar")

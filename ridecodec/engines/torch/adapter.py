@@ -18,11 +18,11 @@ from torch import Tensor
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.coding.tables import high_table, intervals, low_table
+from ridecodec.container.payload import join_payload, split_payload
+from ridecodec.engines.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 from ridecodec.exact.order import front_order
 from ridecodec.exact.tables import SYMBOLS
 from ridecodec.models.base import Backend
-from ridecodec.payload import join_payload, split_payload
-from ridecodec.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 
 _STEPS = 2
 _BATCH = 1 << 18

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.tables import Distribution
+from ridecodec.engines.torch.logistics import LogisticMixture, LogisticTables
 from ridecodec.exact import families, tables
 from ridecodec.exact.families import Logistics
 from ridecodec.exact.program import Output
 from ridecodec.exact.tables import CDF_TOTAL, VALUES
-from ridecodec.models.logistic import LogisticMixture, LogisticTables
 
 Parts = Mapping[str, Tensor]
 """By name, [size, m] in the units of the program's integers."""

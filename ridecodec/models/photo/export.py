@@ -7,11 +7,10 @@ from pathlib import Path
 
 from ridecodec.errors import InputError, UsageError
 from ridecodec.exact.families import Logistics
-from ridecodec.models import programs, registry
+from ridecodec.models import checkpoints, programs, registry
 from ridecodec.models.photo.definition import Weights, define, feature_table
 from ridecodec.models.photo.image_experts import Coefficients
 from ridecodec.models.photo.initial import PhotoConfig
-from ridecodec.training import checkpoints
 
 
 def export(paths: list[Path], out: Path) -> registry.ModelCard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ridecodec.errors import UsageError
-from ridecodec.fields import check, setting
+from ridecodec.models.fields import check, setting
 
 VALUES = 256
 _MOST = 1024

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ridecodec.coding.tables import Distribution
-from ridecodec.models import logistic
-from ridecodec.models.logistic import LogisticMixture, LogisticTables
+from ridecodec.engines.torch import logistics
+from ridecodec.engines.torch.logistics import LogisticMixture, LogisticTables
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.outputs import MEAN_BITS, MIDDLE
 from ridecodec.models.softmax import LOGIT_BITS, Softmax, SoftmaxTables
@@ -38,10 +38,10 @@ class Outputs:
         if not self.mixtures:
             return Softmax(self.softmax, found)
         gate, means, scales = found.unflatten(0, (3, -1)).unbind(0)  # [K, m] each
-        weights = self.logistic.weights(_coarser(gate, logistic.LOGIT_UNIT).float())
-        centres = means.add(MIDDLE * logistic.MEAN_UNIT).clamp(-logistic.MEAN_LIMIT, logistic.MEAN_LIMIT).float()
+        weights = self.logistic.weights(_coarser(gate, logistics.LOGIT_UNIT).float())
+        centres = means.add(MIDDLE * logistics.MEAN_UNIT).clamp(-logistics.MEAN_LIMIT, logistics.MEAN_LIMIT).float()
         return LogisticMixture(
-            self.logistic, weights, centres, _coarser(scales, logistic.SCALE_UNIT) + logistic.SCALE_ZERO
+            self.logistic, weights, centres, _coarser(scales, logistics.SCALE_UNIT) + logistics.SCALE_ZERO
         )
 
 

@@ -9,14 +9,13 @@ import torch
 
 from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.errors import InputError, ModelRefusedError, UsageError
-from ridecodec.models import registry
+from ridecodec.models import checkpoints, registry
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.exact_outputs import Outputs
 from ridecodec.models.pixelcnn.integers import GateTables
 from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.models.pixelcnn.rounding import pack
-from ridecodec.training import checkpoints
 
 
 def export(path: Path, out: Path, name: str, purpose: str, about: dict[str, str] | None = None) -> registry.ModelCard:

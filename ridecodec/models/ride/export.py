@@ -19,14 +19,13 @@ from torch import Tensor
 
 from ridecodec.coding.exact import exact_arithmetic, quantise
 from ridecodec.errors import InputError, ModelRefusedError, UsageError
-from ridecodec.models import registry
+from ridecodec.models import checkpoints, registry
 from ridecodec.models.gaussian import LOGIT_UNIT, MEAN_UNIT, GaussianTables, inverse
 from ridecodec.models.ride.backend import FEATURE_LIMIT, FEATURE_UNIT, RideBackend, input_limits
 from ridecodec.models.ride.lstm import MEMORY_LIMIT, SpatialLSTM
 from ridecodec.models.ride.mcgsm import MCGSM
 from ridecodec.models.ride.memory import GATE_BITS, OUTPUT_BITS, PRE_UNIT, LSTMTables, starts
 from ridecodec.models.ride.network import MIDDLE, Ride, RideConfig
-from ridecodec.training import checkpoints
 
 WIDE = 2.0**53
 """What float64 holds."""
