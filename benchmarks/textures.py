@@ -23,7 +23,7 @@ from ridecodec.evaluation import corpora
 from ridecodec.generation.inpainting import Settings, inpaint
 from ridecodec.generation.synthesis import Length, Texture, learn, rates, split
 from ridecodec.models import registry
-from ridecodec.models.ride.export import networks
+from ridecodec.models.ride.floats import networks
 from ridecodec.training.memory import keep_memory
 from ridecodec.training.patches import load
 

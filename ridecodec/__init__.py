@@ -25,11 +25,14 @@ from ridecodec.errors import (
 )
 from ridecodec.evaluation.results import Rates
 from ridecodec.files.inputs import file_bytes, refuse, stream_of
+from ridecodec.files.ways import FileWays
 from ridecodec.picture import MAX_PIXELS, ColourType, Picture, check_pixels
+from ridecodec.picture import register as _register_files
 from ridecodec.plugins.pillow import register as _register_with_pillow
 from ridecodec.tiles import precheck
 from ridecodec.tiles.info import Info, read_info
 from ridecodec.tiles.progress import Progress
+from ridecodec.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,9 +44,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.uint8 | np.uint16 | np.bool_]
     ImageLike: TypeAlias = BytesLike | BinaryIO | str | os.PathLike[str] | Image.Image | Array | Picture
 
-__version__ = "0.1.0"
-
-_register_with_pillow()
+_register_files(FileWays())
 
 
 def compress(
@@ -171,6 +172,8 @@ def _limit(max_pixels: int | None) -> int:
         raise UsageError(f"max_pixels is {max_pixels}; it must be 1 or more, or None for the format's limit")
     return MAX_PIXELS if max_pixels is None else max_pixels
 
+
+_register_with_pillow(compress)
 
 __all__ = [
     "ColourType",

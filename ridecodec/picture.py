@@ -1,4 +1,7 @@
-"""A picture as integer planes and what they mean; its ways in and out are opened by the modules that know them."""
+"""A picture as integer planes and what they mean.
+
+Nothing here knows a format: the package registers what reads and writes files (`ridecodec.files.ways`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -218,9 +221,7 @@ class Picture:
         `InputError`, naming the type, for all other modes, and if Pillow has lost bits of the file. An image of a TIFF
         file that is not loaded yet is read as by `open`: exactly, and not rotated by its orientation.
         """
-        from ridecodec.files import pilfiles
-
-        return pilfiles.picture_of(image, MAX_PIXELS)
+        return _Files.ways.from_pil(image, MAX_PIXELS)
 
     @classmethod
     def open(
@@ -234,13 +235,11 @@ class Picture:
         Raises `InputError` if the file cannot be read, is damaged, has more than `max_pixels` pixels (default:
         `MAX_PIXELS`; checked before memory is allocated), or is of a type that `ColourType` does not have.
         """
-        from ridecodec.files import opening
-
-        found = opening.read(source, MAX_PIXELS if max_pixels is None else max_pixels, pixels)
-        if found.lost and not pixels:
+        picture, lost = _Files.ways.open(source, MAX_PIXELS if max_pixels is None else max_pixels, pixels)
+        if lost and not pixels:
             name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the file"
-            warnings.warn(f"{name} loses {', '.join(found.lost)}", LossWarning, stacklevel=2)
-        return found.picture
+            warnings.warn(f"{name} loses {', '.join(lost)}", LossWarning, stacklevel=2)
+        return picture
 
     def to_numpy(self) -> Samples:
         """Return the samples, [H, W] or [H, W, C], C-contiguous; they may share memory with the picture.
@@ -255,9 +254,7 @@ class Picture:
         Gray of 2 and 4 bits is scaled to 8 bits, as in Pillow. Raises `OutputError` if Pillow has no mode: 16 bits with
         several channels.
         """
-        from ridecodec.files import pilimages
-
-        return pilimages.to_pil(self)
+        return _Files.ways.to_pil(self)
 
     def checksum(self) -> int:
         """Return the CRC-32 of the type, the size and the samples, in raster order with interleaved channels.
@@ -278,9 +275,7 @@ class Picture:
         Raises `UsageError` for an unknown format, and `OutputError` if the format cannot hold the picture or writing
         fails; then no partial file remains.
         """
-        from ridecodec.files import saving
-
-        saving.save(self, target, format)
+        _Files.ways.save(self, target, format)
 
     def plain(self) -> NDArray[np.uint8]:
         """The planes of an 8-bit gray or RGB picture, uint8 [C, H, W]; `InputError` for all other types."""
@@ -303,6 +298,35 @@ class Picture:
         rows = max(1, BAND_PIXELS // self.width)
         for top in range(0, self.height, rows):
             yield np.ascontiguousarray(samples[top : top + rows])
+
+
+class Ways(Protocol):
+    """What reads and writes pictures; each raises what the method of `Picture` that calls it does."""
+
+    def open(
+        self, source: str | os.PathLike[str] | BinaryIO, max_pixels: int, pixels: bool, /
+    ) -> tuple[Picture, tuple[str, ...]]:
+        """A picture file, and the parts of it that are not kept."""
+
+    def save(self, picture: Picture, target: str | os.PathLike[str] | BinaryIO, kind: str | None, /) -> None:
+        """Write a picture file."""
+
+    def from_pil(self, image: Image.Image, max_pixels: int, /) -> Picture:
+        """A Pillow image as a picture."""
+
+    def to_pil(self, picture: Picture, /) -> Image.Image:
+        """A picture as a Pillow image."""
+
+
+class _Files:
+    """What is registered."""
+
+    ways: Ways
+
+
+def register(ways: Ways) -> None:
+    """Make `Picture.open`, `save`, `from_pil` and `to_pil` work; done when the package is imported."""
+    _Files.ways = ways
 
 
 def check_pixels(width: int, height: int, limit: int) -> None:

@@ -23,7 +23,8 @@ from ridecodec.engines.tilecoder import decode_tiles, encode_tile
 from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import DamagedError, InputError, ModelRefusedError, UsageError
 from ridecodec.models.ride.backend import RideBackend
-from ridecodec.models.ride.export import export, networks, pack, read_checkpoint
+from ridecodec.models.ride.export import export, pack, read_checkpoint
+from ridecodec.models.ride.floats import networks
 from ridecodec.models.ride.network import Ride, RideConfig
 
 SMALL = RideConfig(hidden=6, components=4, scales=3, features=5)

@@ -20,7 +20,8 @@ from ridecodec.coding.exact import ExactLinear, exact_arithmetic, powers, whole
 from ridecodec.errors import InputError, ModelRefusedError, UsageError
 from ridecodec.models import registry
 from ridecodec.models.ride.backend import RideBackend
-from ridecodec.models.ride.export import export, networks, pack, read_checkpoint
+from ridecodec.models.ride.export import export, pack, read_checkpoint
+from ridecodec.models.ride.floats import networks
 from ridecodec.models.ride.network import Ride, RideConfig
 
 CONFIG = replace(SMALL, layers=2, width=7)

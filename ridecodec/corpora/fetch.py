@@ -12,10 +12,10 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 
-from ridecodec import __version__
 from ridecodec.corpora.manifest import File
 from ridecodec.counting import counted
 from ridecodec.errors import InputError, OutputError, OutputExistsError
+from ridecodec.version import __version__
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a server counts as gone."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from PIL import Image, ImageFile
 
 from ridecodec.container.rdc import MAGIC
 from ridecodec.errors import RidecodecError
+from ridecodec.picture import Picture
 
 if TYPE_CHECKING:
     from typing import BinaryIO
+
+Compress = Callable[..., bytes]
+"""`ridecodec.compress`."""
 
 FORMAT = "RDC"
 ENDING = ".rdc"
@@ -76,24 +82,23 @@ class RdcImageFile(ImageFile.ImageFile):
         return OSError(f"{name}: {error}" if name else str(error))
 
 
-def save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
+def save(compress: Compress, image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
     """Compress an image into a stream for `image.save`; accepts the options of `compress` and metadata options."""
-    import ridecodec
     from ridecodec.files import carriers
 
     given: dict[str, Any] = getattr(image, "encoderinfo", {})
     options = {name: given[name] for name in _OPTIONS if name in given}
     try:
-        picture = ridecodec.Picture.from_pil(image)
+        picture = Picture.from_pil(image)
         picture = replace(picture, metadata=carriers.updated(picture.metadata, given))
-        stream.write(ridecodec.compress(picture, **options))
+        stream.write(compress(picture, **options))
     except RidecodecError as error:
         raise OSError(str(error)) from error
 
 
-def register() -> None:
+def register(compress: Compress) -> None:
     """Register the .rdc format with Pillow."""
     Image.register_open(FORMAT, RdcImageFile, lambda start: start.startswith(MAGIC))
-    Image.register_save(FORMAT, save)
+    Image.register_save(FORMAT, partial(save, compress))
     Image.register_extension(FORMAT, ENDING)
     Image.register_mime(FORMAT, MIME)

@@ -165,7 +165,7 @@ class RideBackend(Backend):
 
     def networks(self) -> list[Ride]:
         """The float networks behind this export, one a channel."""
-        from ridecodec.models.ride.export import networks
+        from ridecodec.models.ride.floats import networks
 
         return networks(self._data)
 

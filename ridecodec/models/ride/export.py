@@ -107,21 +107,6 @@ def pack(nets: list[Ride]) -> bytes:
     return safetensors.torch.save({k: v.contiguous() for k, v in tensors.items()})
 
 
-def networks(data: bytes) -> list[Ride]:
-    """The float networks in a model file, one a channel in coding order; ModelRefusedError for another file."""
-    try:
-        tensors = safetensors.torch.load(data)
-        nets = []
-        for channel, config in enumerate(json.loads(bytes(tensors["configs"].numpy()))):
-            net = Ride(RideConfig(**config))
-            start = f"float.{channel}."
-            net.load_state_dict({k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)})
-            nets.append(net)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
-        raise ModelRefusedError(f"not a model file of RIDE ({error})") from error
-    return nets
-
-
 def integers(net: Ride) -> dict[str, Tensor]:
     """The integer network of a float one (in float64): weights, biases and exponents by layer, and its deviations."""
     config, whitening, mcgsm = net.config, net.whitening, net.mcgsm
