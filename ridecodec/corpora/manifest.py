@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ridecodec.errors import UsageError
 
-_FOLDER = Path(__file__).with_name("manifests")
+_PACKAGED = Path(__file__).with_name("manifests")
+_FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "corpora"  # that of a checkout
 
 
 @dataclass(frozen=True)
