@@ -103,31 +103,63 @@ void affine_pairs(const Step& s, const Frame& f) {
     }
 }
 
-// The same of whole int32 or double inputs, as compilers make of loops.
-template <class X, class U, class C, class O>
+// The same of whole int32 inputs, as compilers make of loops.
+INLINE void word_rows(const Step& s, const Frame& f, const int32_t* RESTRICT weight, int32_t (*sum)[LANES]) {
+    for (int32_t lane = 0; lane < f.lanes; lane += CHUNK) {
+        uint32_t acc[4][CHUNK];
+        for (int r = 0; r < 4; r++)
+            for (int i = 0; i < CHUNK; i++)
+                acc[r][i] = 0;
+        for (int32_t k = 0; k < s.affine->columns; k++) {
+            const int32_t* RESTRICT x = at<const int32_t>(f, s.x.id[k]) + lane;
+            for (int r = 0; r < 4; r++) {
+                const uint32_t w = uint32_t(weight[k * 4 + r]);
+                for (int i = 0; i < CHUNK; i++)
+                    acc[r][i] += uint32_t(x[i]) * w;
+            }
+        }
+        for (int r = 0; r < 4; r++)
+            for (int i = 0; i < CHUNK; i++)
+                sum[r][lane + i] = int32_t(acc[r][i]);
+    }
+}
+
+// The same of doubles, which hold all partial sums exactly, fused or not.
+INLINE void real_rows(const Step& s, const Frame& f, const double* RESTRICT weight, double (*sum)[LANES]) {
+    constexpr int VECTORS = 2;
+    for (int32_t lane = 0; lane < f.lanes; lane += VECTORS * Reals::WIDTH) {
+        Reals acc[4][VECTORS];
+        for (int r = 0; r < 4; r++)
+            for (int v = 0; v < VECTORS; v++)
+                acc[r][v].clear();
+        for (int32_t k = 0; k < s.affine->columns; k++) {
+            const double* x = at<const double>(f, s.x.id[k]) + lane;
+            decltype(Reals::load(x)) in[VECTORS];
+            for (int v = 0; v < VECTORS; v++)
+                in[v] = Reals::load(x + v * Reals::WIDTH);
+            for (int r = 0; r < 4; r++) {
+                auto w = Reals::spread(weight[k * 4 + r]);
+                for (int v = 0; v < VECTORS; v++)
+                    acc[r][v].add(in[v], w);
+            }
+        }
+        for (int r = 0; r < 4; r++)
+            for (int v = 0; v < VECTORS; v++)
+                acc[r][v].store(sum[r] + lane + v * Reals::WIDTH);
+    }
+}
+
+template <class X, class C, class O>
 void affine_whole(const Step& s, const Frame& f) {
     const Affine& a = *s.affine;
-    const X* all = static_cast<const X*>(a.weight ? a.weight : f.fitted[a.parameter]);
+    const X* const all = static_cast<const X*>(a.weight ? a.weight : f.fitted[a.parameter]);
     alignas(64) X sum[4][LANES];
     for (int32_t row = 0; row < a.rows; row += 4) {
-        const X* RESTRICT weight = all + ptrdiff_t(row) * a.columns;
-        for (int32_t lane = 0; lane < f.lanes; lane += CHUNK) {
-            U acc[4][CHUNK];
-            for (int r = 0; r < 4; r++)
-                for (int i = 0; i < CHUNK; i++)
-                    acc[r][i] = 0;
-            for (int32_t k = 0; k < a.columns; k++) {
-                const X* RESTRICT x = at<const X>(f, s.x.id[k]) + lane;
-                for (int r = 0; r < 4; r++) {
-                    const U w = U(weight[k * 4 + r]);
-                    for (int i = 0; i < CHUNK; i++)
-                        acc[r][i] += U(x[i]) * w;
-                }
-            }
-            for (int r = 0; r < 4; r++)
-                for (int i = 0; i < CHUNK; i++)
-                    sum[r][lane + i] = X(acc[r][i]);
-        }
+        const X* weight = all + ptrdiff_t(row) * a.columns;
+        if constexpr (sizeof(X) == 8)
+            real_rows(s, f, weight, sum);
+        else
+            word_rows(s, f, weight, sum);
         for (int32_t r = row; r < row + 4 && r < a.rows; r++)
             finish_row<C, X, O>(s, f, r, sum[r - row]);
     }
@@ -178,8 +210,8 @@ Run find_affine(int kind, int out) {
     }
     switch (kind) {
         case PAIRS: return out == I16 ? affine_pairs<int16_t> : affine_pairs<int32_t>;
-        case WORDS: OUTS(affine_whole, int32_t, uint32_t, int32_t)
-        case REALS: OUTS(affine_whole, double, double, int64_t)
+        case WORDS: OUTS(affine_whole, int32_t, int32_t)
+        case REALS: OUTS(affine_whole, double, int64_t)
         case TERMS16: OUTS(affine_terms, int16_t)
         case TERMS32: OUTS(affine_terms, int32_t)
         default: OUTS(affine_terms, int64_t)

@@ -19,7 +19,27 @@ struct Sums {  // 16 sums in int32
     static __m512i spread(int32_t w) { return _mm512_set1_epi32(w); }
 };
 
+struct Reals {  // 8 sums in doubles
+    static constexpr int WIDTH = 8;
+    __m512d v;
+    void clear() { v = _mm512_setzero_pd(); }
+    void add(__m512d x, __m512d w) { v = _mm512_fmadd_pd(x, w, v); }
+    void store(double* to) const { _mm512_store_pd(to, v); }
+    static __m512d load(const double* from) { return _mm512_load_pd(from); }
+    static __m512d spread(double w) { return _mm512_set1_pd(w); }
+};
+
 #elif defined(__AVX2__)
+
+struct Reals {
+    static constexpr int WIDTH = 4;
+    __m256d v;
+    void clear() { v = _mm256_setzero_pd(); }
+    void add(__m256d x, __m256d w) { v = _mm256_fmadd_pd(x, w, v); }
+    void store(double* to) const { _mm256_store_pd(to, v); }
+    static __m256d load(const double* from) { return _mm256_load_pd(from); }
+    static __m256d spread(double w) { return _mm256_set1_pd(w); }
+};
 
 struct Sums {
     static constexpr int WIDTH = 8;
@@ -41,6 +61,16 @@ struct Sums {
 
 #elif defined(__SSE2__) || defined(_M_X64)
 
+struct Reals {
+    static constexpr int WIDTH = 2;
+    __m128d v;
+    void clear() { v = _mm_setzero_pd(); }
+    void add(__m128d x, __m128d w) { v = _mm_add_pd(v, _mm_mul_pd(x, w)); }
+    void store(double* to) const { _mm_store_pd(to, v); }
+    static __m128d load(const double* from) { return _mm_load_pd(from); }
+    static __m128d spread(double w) { return _mm_set1_pd(w); }
+};
+
 struct Sums {
     static constexpr int WIDTH = 4;
     __m128i v;
@@ -52,6 +82,16 @@ struct Sums {
 };
 
 #elif defined(__ARM_NEON)
+
+struct Reals {
+    static constexpr int WIDTH = 2;
+    float64x2_t v;
+    void clear() { v = vdupq_n_f64(0); }
+    void add(float64x2_t x, float64x2_t w) { v = vfmaq_f64(v, x, w); }
+    void store(double* to) const { vst1q_f64(to, v); }
+    static float64x2_t load(const double* from) { return vld1q_f64(from); }
+    static float64x2_t spread(double w) { return vdupq_n_f64(w); }
+};
 
 struct Sums {  // two partial sums a lane, added at the end
     static constexpr int WIDTH = 4;
@@ -67,6 +107,16 @@ struct Sums {  // two partial sums a lane, added at the end
 };
 
 #else
+
+struct Reals {
+    static constexpr int WIDTH = 1;
+    double v;
+    void clear() { v = 0; }
+    void add(double x, double w) { v += x * w; }
+    void store(double* to) const { *to = v; }
+    static double load(const double* from) { return *from; }
+    static double spread(double w) { return w; }
+};
 
 struct Sums {
     static constexpr int WIDTH = 1;
