@@ -26,7 +26,7 @@ CIFAR = tuple(f"{kind}-cifar" for kind in _KINDS)
 QUICK = 16
 """Sides of their pictures where many are made."""
 MODELS = (*EITHER, "mcgsm-gray", "eomcgsm-gray", "ride-gray", "eoride-gray", "ride-rgb", *CIFAR)
-TORCH = tuple(name for name in MODELS if name not in EITHER)
+TORCH = tuple(name for name in CIFAR if name != "ride-cifar")
 """Those that are backends of torch, not programs."""
 CPU = torch.device("cpu")
 

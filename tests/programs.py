@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ridecodec.engines.base import Planes, Squares
 from ridecodec.errors import ModelRefusedError
-from ridecodec.exact.families import Logistics, Spikes, WideHigh
+from ridecodec.exact.families import Gaussians, Logistics, Spikes, WideHigh
 from ridecodec.exact.families.wide import TOP
 from ridecodec.exact.program import BORDER, CONSTANT, Program
 from ridecodec.exact.recorder import Recorder, Value
@@ -192,11 +192,20 @@ class RandomProgram:
         return self.ops.select(self._rows(1).clamp(0, count - 1), self._rows(count * 2), count)
 
     def _output(self) -> None:
-        family = self._choice(["logistics", "spikes", "wide.high", "wide.low", "even"])
+        family = self._choice(["logistics", "gaussians", "spikes", "wide.high", "wide.low", "even"])
         if family == "even":
             self.ops.output(family, {"top": self._rows(1).clamp(200, 255)}, {})
             return
         count = int(self.random.integers(1, 7))
+        if family == "gaussians":
+            shape = count, self._choice([1, 2, 4])
+            inverse = self.random.integers(Gaussians.INVERSE_LEAST, self._choice([2000, Gaussians.INVERSE_TOP]), shape)
+            parts = {
+                "logits": self._rows(count * shape[1]).clamp(-900, Gaussians.LOGIT_LIMIT),
+                "means": self._rows(count).clamp(-100, Gaussians.MEAN_LIMIT),
+            }
+            self.ops.output(family, parts, Gaussians.make_tables() | {"inverse": inverse})
+            return
         most = WideHigh.MEAN_UNIT * TOP if family.startswith("wide") else Logistics.MEAN_LIMIT
         parts = {
             "logits": self._rows(count).clamp(-900, 900),

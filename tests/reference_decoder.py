@@ -333,10 +333,6 @@ def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
     }
     if "programs" in tensors:
         return programs(tensors)
-    if "configs" in tensors:
-        configs = json.loads(bytes(tensors["configs"].astype(np.uint8)))
-        width = configs[0]["width"]
-        return Model(lambda tile, y, x: ride(tile, y, x, tensors, configs), lambda _: width // 2 + 1)
     if "config" in tensors:
         return pixelcnn(tensors)
     raise AssertionError(name)
@@ -380,51 +376,3 @@ def pixelcnn(tensors: dict[str, np.ndarray]) -> Model:
 def uniform(tile: Tile, y: int, x: int) -> Iterator[Any]:
     for _ in range(tile.channels):
         yield np.arange(257) * (CUMULATIVE // 256)
-
-
-def ride(tile: Tile, y: int, x: int, tensors: dict[str, np.ndarray], configs: list[dict[str, Any]]) -> Iterator[Any]:
-    half = configs[0]["width"] // 2
-    rows = configs[0]["height"] or half + 1
-    near = [(dy, dx) for dy in range(1 - rows, 1) for dx in range(-half, half + 1) if dy < 0 or dx < 0]
-    samples = np.array([tile.around(c, y, x, near) for c in range(tile.channels)])
-    around = 2 * samples.ravel() - 255
-    if configs[0]["indicators"]:
-        outside = np.array([y + dy < 0 or not 0 <= x + dx < tile.width for dy, dx in near])
-        around = np.append(np.where(outside, 0, 2 * samples - 255), outside)
-    if tile.memory is None:
-        tile.memory = {}
-    for c, config in enumerate(configs):
-        own = np.array([tile.planes[k, y, x] for k in range(c)], int)
-        pixels = np.append(around, 2 * own - 255)
-        below = state = pixels
-        for k in range(config["layers"]):
-            zero = (np.zeros(config["hidden"], int), np.zeros(config["hidden"], int))
-            left, up = (tile.memory.get((c, k, *place), zero) for place in ((y, x - 1), (y - 1, x)))
-            inputs = [below, left[0], up[0], *((left[1], up[1]) if config["extended"] else ())]
-            steps = (linear(tensors, f"{c}.lstm.{k}", np.concatenate(inputs)) + 8192).clip(0, 16383)
-            g = tensors["tables.gates"][steps[: config["hidden"]]]
-            o, i, above, beside = tensors["tables.gates"][16384 + steps[config["hidden"] :]].reshape(4, -1)
-            cell = ((512 + g * i + left[1] * beside + up[1] * above) >> 10).clip(-1280, 1280)
-            below = state = tensors["tables.output"][(cell * o >> 10) + 8192]
-            tile.memory[c, k, y, x] = (state, cell)
-        features = linear(tensors, f"{c}.features", state).clip(-(2**20), 2**20)
-        logits = linear(tensors, f"{c}.gate", features**2)
-        means = linear(tensors, f"{c}.means", np.concatenate([state, pixels]) if config["layers"] else pixels)
-        yield gaussians(tensors, logits, means.clip(-(2**14), 2**14), tensors[f"{c}.inverse"])
-
-
-def linear(tensors: dict[str, np.ndarray], name: str, inputs: np.ndarray) -> np.ndarray:
-    weight, bias, exponent = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent"))
-    return (weight @ inputs + bias) >> exponent
-
-
-def gaussians(tensors: dict[str, np.ndarray], logits: np.ndarray, means: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """Cumulative of C x S Gaussians at edges 0 .. 256."""
-    total = np.cumsum(tensors["tables.exponential"][(logits.max() - logits).clip(0, 1023)])
-    share = total * (2**38 // total[-1]) >> 24
-    share[-1] = 2**14
-    weights = np.diff(share, prepend=0).reshape(inverse.shape)
-    offsets = 32 * np.arange(257)[:, None, None] - means[:, None]
-    index = ((offsets * inverse >> 10) + 6144).clip(0, 12288)
-    below = (weights * tensors["tables.normal"][index]).sum((1, 2))
-    return below - ((below >> 10) * 17 >> 10)

@@ -43,7 +43,7 @@ def test_pictures_need_no_torch(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("args", "code"),
     [
-        (["compress", "drawing.png", "--model", "ride-gray"], 6),
+        (["compress", "noise.png", "--model", "gated-cifar"], 6),
         (["compress", "drawing.png", "--device", "cuda"], 2),
         (["synthesize", "drawing.png", "more.png"], 2),
     ],

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from ridecodec.engines.tilecoder import TileCodec
-from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.errors import InputError, UsageError
 from ridecodec.generation import inpainting
 from ridecodec.generation.ancestral import code_lengths, draw, reach
@@ -19,7 +18,7 @@ from ridecodec.generation.inpainting import BEFORE, BLOCK, WINDOW, Chain, Settin
 from ridecodec.generation.sampling import MARGIN, Known, Numbers, sample, sample_in_margin
 from ridecodec.generation.synthesis import PERCENTILES, Length, learn, split
 from ridecodec.models import registry
-from ridecodec.models.ride.backend import RideBackend
+from ridecodec.models.programs import program_codec
 from ridecodec.models.ride.export import pack
 from ridecodec.models.ride.network import Ride, RideConfig
 
@@ -29,7 +28,7 @@ BYTES = (0, 255)
 
 def coder(name: str) -> TileCodec:
     if name == "ride":
-        return TorchCodec(RideBackend(pack([toy(c, channels=3, channel=c, layers=1) for c in range(3)]), CPU))
+        return program_codec("ride", pack([toy(c, channels=3, channel=c, layers=1) for c in range(3)]))
     return registry.load(registry.current(name), "cpu")
 
 

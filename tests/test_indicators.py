@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
-from checker import CPU, check_backend, coding_planes
+from checker import CPU, coding_planes
 from click.testing import CliRunner
 from numpy.typing import NDArray
 from pictures import crop
@@ -23,12 +21,11 @@ from torch import Tensor
 import ridecodec
 from ridecodec.cli.app import cli
 from ridecodec.engines.tilecoder import encode_tile
-from ridecodec.engines.torch.adapter import TorchCodec
-from ridecodec.errors import ModelRefusedError, UsageError
+from ridecodec.errors import UsageError
 from ridecodec.generation.ancestral import neighbourhood
 from ridecodec.generation.sampling import margin, sample, sample_in_margin, with_margin
 from ridecodec.models import registry
-from ridecodec.models.ride.backend import RideBackend
+from ridecodec.models.programs import program_codec
 from ridecodec.models.ride.export import pack, read_checkpoint
 from ridecodec.models.ride.network import Ride, RideConfig
 from ridecodec.training.distributed import Workers
@@ -79,8 +76,8 @@ def both(model: Ride, picture: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     planes = torch.from_numpy(picture[None, None]).float()
     with torch.no_grad():
         found = model.bits(planes)[:, :, 0]
-    backend = RideBackend(pack([model]), CPU)
-    return found, torch.from_numpy(encode_tile(TorchCodec(backend), picture[None], lambda pixels, bits: None).bits)
+    codec = program_codec("ride", pack([model]))
+    return found, torch.from_numpy(encode_tile(codec, picture[None], lambda pixels, bits: None).bits)
 
 
 def test_what_a_pixel_depends_on() -> None:
@@ -207,7 +204,7 @@ def test_from_the_command_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_samples_need_no_margin(tmp_path: Path) -> None:
-    model = TorchCodec(RideBackend(pack([trained(CONFIGS[1])]), CPU))
+    model = program_codec("ride", pack([trained(CONFIGS[1])]))
     assert margin(model) == 0
     assert with_margin(12, 14, margin(model)) == (12, 14)
     drawn = sample_in_margin(model, 1, 12, 14, seed=3)
@@ -215,25 +212,6 @@ def test_samples_need_no_margin(tmp_path: Path) -> None:
     assert margin(registry.load(registry.current("ride-gray"), "cpu")) == 8
 
 
-def test_networks_with_and_without_do_not_mix() -> None:
-    files = []
-    for indicators in (True, False):
-        nets = [Ride(replace(CONFIG, channels=3, channel=c, indicators=indicators)) for c in range(3)]
-        files.append(safetensors.torch.load(pack(nets)))
-    first, mixed = files
-    configs = [json.loads(bytes(tensors["configs"].numpy())) for tensors in files]
-    mixed |= {name: value for name, value in first.items() if name.startswith("0.")}
-    text = json.dumps([configs[0][0], *configs[1][1:]]).encode()
-    mixed["configs"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
-    with pytest.raises(ModelRefusedError, match="different neighbourhoods"):
-        RideBackend(safetensors.torch.save(mixed), CPU)
-
-
 def test_parts_of_pictures_are_refused() -> None:
     with pytest.raises(UsageError, match="indicators"):
         neighbourhood([Ride(CONFIG)])
-
-
-def test_stepwise_is_teacher_forced_in_tiles_of_many_fronts() -> None:
-    """The window of fronts moves several times."""
-    check_backend(RideBackend(pack([trained(CONFIGS[1])]), CPU), [pieces(1)[0][:, :40], pieces(1)[1][:, :40]])

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ridecodec.coding import tables as torch_tables
-from ridecodec.engines.torch.families import OnProcessor, TorchEven, TorchLogistics
-from ridecodec.exact.families import FAMILIES, Logistics
+from ridecodec.engines.torch.families import OnProcessor, TorchEven, TorchGaussians, TorchLogistics
+from ridecodec.exact.families import FAMILIES, Gaussians, Logistics
 from ridecodec.exact.program import Output
-from ridecodec.exact.ranges import Int64
+from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import (
     CDF_TOTAL,
     FAR,
@@ -28,19 +28,9 @@ from ridecodec.exact.tables import (
     intervals,
     low_table,
 )
-from ridecodec.models.gaussian import (
-    INVERSE_LEAST,
-    INVERSE_TOP,
-    GaussianMixture,
-    GaussianTables,
-    check_inverses,
-    inverse,
-)
 
-LOGISTICS, EVEN = FAMILIES["logistics"], FAMILIES["even"]
-assert isinstance(LOGISTICS, Logistics)
+LOGISTICS, EVEN, GAUSSIANS = Logistics(), FAMILIES["even"], Gaussians()
 TABLES = Logistics.make_tables()
-GAUSSIANS = GaussianTables(**GaussianTables.make())
 ALL = np.arange(VALUES)
 EDGES = np.array([-FAR, *range(1, VALUES), FAR])[:, None]
 TOTAL = Logistics.WEIGHT_TOTAL
@@ -203,7 +193,7 @@ def test_tables_of_mixtures(parts: dict[str, Int64]) -> None:
 def test_code_lengths_in_floats(parts: dict[str, Int64], value: int) -> None:
     """The likelihood of the reference and of training, and what the integers give, near where all are exact."""
     known = np.array([value])
-    (bits,) = LOGISTICS.bits({name: part.astype(np.float64) for name, part in parts.items()}, known)
+    (bits,) = LOGISTICS.bits({name: part.astype(np.float64) for name, part in parts.items()}, known, TABLES)
     family = TorchLogistics(Output("logistics", {}, TABLES), CPU)
     tensors = {name: torch.from_numpy(part).double().requires_grad_() for name, part in parts.items()}
     found = family.bits(tensors, torch.from_numpy(known))
@@ -217,31 +207,49 @@ def test_code_lengths_in_floats(parts: dict[str, Int64], value: int) -> None:
 
 
 @st.composite
-def gaussians(draw: st.DrawFn) -> GaussianMixture:
-    """A mixture of Gaussians of one pixel, its parameters anywhere within their limits, extremes included."""
+def gaussians(draw: st.DrawFn) -> tuple[dict[str, Int64], dict[str, Int64]]:
+    """Parts and tables of Gaussians of one pixel, anywhere within their limits, extremes included."""
     c, s = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    logits = draw(st.lists(st.integers(-(10**6), 10**6) | st.integers(-99, 99), min_size=c * s, max_size=c * s))
-    means = draw(st.lists(st.integers(-32, 8224) | st.integers(-(2**14), 2**14), min_size=c, max_size=c))
-    steps = st.integers(INVERSE_LEAST, INVERSE_TOP) | st.integers(INVERSE_LEAST, 2**14)
-    inverses = torch.tensor(draw(st.lists(steps, min_size=c * s, max_size=c * s))).view(c, s)
-    weights = GAUSSIANS.weights(torch.tensor(logits, dtype=torch.float64)[:, None])
-    assert int(weights.sum()) == 2**14
-    assert int(weights.min()) >= 0
-    return GaussianMixture(GAUSSIANS, weights, torch.tensor(means)[:, None], check_inverses(inverses))
+    steps = st.integers(Gaussians.INVERSE_LEAST, Gaussians.INVERSE_TOP) | st.integers(Gaussians.INVERSE_LEAST, 2**14)
+
+    def numbers(values: st.SearchStrategy[int], count: int) -> Int64:
+        return np.array(draw(st.lists(values, min_size=count, max_size=count)))
+
+    logits = numbers(st.integers(-Gaussians.LOGIT_LIMIT, Gaussians.LOGIT_LIMIT) | st.integers(-99, 99), c * s)
+    means = numbers(st.integers(-32, 8224) | st.integers(-Gaussians.MEAN_LIMIT, Gaussians.MEAN_LIMIT), c)
+    parts = {"logits": logits[:, None], "means": means[:, None]}
+    return parts, Gaussians.make_tables() | {"inverse": numbers(steps, c * s).reshape(c, s)}
 
 
-@given(gaussians())
-def test_tables_of_gaussians(distribution: GaussianMixture) -> None:
-    check_cumulative(Numpy(distribution))
-    check(Repeated(Numpy(distribution)))
+@given(gaussians(), st.integers(0, 255))
+def test_tables_of_gaussians(found: tuple[dict[str, Int64], dict[str, Int64]], value: int) -> None:
+    parts, tables = found
+    GAUSSIANS.check({name: Range(part[:, 0], part[:, 0]) for name, part in parts.items()}, tables, 255)
+    weights = GAUSSIANS.weights(parts["logits"], tables["exponential"])
+    assert weights.sum() == 2**Gaussians.WEIGHT_BITS
+    assert weights.min() >= 0
+    distribution = GAUSSIANS.distribution(parts, tables)
+    check_cumulative(distribution)
+    check(Repeated(distribution))
+    tensors = {name: torch.from_numpy(part).double() for name, part in parts.items()}
+    other = TorchGaussians(Output("gaussians", {}, tables), CPU).distribution(tensors)
+    assert (Numpy(other).cumulative(EDGES) == distribution.cumulative(EDGES)).all()
+    known = np.array([value])
+    (bits,) = GAUSSIANS.bits({name: part.astype(np.float64) for name, part in parts.items()}, known, tables)
+    if bits < 6:
+        assert intervals(distribution, known).bits()[0] == pytest.approx(bits, rel=0.1, abs=0.2)
 
 
-def test_a_gaussian_has_the_mass_that_it_should() -> None:
-    weights = GAUSSIANS.weights(torch.zeros(1, 1, dtype=torch.float64))
-    steps = inverse(torch.tensor([[7.0]]))
-    found = Numpy(GaussianMixture(GAUSSIANS, weights, torch.tensor([[3210]]), check_inverses(steps))).cumulative(EDGES)
-    wanted = torch.special.ndtr((torch.arange(1, 256) - 3210 / 32) / 7.0)
-    np.testing.assert_allclose(found[1:-1, 0] / CDF_TOTAL, wanted.numpy(), atol=3e-4)
+@pytest.mark.parametrize("value", [70, 90, 100, 120])
+def test_a_gaussian_has_the_mass_that_it_should(value: int) -> None:
+    tables = Gaussians.make_tables() | {"inverse": Gaussians.inverse(np.array([[7.0]]))}
+    parts = {"logits": column(0), "means": column(3210)}
+    found = GAUSSIANS.distribution(parts, tables).cumulative(EDGES)[:, 0]
+    wanted = torch.special.ndtr((torch.arange(1, 256).double() - 3210 / 32) / 7).numpy()
+    np.testing.assert_allclose(found[1:-1] / CDF_TOTAL, wanted, atol=3e-4)
+    mass = np.diff([0, *wanted, 1])[value]
+    own = {name: part.astype(np.float64) for name, part in parts.items()}
+    assert GAUSSIANS.bits(own, np.array([value]), tables)[0] == pytest.approx(-math.log2(mass), abs=1e-3)
 
 
 @pytest.mark.parametrize("top", [255, 200, 0])

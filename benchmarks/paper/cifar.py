@@ -28,17 +28,16 @@ from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.container import rdc, rdca
 from ridecodec.container.payload import split_payload
 from ridecodec.container.rdc import Header
-from ridecodec.engines.tilecoder import decode_tiles, encode_tile
+from ridecodec.engines.tilecoder import TileCodec, decode_tiles, encode_tile
 from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.evaluation import corpora
 from ridecodec.evaluation.peers import PEERS
 from ridecodec.files import sets
-from ridecodec.models.base import Backend
 from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.export import model_file, read_checkpoint
 from ridecodec.models.pixelcnn.model import PixelModel
-from ridecodec.models.ride.backend import RideBackend
+from ridecodec.models.programs import program_codec
 from ridecodec.models.ride.export import pack
 from ridecodec.models.ride.network import RideConfig
 from ridecodec.picture import ColourType, Picture
@@ -122,7 +121,8 @@ class Trained:
     """Of pictures [B, C, H, W] and labels [B]: code lengths that add up to bits."""
     data: bytes
     """The model file."""
-    family: type[PixelBackend] | type[RideBackend]
+    codec: Callable[[bytes], TileCodec]
+    """What codes by the model file."""
     parameters: int
     minutes: float
     stamp: str
@@ -146,7 +146,7 @@ def trained(row: Row, work: Path) -> Trained:
     parameters = sum(p.numel() for p in model.parameters())
     stamp = f"cifar-{row.name}-{record['step']}-{record['seconds']:.3f}"
     telling = told if row.config.classes or row.config.vector else None
-    return Trained(bits, model_file(model), PixelBackend, parameters, minutes, stamp, telling)
+    return Trained(bits, model_file(model), _pixel_codec, parameters, minutes, stamp, telling)
 
 
 def spread(part: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -195,7 +195,14 @@ def _ride(work: Path) -> Trained:
 
     stamp = "+".join(f"cifar-ride-{state['step']}-{state['seconds']:.3f}" for state in states)
     parameters = sum(p.numel() for net in nets for p in net.parameters())
-    return Trained(bits, pack(nets), RideBackend, parameters, sum(s["seconds"] for s in states) / 60, stamp)
+    return Trained(
+        bits,
+        pack(nets),
+        partial(program_codec, "ride-cifar"),
+        parameters,
+        sum(s["seconds"] for s in states) / 60,
+        stamp,
+    )
 
 
 def _say(name: str, line: str) -> None:
@@ -213,17 +220,21 @@ def rate(bits: Callable[..., Tensor], pixels: NDArray[np.uint8], *told: NDArray[
     return sum(float(bits(x.float(), *rest).double().sum()) for x, *rest in parts) / pixels.size
 
 
-def files(backend: Backend, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Record:
+def _pixel_codec(data: bytes) -> TileCodec:
+    with exact_arithmetic():
+        return TorchCodec(PixelBackend(data, torch.device("cpu")))
+
+
+def files(codec: TileCodec, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Record:
     """Ideal and achieved rates of pictures [N, C, H, W] in coding order: single files, and an archive of all."""
-    codec = TorchCodec(backend)
     tiles, bits, sides, single = [], 0.0, 0, 0
     names, pictures = [], []
     for number, planes in enumerate(pixels):
-        label = int(labels[number]) if backend.classes else None
+        label = int(labels[number]) if codec.classes else None
         tile = encode_tile(codec, planes, lambda pixels, bits: None, label)
         picture = Picture(planes[[1, 0, 2]], ColourType.RGB)
         side = split_payload(tile.payload)[0]
-        sides += 0 if backend.half is not None else len(side)
+        sides += 0 if codec.half is not None else len(side)
         bits += float(tile.bits.sum(dtype=np.float64))
         header = Header(SIDE, SIDE, picture.colour, 8, "gated-cifar", b"1234", picture.checksum())
         file = rdc.write(header, (), [tile.payload])
@@ -264,9 +275,7 @@ def line(row: Row, work: Path, limit: int) -> Record:
         return {"another's": rate(found.told, pixels, *others)}
 
     def coded() -> Record:
-        with exact_arithmetic():
-            backend = found.family(found.data, torch.device("cpu"))
-        return files(backend, *spread("test", limit))
+        return files(found.codec(found.data), *spread("test", limit))
 
     known = common.measured(work, found.stamp, f"rates, spread {limit}", rates)
     made = common.measured(work, found.stamp, f"files, spread {limit}", coded)

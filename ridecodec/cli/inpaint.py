@@ -81,14 +81,13 @@ def command(
 
 def _networks(model: str) -> list[Ride]:
     """The float networks of a model; UsageError where it has none."""
-    from ridecodec.models.ride.backend import RideBackend
+    from ridecodec.models.ride.floats import networks
 
     card = registry.current(model)
-    if card.family_name != "ride":
+    nets = networks(registry.weights(card)) if card.file is not None and card.family == registry.PROGRAM else []
+    if not nets:
         raise UsageError(f"the model {model!r} cannot fill holes; choose a RIDE or MCGSM model")
-    backend = registry.backend(card, "cpu")
-    assert isinstance(backend, RideBackend)
-    return backend.networks()
+    return nets
 
 
 def _shown(reports: Iterator[Report], sweeps: int, quiet: bool) -> Iterator[Report]:

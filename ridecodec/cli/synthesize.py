@@ -96,7 +96,7 @@ def command(
         purpose = f"{'RIDE' if model == 'ride' else 'MCGSM'} of the texture {Path(texture).name}"
         made = {**({"steps": steps} if steps else {"minutes": minutes}), "seed": seed, **rates}
         registry.write(
-            keep_model, learnt.pack(), keep_model.stem, purpose, made, channels=(len(planes),), family="ride"
+            keep_model, learnt.pack(), keep_model.stem, purpose, made, channels=(len(planes),), family=registry.PROGRAM
         )
     width, height = size
     with pictures.bar(output, math.prod(with_margin(height, width))) as tick:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.exact.memory import table_bytes
 from ridecodec.exact.program import Program
 
 Planes = NDArray[np.uint8]
@@ -62,6 +63,10 @@ class Runner(ABC):
         """Decode equal tiles, uint8 [B, C, H, W]."""
         return np.stack([self.decode(*each, height, width, tick) for each in zip(codes, parameters, strict=True)])
 
+    @abstractmethod
+    def tile_bytes(self, pixels: int) -> int:
+        """Bytes of memory that a tile of so many pixels takes, about."""
+
     def batch(self, height: int, width: int) -> int:
         """How many tiles of this size are best decoded together."""
         return 1
@@ -78,6 +83,12 @@ class Runner(ABC):
 
         They are exact where they stay below 2^53.
         """
+
+
+def planes_bytes(program: Program, pixels: int) -> int:
+    """Bytes of a tile's planes, 8 for each number, and of its memories' tables."""
+    contexts = [len(np.asarray(each.attributes["ends"])) for each in program.operations if each.kind == "memory"]
+    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts)
 
 
 class Engine(ABC):

@@ -13,7 +13,6 @@ from ridecodec.engines.base import Engine, Parameters, Planes, Runner
 from ridecodec.engines.reference import Reference, ReferenceRunner
 from ridecodec.engines.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 from ridecodec.errors import DamagedError
-from ridecodec.exact.memory import table_bytes
 from ridecodec.exact.program import Program
 
 
@@ -48,6 +47,7 @@ class ProgramCodec(TileCodec):
         """``programs`` and ``sides`` by number of channels."""
         self.name, self.engine, self.programs, self.sides = name, engine.words, programs, sides
         self.runners: dict[int, Runner] = {channels: engine.open(program) for channels, program in programs.items()}
+        self.bounded = all(_is_bounded(program) for program in programs.values())
 
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
         channels = len(pixels)
@@ -79,13 +79,13 @@ class ProgramCodec(TileCodec):
         return runner if isinstance(runner, ReferenceRunner) else Reference().open(self.programs[channels])
 
     def tile_bytes(self, pixels: int) -> int:
-        return max(_bytes(program, pixels) for program in self.programs.values())
+        return max(runner.tile_bytes(pixels) for runner in self.runners.values())
 
     def batch(self, height: int, width: int) -> int:
         return max(runner.batch(height, width) for runner in self.runners.values())
 
 
-def _bytes(program: Program, pixels: int) -> int:
-    """Bytes of memory that a tile's planes and tables take."""
-    contexts = [len(np.asarray(each.attributes["ends"])) for each in program.operations if each.kind == "memory"]
-    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts)
+def _is_bounded(program: Program) -> bool:
+    """Whether it tells what is outside of a tile from what is inside: it has taps, but none of the samples."""
+    taps = [np.asarray(each.attributes["planes"]) for each in program.operations if each.kind == "tap"]
+    return bool(taps) and all(bool((planes >= program.channels).all()) for planes in taps)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.engines import steps
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, silent
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, planes_bytes, silent
 from ridecodec.engines.board import Board, outside
 from ridecodec.engines.schedule import ancestors, levels
 from ridecodec.engines.steps import Array, Pixels, Values, step
@@ -109,6 +109,9 @@ class ReferenceRunner(Runner):
                 return [values[k][:, found[0]].astype(np.int64) for k in range(len(self.program.operations))]
         raise IndexError(f"there is no pixel ({y}, {x})")
 
+    def tile_bytes(self, pixels: int) -> int:
+        return planes_bytes(self.program, pixels)
+
     def squares(
         self, planes: Planes, parameters: Parameters, wanted: Squares
     ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
@@ -133,7 +136,7 @@ class ReferenceRunner(Runner):
                 output = self.program.outputs[c]
                 parts = {part: values[number].astype(np.float64) for part, number in output.parts.items()}
                 known = planes[c].reshape(-1)[at].astype(np.int64)
-                bits[at] += FAMILIES[output.family].bits(parts, known)
+                bits[at] += FAMILIES[output.family].bits(parts, known, output.tables)
         return bits.reshape(height, width)
 
     def _distribution(self, channel: int, values: Values) -> Distribution:

@@ -13,9 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.order import Tap
-from ridecodec.exact.program import BORDER, Attribute, Operation, Output, Parameter, Plane, Program, Sources, range_of
-from ridecodec.exact.ranges import Int64, Range
+from ridecodec.exact.program import (
+    BORDER,
+    MOST_SHIFT,
+    Attribute,
+    Operation,
+    Output,
+    Parameter,
+    Plane,
+    Program,
+    Sources,
+    range_of,
+)
+from ridecodec.exact.ranges import LIMIT, Int64, Range
 
 Float64 = NDArray[np.float64]
 Floats = NDArray[np.floating]
@@ -123,6 +135,14 @@ class Recorder:
         """Distances to the top, left, bottom and right border, none above ``limit``; parities of row and column."""
         return self.record("place", attributes={"limit": limit})
 
+    def constant(self, number: int, unit: float = 1.0, real: float | None = None) -> Value:
+        """A number that is always the same [1]; ``real``: what the likelihood takes instead."""
+        x = self.place(1)[0]
+        attributes = {"weight": np.zeros((1, 1), np.int64), "bias": np.array([number]), "shift": np.zeros(1, np.int64)}
+        other = {} if real is None else {"weight": np.zeros((1, 1)), "bias": np.array([real])}
+        held = {name: value.astype(np.float32) for name, value in other.items()}
+        return self.record("affine", [x], attributes, unit=unit, real=held)
+
     def sample(self, channel: int) -> Value:
         """The pixel's own sample; known from the stage behind its channel on."""
         return self.record("sample", attributes={"channel": channel})
@@ -157,12 +177,13 @@ class Recorder:
         embeddings: Sequence[tuple[str, Value, Floats]] = (),
         down: bool = False,
         capacity: int = _CAPACITY,
+        largest: int | None = None,
     ) -> Value:
         """``weight @ x + bias`` in real numbers, [out] in ``unit``, rounded; ``down``: rounded down.
 
         ``embeddings``: (name, index, table [entries, out]) whose rows are added. Each row of the weights gets the
-        largest exponent whose sums stay below ``capacity``. Training knows the weights as `name.weight`, `name.bias`
-        and, of embeddings, `name.table`.
+        largest exponent whose sums stay below ``capacity`` and whose weights do not exceed ``largest``. Training knows
+        the weights as `name.weight`, `name.bias` and, of embeddings, `name.table`.
         """
         units = np.broadcast_to(np.asarray(unit, np.float64), len(weight)).copy()
         scale = units[:, None] / x.unit
@@ -171,7 +192,12 @@ class Recorder:
         tables = [(called, index, table.astype(np.float64) * units) for called, index, table in embeddings]
         added = sum((np.abs(table).max(0) for _, _, table in tables), np.zeros(len(weight)))
         reach = np.abs(scaled) @ x.range.top + np.abs(offset) + added + 1
-        shift = np.floor(np.log2(0.99 * capacity / reach)).clip(0, _MOST_BITS)
+        if not (reach < LIMIT).all():
+            raise ModelRefusedError(f"layer {name} has sums that reach {reach.max():.4g}, beyond what is exact")
+        shift = np.floor(np.log2(0.99 * capacity / reach))
+        if largest is not None:
+            shift = np.minimum(shift, np.floor(np.log2(largest / np.maximum(np.abs(scaled).max(1), 1e-300))))
+        shift = shift.clip(0, _MOST_BITS if largest is None else MOST_SHIFT)
         grid = np.exp2(shift)
         half = np.zeros(len(weight)) if down else np.where(shift > 0, grid / 2, 0.0)
         inputs = [x]
@@ -244,7 +270,9 @@ class Recorder:
             for row in range(len(value)):
                 self.keep(value[row], rule, initial)
             return
-        kept = value.clamp(*limits[0])
+        limited = self._operations[value.number]
+        known = limited.kind == "clamp" and limited.attributes == dict(zip(("lo", "hi"), limits[0], strict=True))
+        kept = value if known else value.clamp(*limits[0])
         self._planes += [Plane(kept.number, row, rule, initial) for row in range(len(value))]
 
     def output(self, family: str, parts: Mapping[str, Value], tables: Mapping[str, Int64]) -> None:

@@ -77,11 +77,9 @@ class Texture:
         self, height: int, width: int, seed: int, tick: Callable[[int], None] | None = None
     ) -> NDArray[np.uint8]:
         """More of it, uint8 [C, H, W] in coding order: from a margin of its own pixels, with the integer networks."""
-        from ridecodec.engines.torch.adapter import TorchCodec
-        from ridecodec.models.ride.backend import RideBackend
+        from ridecodec.models.programs import program_codec
 
-        with exact_arithmetic():
-            codec = TorchCodec(RideBackend(self.pack(), torch.device("cpu")))
+        codec = program_codec("texture", self.pack())
         return sample_like(codec, self.training, height, width, seed, tick)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.engines import choose
@@ -48,11 +47,18 @@ def program_codec(name: str, data: bytes | None, engine: str = "auto", device: s
     if any(c != program.channels for c, program in programs.items()):
         raise ModelRefusedError(f"the model file of {name!r} has a program of other channels than it says")
     try:
-        sides = {c: SIDES[kind](program, _below(arrays, f"{c}.")) for c, program in programs.items()}
+        sides = {c: SIDES[kind](program, below(arrays, f"{c}.")) for c, program in programs.items()}
     except (KeyError, IndexError) as error:
         raise ModelRefusedError(f"the model file of {name!r} lacks {error}; export the model again") from error
     return ProgramCodec(name, programs, sides, choose.engine_for(list(programs.values()), engine, device))
 
 
-def _below(arrays: Arrays, prefix: str) -> dict[str, NDArray[np.generic]]:
+def arrays(data: bytes) -> dict[int, Arrays]:
+    """What goes with the programs of a model file, by number of channels; ModelRefusedError where it is damaged."""
+    found, _, held = programfile.load(data)
+    return {int(c): below(held, f"{c}.") for c in found if c.isdecimal()}
+
+
+def below(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+    """Those whose names begin with ``prefix``, without it."""
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}

@@ -297,7 +297,7 @@ def _load(card: ModelCard, device: str, engine: str) -> TileCodec:
     if card.members:
         raise UsageError(f"{card.name!r} is not a single density model; choose one, such as photo")
     if _is_program(card):
-        data = None if card.file is None else _weights(card)
+        data = None if card.file is None else weights(card)
         found: TileCodec = programs.program_codec(card.name, data, engine, device)
     else:
         if engine not in ("auto", "torch"):
@@ -316,23 +316,20 @@ def backend(card: ModelCard, device: str = "auto") -> Backend:
     from ridecodec.coding.exact import check_products, exact_arithmetic
     from ridecodec.engines.torch.devices import torch_device
     from ridecodec.models.pixelcnn.backend import PixelBackend
-    from ridecodec.models.ride.backend import RideBackend
 
     place = torch_device(device)
     check_products(place)
     with exact_arithmetic():
-        backends: dict[str, Callable[[bytes, torch.device], Backend]] = {
-            "pixelcnn": PixelBackend,
-            "ride": RideBackend,
-        }
+        backends: dict[str, Callable[[bytes, torch.device], Backend]] = {"pixelcnn": PixelBackend}
         if card.family_name not in backends:
             raise ModelRefusedError(f"{card.file}: there is no backend for the model {card.name!r}")
-        found = backends[card.family_name](_weights(card), place)
+        found = backends[card.family_name](weights(card), place)
         found.name = card.name
         return found
 
 
-def _weights(card: ModelCard) -> bytes:
+def weights(card: ModelCard) -> bytes:
+    """The bytes of a model's file; raises ModelMissingError where there is none, ModelRefusedError for another one."""
     path = Path(str(card.file))
     try:
         data = files.read(path, files.MOST_WEIGHTS, links=_is_shipped(path))

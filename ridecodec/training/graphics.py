@@ -141,7 +141,7 @@ def samples(program: Program, planes: NDArray[np.uint8], rng: np.random.Generato
             fixed = np.repeat(constants(len(planes), c)[:, None], len(at), 1)
             inputs = np.concatenate([found[layers[f"hidden.{c}"].inputs[0]], fixed])
             alive = np.concatenate([parts["alive"], np.ones((2, len(at)))]) == 1
-            smooth, even = np.exp2(-Logistics().bits(parts, wanted)), 1 / (parts["top"][0] + 1)
+            smooth, even = np.exp2(-Logistics().bits(parts, wanted, output.tables)), 1 / (parts["top"][0] + 1)
             likely = np.concatenate([parts["values"] == wanted, [smooth, even]])
             easy = likely[:-2].all(0)
             kept = ~easy | (rng.random(len(at)) < _EASY)

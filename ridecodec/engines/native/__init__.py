@@ -6,6 +6,7 @@ no lock of the interpreter. Kernels for the processor's instruction set are chos
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,6 +86,10 @@ class NativeRunner(Runner):
     ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
         numbers = (wanted.group, wanted.weight, wanted.vectors, wanted.groups, wanted.every)
         return self.program.squares(np.ascontiguousarray(planes, np.uint8), _words(parameters), *numbers)
+
+    def tile_bytes(self, pixels: int) -> int:
+        side = math.isqrt(pixels - 1) + 1
+        return self.program.memory(side, side) + 8 * pixels
 
     def memory(self, height: int, width: int) -> int:
         """Bytes that a tile takes while it is coded, beside its planes and its code."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from ridecodec.coding.entropy import Decoder
 from ridecodec.coding.exact import check_products, exact_arithmetic
 from ridecodec.coding.tables import Distribution, high_table, intervals, low_table
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, planes_bytes
 from ridecodec.engines.reference import entropy_code
 from ridecodec.engines.schedule import ancestors, levels
 from ridecodec.engines.torch.board import TorchBoard
@@ -158,6 +158,9 @@ class TorchRunner(Runner):
             board = self._filled(planes, parameters)
             found = board.values[self.program.channels :, 0, :-1].long().view(-1, height, width)
             return found.cpu().numpy()
+
+    def tile_bytes(self, pixels: int) -> int:
+        return planes_bytes(self.program, pixels)
 
     def batch(self, height: int, width: int) -> int:
         return max(1, _FRONT_ROWS // height)

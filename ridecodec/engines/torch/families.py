@@ -11,7 +11,7 @@ from torch import Tensor
 from ridecodec.coding.tables import Distribution
 from ridecodec.engines.torch.logistics import LogisticMixture, LogisticTables
 from ridecodec.exact import families, tables
-from ridecodec.exact.families import Logistics
+from ridecodec.exact.families import Gaussians, Logistics
 from ridecodec.exact.program import Output
 from ridecodec.exact.tables import CDF_TOTAL, VALUES
 
@@ -55,6 +55,44 @@ class TorchLogistics(Family):
         mass = (torch.sigmoid(side * upper) - torch.sigmoid(side * lower)).abs()
         gate = torch.softmax(parts["logits"] / Logistics.LOGIT_UNIT, 0)
         return -torch.log2((gate * mass).sum(0) + _FLOOR)
+
+
+class TorchGaussians(Family):
+    """`Gaussians`, its tables on a device."""
+
+    def __init__(self, output: Output, device: torch.device) -> None:
+        held = {name: torch.from_numpy(table).to(device) for name, table in output.tables.items()}
+        self.steps, self.exponential = held["normal"].int(), held["exponential"].double()
+        self.inverse = held["inverse"].float()[..., None] / Gaussians.MEAN_UNIT  # [C, S, 1] steps a value
+
+    def distribution(self, parts: Parts) -> Distribution:
+        behind = (parts["logits"].amax(0) - parts["logits"]).clamp_(max=len(self.exponential) - 1).int()
+        mass = self.exponential.index_select(0, behind.view(-1)).view(behind.shape).cumsum(0)
+        # at most 2^25 times 2^23: exact
+        bits = Gaussians.WEIGHT_BITS
+        reciprocal = torch.div(1 << (bits + 24), mass[-1].long(), rounding_mode="floor").double().mul_(2.0**-24)
+        share = mass.mul_(reciprocal).int()
+        share[-1] = 1 << bits
+        weights = torch.cat([share[:1], share[1:] - share[:-1]])
+        return _GaussianMixture(self.steps, weights, parts["means"].float() / Gaussians.MEAN_UNIT, self.inverse)
+
+    def bits(self, parts: Parts, values: Tensor) -> Tensor:
+        raise NotImplementedError("networks of Gaussians train in `models.ride`")
+
+
+class _GaussianMixture(Distribution):
+    def __init__(self, steps: Tensor, weights: Tensor, means: Tensor, inverse: Tensor) -> None:
+        self.steps, self.weights, self.means = steps, weights, means[:, None]  # [C, 1, m]
+        self.inverse = inverse.expand(-1, -1, means.shape[-1]).contiguous()  # [C, S, m]: fast to multiply with
+        self.middle = means.new_tensor(float(Gaussians.STEPS // 2))
+
+    def cumulative(self, edges: Tensor) -> Tensor:
+        offset = edges[:, None, None] - self.means  # [E, C, 1, m]
+        # exact wherever it is not clamped: 14 bits before the point and 10 behind it
+        index = torch.addcmul(self.middle, offset, self.inverse).clamp_(0, Gaussians.STEPS).int()  # [E, C, S, m]
+        mass = self.steps.index_select(0, index.view(-1)).view(len(index), -1, index.shape[-1])
+        below = mass.mul_(self.weights).sum(1, dtype=torch.int32)
+        return below - ((below >> 10) * (Gaussians.LOST >> 10) >> 10)
 
 
 class TorchEven(Family):
@@ -102,7 +140,11 @@ class _Elsewhere(Distribution):
         return torch.from_numpy(below).to(edges.device, torch.int32)
 
 
-_FAMILIES: dict[str, Callable[[Output, torch.device], Family]] = {"logistics": TorchLogistics, "even": TorchEven}
+_FAMILIES: dict[str, Callable[[Output, torch.device], Family]] = {
+    "logistics": TorchLogistics,
+    "even": TorchEven,
+    "gaussians": TorchGaussians,
+}
 
 
 def family(output: Output, device: torch.device) -> Family:

@@ -37,7 +37,7 @@ class Family(ABC):
         """The distributions of m sub-pixels."""
 
     @abstractmethod
-    def bits(self, parts: Mapping[str, Float64], values: Int64) -> Float64:
+    def bits(self, parts: Mapping[str, Float64], values: Int64, tables: Mapping[str, Int64]) -> Float64:
         """``-log2 P`` of known values [m] from float parts [size, m] in the integers' units; [m]."""
 
 

@@ -24,7 +24,7 @@ class Even(Family):
     def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
         return _EvenValues(parts["top"][0] + 1)
 
-    def bits(self, parts: Mapping[str, Float64], values: Int64) -> Float64:
+    def bits(self, parts: Mapping[str, Float64], values: Int64, tables: Mapping[str, Int64]) -> Float64:
         return np.asarray(np.log2(parts["top"][0] + 1), np.float64)
 
 

@@ -89,7 +89,7 @@ class Logistics(Family):
         inverse = tables["inverse"][parts["scales"].clip(0, self.SCALES - 1)]
         return _LogisticMixture(tables["logistic"], weights, parts["means"], inverse)
 
-    def bits(self, parts: Mapping[str, Float64], values: Int64) -> Float64:
+    def bits(self, parts: Mapping[str, Float64], values: Int64, tables: Mapping[str, Int64]) -> Float64:
         gate = self.gate(parts["logits"])
         inverse = np.exp2(-(parts["scales"].clip(0, self.SCALES - 1) - self.SCALE_ZERO) / self.SCALE_UNIT)
         offset = values - parts["means"] / self.MEAN_UNIT

@@ -59,12 +59,12 @@ class Spikes(Family):
         weights = self.weights(parts["odds"], parts["alive"], tables["odds"])
         return _SpikedMixture(parts["values"], weights, _SMOOTH.distribution(parts, tables), parts["top"][0] + 1)
 
-    def bits(self, parts: Mapping[str, Float64], values: Int64) -> Float64:
+    def bits(self, parts: Mapping[str, Float64], values: Int64, tables: Mapping[str, Int64]) -> Float64:
         odds = parts["odds"] / self.ODDS_UNIT
         can = np.concatenate([parts["alive"], np.ones_like(odds[:2])])
         weight = np.exp(odds - odds.max(0)) * can
         weight /= weight.sum(0)
-        smooth = np.exp2(-_SMOOTH.bits(parts, values))
+        smooth = np.exp2(-_SMOOTH.bits(parts, values, tables))
         even = (values <= parts["top"][0]) / (parts["top"][0] + 1)
         likely = np.concatenate([parts["values"] == values, [smooth, even]])
         return np.asarray(-np.log2((weight * likely).sum(0) + 2.0**-24), np.float64)

@@ -68,7 +68,7 @@ class WideHigh(Family):
     def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
         return _High(_Mixture(parts, tables))
 
-    def bits(self, parts: Mapping[str, Float64], values: Int64) -> Float64:
+    def bits(self, parts: Mapping[str, Float64], values: Int64, tables: Mapping[str, Int64]) -> Float64:
         first = values * VALUES
         return np.asarray(-np.log2(_mass(parts, first, first + VALUES)), np.float64)
 
@@ -85,7 +85,7 @@ class WideLow(WideHigh):
     def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
         return _Low(_Mixture(parts, tables), parts["high"][0])
 
-    def bits(self, parts: Mapping[str, Float64], values: Int64) -> Float64:
+    def bits(self, parts: Mapping[str, Float64], values: Int64, tables: Mapping[str, Int64]) -> Float64:
         first = parts["high"][0].astype(np.int64) * VALUES
         own = _mass(parts, first + values, first + values + 1)
         return np.asarray(np.log2(_mass(parts, first, first + VALUES)) - np.log2(own), np.float64)

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import json
 
-import safetensors.torch
+import torch
 
 from ridecodec.errors import ModelRefusedError, UsageError
+from ridecodec.models import programs
 from ridecodec.models.ride.network import Ride, RideConfig
+
+CONFIGS = "configs"
+"""The array that has the configurations, as JSON."""
 
 
 def networks(data: bytes) -> list[Ride]:
-    """The float networks in a model file, one a channel in coding order; ModelRefusedError for another file."""
-    try:
-        tensors = safetensors.torch.load(data)
-        nets = []
-        for channel, config in enumerate(json.loads(bytes(tensors["configs"].numpy()))):
-            net = Ride(RideConfig(**config))
-            start = f"float.{channel}."
-            net.load_state_dict({k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)})
-            nets.append(net)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
-        raise ModelRefusedError(f"not a model file of RIDE ({error})") from error
+    """The float networks in a model file, one a channel in coding order, and none in one of another model.
+
+    Raises ModelRefusedError for a damaged file.
+    """
+    nets: list[Ride] = []
+    for channels, held in programs.arrays(data).items():
+        if CONFIGS not in held:
+            continue
+        try:
+            for channel, config in zip(range(channels), json.loads(held[CONFIGS].tobytes()), strict=True):
+                net = Ride(RideConfig(**config))
+                own = programs.below(held, f"{channel}.")
+                net.load_state_dict({name: torch.from_numpy(value) for name, value in own.items()})
+                nets.append(net)
+        except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
+            raise ModelRefusedError(f"the networks in the model file are damaged ({error})") from error
     return nets

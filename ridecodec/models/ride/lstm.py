@@ -1,4 +1,5 @@
-"""The spatial LSTM in floating point, evaluated along anti-diagonals (RIDE paper, section 2.3, eq. 8 and 9).
+"""The spatial LSTM (RIDE paper, https://arxiv.org/abs/1506.03478, section 2.3, eq. 8 and 9): in floating point, along
+anti-diagonals, and as a part of programs.
 
 A map of H x W positions is packed diagonal by diagonal, each diagonal by row, and the images of a batch stand side
 by side: position (y, x) of image b is row ``rank(y, x) * B + b``. A diagonal is then one contiguous slice, and so are
@@ -12,8 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from ridecodec.exact.order import Offset
+from ridecodec.exact.recorder import Recorder, Value
 
 T = TypeVar("T")
 
@@ -23,6 +29,16 @@ EXPLOSION = 30.0
 """A memory cell's gradient stops at this many times the root mean square of what comes from above."""
 GATES = 5
 """g, o, i, f^r (the forget gate of the row above), f^c (of the column before), in this order."""
+
+GATE_BITS = 10
+"""In programs gates and memory cells are in 1/2^10, and so are the steps of the tables' arguments."""
+OUTPUT_BITS = 9
+"""Hidden units are in 1/2^9: they fit 16 bits, as do gates and memory cells."""
+_UNIT = 1 << GATE_BITS
+OUTPUT_TOP, MEMORY_TOP = 1 << OUTPUT_BITS, int(MEMORY_LIMIT * _UNIT)
+_MIDDLE = 8 * _UNIT
+"""Arguments of the gates' tables end at 8."""
+_BEFORE: tuple[Offset, ...] = ((0, -1), (-1, 0))
 
 
 @dataclass(frozen=True)
@@ -178,3 +194,41 @@ class SpatialLSTM(nn.Module):
         weight = torch.cat([self.input.weight.T, self.recurrent])
         result: Tensor = _Recurrence.apply(packed, weight, self.input.bias, height, width)  # type: ignore[no-untyped-call]
         return result
+
+    def limits(self) -> list[tuple[int, int]]:
+        """Of the planes that the layer keeps in a program: its hidden units, then its memory cells."""
+        return [(-top, top) for top in (OUTPUT_TOP, MEMORY_TOP) for _ in range(self.hidden)]
+
+    def record(
+        self, ops: Recorder, name: str, below: Value, weight: Tensor, bias: Tensor, first: int
+    ) -> tuple[Value, Value]:
+        """The layer in a program: its hidden units and memory cells, which are kept from plane ``first`` on.
+
+        ``weight`` [5 F, len(below)] and ``bias`` [5 F] stand for those of `input`: they may hold what is linear below.
+        """
+        hidden = self.hidden
+        units, cells = (
+            ops.tap([(first + at + k, offset) for offset in _BEFORE for k in range(hidden)], unit=unit)
+            for at, unit in ((0, OUTPUT_TOP), (hidden, _UNIT))
+        )
+        seen = ops.concatenate([below, units, cells] if self.extended else [below, units])
+        matrix = torch.cat([weight, self.recurrent.T.double()], 1).numpy()
+        start = bias.numpy() + _MIDDLE / _UNIT
+        step = ops.linear(name, seen, matrix, start, unit=_UNIT, down=True).clamp(0, 2 * _MIDDLE - 1)
+        argument = (np.arange(2 * _MIDDLE) - _MIDDLE + 0.5) / _UNIT
+        g = _function(ops, step[:hidden], np.tanh(argument), _UNIT)
+        gates = _function(ops, step[hidden:], 0.5 + 0.5 * np.tanh(argument / 2), _UNIT)
+        o, i, up, left = (gates[k * hidden : (k + 1) * hidden] for k in range(GATES - 1))
+        half = ops.constant(_UNIT // 2, unit=_UNIT**2, real=0.0)  # rounds, where there is rounding
+        grown = g * i + cells[:hidden] * left + cells[hidden:] * up + half
+        memory = grown.rescaled(GATE_BITS, smooth=True).clamp(-MEMORY_TOP, MEMORY_TOP)
+        shown = (memory * o).rescaled(GATE_BITS) + ops.constant(MEMORY_TOP, unit=_UNIT)
+        argument = (np.arange(2 * MEMORY_TOP + 1) - MEMORY_TOP + 0.5) / _UNIT
+        return _function(ops, shown, np.tanh(argument), OUTPUT_TOP), memory
+
+
+def _function(ops: Recorder, index: Value, values: NDArray[np.float64], unit: int) -> Value:
+    """Entries of a table of real numbers, in 1 / unit."""
+    table = values[:, None] * unit
+    real = {"table": table.astype(np.float32)}
+    return ops.record("lookup", [index], {"table": np.rint(table).astype(np.int64)}, unit=unit, real=real)

@@ -1,4 +1,5 @@
-"""Mixture of conditional Gaussian scale mixtures in floating point (RIDE paper, section 2.1; eq. 2, 3 and 5).
+"""Mixture of conditional Gaussian scale mixtures (RIDE paper, https://arxiv.org/abs/1506.03478, section 2.1; eq. 2, 3
+and 5): in floating point, and as a part of programs.
 
 ``p(y|x) = sum_cs p(c,s|x) N(y; a_c x + m_c, e^-alpha_cs)`` with the gate
 ``p(c,s|x) ~ exp(eta_cs - e^alpha_cs / 2 * x^T K_c x)``.
@@ -12,8 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ridecodec.exact.families import Gaussians
+from ridecodec.exact.ranges import Int64
+from ridecodec.exact.recorder import Recorder, Value
+
 _LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 _FAR = 1e4
+FEATURE_UNIT, FEATURE_LIMIT = 1 << 12, (1 << 20) - 1
+_SHORT = (1 << 15) - 1
+_SUMS, _WIDE_SUMS, _WIDE = 1 << 30, 1 << 51, 1 << 24
+"""What layers of 16-bit weights sum up to; what the gate does, of squares, and the largest of its weights."""
 
 
 class MCGSM(nn.Module):
@@ -67,3 +76,70 @@ class MCGSM(nn.Module):
         part = top + torch.log1p(-torch.exp((bottom - top).clamp(max=-1e-6)))
         mass: Tensor = (gate + part).flatten(1).logsumexp(1) - gate.flatten(1).logsumexp(1)
         return mass
+
+    def record(
+        self,
+        ops: Recorder,
+        name: str,
+        x: Value,
+        weight: Tensor,
+        bias: Tensor,
+        expected: tuple[Value, Tensor, Tensor],
+        deviation: Tensor,
+    ) -> tuple[dict[str, Value], dict[str, Int64]]:
+        """The mixture in a program: parts and tables of a channel's `Gaussians`.
+
+        ``weight`` [inputs, len(x)] and ``bias`` [inputs] make the inputs of ``x``. Means are in units of ``deviation``
+        around what is ``expected``: the pixels, their weight [pixels] and a bias.
+        """
+        features, costs = self._costs()
+        pixels, linear, constant = expected
+        found = ops.linear(
+            f"{name}.features",
+            x,
+            (features @ weight).numpy(),
+            (features @ bias).numpy(),
+            unit=FEATURE_UNIT,
+            capacity=_SUMS,
+            largest=_SHORT,
+        ).clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+        logits = ops.linear(
+            f"{name}.gate",
+            found * found,
+            -costs.numpy(),
+            self.priors.double().flatten().numpy(),
+            unit=Gaussians.LOGIT_UNIT,
+            capacity=_WIDE_SUMS,
+            largest=_WIDE,
+        ).clamp(-Gaussians.LOGIT_LIMIT, Gaussians.LOGIT_LIMIT)
+        predictors = self.predictors.double() * deviation
+        matrix, around = predictors @ weight, linear.expand(len(predictors), -1)
+        if x is pixels:
+            matrix = matrix + around
+        else:
+            matrix, x = torch.cat([matrix, around], 1), ops.concatenate([x, pixels])
+        means = ops.linear(
+            f"{name}.means",
+            x,
+            matrix.numpy(),
+            (predictors @ bias + self.means.double() * deviation + constant).numpy(),
+            unit=Gaussians.MEAN_UNIT,
+            capacity=_SUMS,
+            largest=_SHORT,
+        ).clamp(-Gaussians.MEAN_LIMIT, Gaussians.MEAN_LIMIT)
+        deviations = deviation * torch.exp(-0.5 * self.precisions.double())
+        tables = Gaussians.make_tables() | {"inverse": Gaussians.inverse(deviations.numpy())}
+        return {"logits": logits, "means": means}, tables
+
+    def _costs(self) -> tuple[Tensor, Tensor]:
+        """Features b [N, inputs] of unit length, and what their squares cost each gate: e^alpha / 2 * beta^2
+        [C * S, N]."""
+        if self.full:
+            features = self.factors.double().tril().transpose(1, 2).flatten(0, 1)  # [C * inputs, inputs]
+            count = len(self.means)
+            weights = torch.eye(count).double().repeat_interleave(len(features) // count, 1)
+        else:
+            features, weights = self.features.double(), self.weights.double().square()
+        length = features.norm(dim=1).clamp(min=1e-12)
+        costs = 0.5 * self.precisions.double().exp()[:, :, None] * (weights * length.square())[:, None]  # [C, S, N]
+        return features / length[:, None], costs.flatten(0, 1)

@@ -1,4 +1,5 @@
-"""RIDE in floating point: conditional whitening, spatial LSTMs, and a factorised MCGSM on the last one's hidden units.
+"""RIDE (https://arxiv.org/abs/1506.03478): conditional whitening, spatial LSTMs, and a factorised MCGSM on the last
+one's hidden units; in floating point, to train it, and as a program, to code by it.
 
 Without layers it is the MCGSM of the whitened neighbourhood. One network predicts one channel; it sees the causal
 neighbourhood in all channels and, at the pixel itself, the channels that are coded before. With indicators it knows
@@ -8,6 +9,7 @@ nothing outside of a map: what a neighbourhood lacks is padded, and one more pla
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,21 +17,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ridecodec.errors import UsageError
+from ridecodec.exact.families import Gaussians
 from ridecodec.exact.order import Neighbourhood, Offset, Tap
-from ridecodec.models.gaussian import MAX_COMPONENTS
+from ridecodec.exact.program import CONSTANT, Program
+from ridecodec.exact.ranges import Int64
+from ridecodec.exact.recorder import Recorder, Value
 from ridecodec.models.ride.lstm import SpatialLSTM, packing
 from ridecodec.models.ride.mcgsm import MCGSM
 from ridecodec.models.ride.whitening import Whitening
 
 MIDDLE = 128.0
 """What neighbours outside of a map count as."""
+_HALVES, _MARK = 2, 255
+"""In programs pixels are in halves around `MIDDLE`, 2 v - 255 for the middle of a bin, and indicators in 1/255: all
+weights then fit 16 bits."""
+_MOST = Gaussians.MAX_COMPONENTS
 _BOUNDS = {
     "layers": (0, 8),
     "hidden": (1, 4096),
     "width": (3, 63),
     "height": (1, 63),
-    "components": (1, MAX_COMPONENTS),
-    "scales": (1, MAX_COMPONENTS),
+    "components": (1, _MOST),
+    "scales": (1, _MOST),
     "features": (1, 4096),
 }
 
@@ -76,10 +85,8 @@ class RideConfig:
             raise UsageError(
                 f"channel {self.channel!r} of {self.channels!r}; there are 1 or 3 channels, counted from 0"
             )
-        if self.components * self.scales > MAX_COMPONENTS:
-            raise UsageError(
-                f"{self.components} components of {self.scales} scales are more than {MAX_COMPONENTS} Gaussians"
-            )
+        if self.components * self.scales > _MOST:
+            raise UsageError(f"{self.components} components of {self.scales} scales are more than {_MOST} Gaussians")
         for name in ("extended", "indicators"):
             if not isinstance(getattr(self, name), bool):
                 raise UsageError(f"{name} is {getattr(self, name)!r}; it must be true or false")
@@ -127,6 +134,9 @@ class Ride(nn.Module):
             SpatialLSTM(size, config.hidden, config.extended) for size in inputs[: config.layers]
         )
         self.mcgsm = MCGSM(inputs[-1], config.components, config.scales, config.features)
+
+    def _layers(self) -> list[SpatialLSTM]:
+        return [layer for layer in self.layers if isinstance(layer, SpatialLSTM)]
 
     def gather(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """Neighbourhoods and pixels of the map: x [H, W, B, taps], y [H, W, B]."""
@@ -176,3 +186,68 @@ class Ride(nn.Module):
         edges = (((edge - expected) / self.whitening.deviation).reshape(-1) for edge in (low, high))
         masses: Tensor = self.mcgsm.log_mass(state, *edges)
         return masses.view(y.shape) / -math.log(2)
+
+    def limits(self) -> list[tuple[int, int]]:
+        """Of the planes that the network keeps in a program: those of its layers."""
+        return [limit for layer in self._layers() for limit in layer.limits()]
+
+    def record(
+        self, ops: Recorder, pixels: Value, first: int
+    ) -> tuple[dict[str, Value], dict[str, Int64], list[Value]]:
+        """The network in a program: parts and tables of its `Gaussians`, and what is kept from plane ``first`` on.
+
+        ``pixels``: the taps, those of pixels around `MIDDLE`.
+        """
+        name = str(self.config.channel)
+        middle = torch.tensor([0.0 if mark else MIDDLE for mark in self.config.marks])
+        weight, bias, predictor, expected = self.whitening.around(middle)
+        state, kept = pixels, []
+        for k, layer in enumerate(self._layers()):
+            own, start = layer.input.weight.double(), layer.input.bias.double()
+            planes = first + 2 * k * layer.hidden
+            state, memory = layer.record(ops, f"{name}.{k}", state, own @ weight, own @ bias + start, planes)
+            kept += [state, memory]
+            weight, bias = torch.eye(layer.hidden).double(), torch.zeros(layer.hidden).double()
+        deviation = self.whitening.deviation.double()
+        short_cut = pixels, predictor, expected
+        return *self.mcgsm.record(ops, name, state, weight, bias, short_cut, deviation), kept
+
+
+@torch.no_grad()
+def define(nets: Sequence[Ride]) -> Program:
+    """The program of one network a channel, in coding order; ModelRefusedError where its sums cannot be proven.
+
+    With indicators, planes are kept that hold 0 outside of the tile, and one that holds `_MARK` there.
+    """
+    config = nets[0].config
+    channels = len(nets)
+    marked = [(-_MARK, _MARK)] * channels + [(0, _MARK)] if config.indicators else []
+    ops = Recorder(channels, kept=[*marked, *(limit for net in nets for limit in net.limits())])
+    around = [tap for tap in config.taps if tap[1] != (0, 0)]
+    if config.indicators:
+        pixels = [(channels + plane, offset) for plane, offset in around if plane < channels]
+        marks = [(2 * channels, offset) for plane, offset in around if plane == channels]
+        seen = ops.concatenate([ops.tap(pixels, unit=_HALVES), ops.tap(marks, unit=_MARK)])
+    else:
+        seen = _centred(ops, ops.tap(around))
+    first = channels + len(marked)
+    own: list[Value] = []
+    kept: list[Value] = []
+    for channel, net in enumerate(nets):
+        parts, tables, states = net.record(ops, ops.concatenate([seen, *own]) if own else seen, first)
+        ops.output("gaussians", parts, tables)
+        own.append(_centred(ops, ops.sample(channel)))
+        kept += states
+        first += len(net.limits())
+    if config.indicators:
+        for value in own:
+            ops.keep(value, CONSTANT)
+        ops.keep(ops.constant(0), CONSTANT, _MARK)
+    for value in kept:
+        ops.keep(value, CONSTANT)
+    return ops.program()
+
+
+def _centred(ops: Recorder, values: Value) -> Value:
+    """Pixels of integer values, as the middles of their bins around `MIDDLE`."""
+    return ((values << 1) - ops.constant(2 * int(MIDDLE) - 1)).in_unit(_HALVES)

@@ -40,3 +40,10 @@ class Whitening(nn.Module):
         """``x`` [..., inputs] -> (x^ [..., inputs], expected [...]): ``y^ = (y - expected) / deviation``."""
         centred = x - self.mean
         return centred @ self.matrix, self.middle + centred @ self.predictor
+
+    def around(self, middle: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of inputs that are told as offsets from ``middle`` [inputs], in float64: what `forward` gives as weight and
+        bias of x^, and as weight and bias of what is expected."""
+        middle = middle.double() - self.mean.double()
+        matrix, predictor = self.matrix.double(), self.predictor.double()
+        return matrix.T, middle @ matrix, predictor, self.middle.double() + middle @ predictor

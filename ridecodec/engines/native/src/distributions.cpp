@@ -13,6 +13,7 @@ void Planner::mixture(int channel) {
          {SPIKES,
           {{{"logits", "means", "scales", "values", "alive", "odds", "top"},
             {"logistic", "inverse", "exponential", "odds"}}}}},
+        {"gaussians", {GAUSSIANS, {{{"logits", "means"}, {"normal", "exponential", "inverse"}}}}},
         {"wide.high", {WIDE_HIGH, {{{"logits", "means", "scales"}, {"logistic", "inverse", "exponential"}}}}},
         {"wide.low", {WIDE_LOW, {{{"logits", "means", "scales", "high"}, {"logistic", "inverse", "exponential"}}}}},
     };

@@ -88,6 +88,7 @@ INLINE T limit(int64_t x) {
 #include "affine.hpp"
 #include "elementwise.hpp"
 #include "even.hpp"
+#include "gaussians.hpp"
 #include "logistics.hpp"
 #include "memory.hpp"
 #include "spikes.hpp"
@@ -113,7 +114,8 @@ const Kernels kernels = {
     find_learn,
     place,
     pack,
-    {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>()},
+    {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>(),
+     family<Gaussians>()},
     collect,
     add_square,
     symbols,

@@ -110,7 +110,7 @@ struct Family {
                       Interval* low);
 };
 
-enum FamilyKind : int32_t { LOGISTICS, EVEN, SPIKES, WIDE_HIGH, WIDE_LOW, FAMILIES };
+enum FamilyKind : int32_t { LOGISTICS, EVEN, SPIKES, WIDE_HIGH, WIDE_LOW, GAUSSIANS, FAMILIES };
 
 struct Kernels {  // one instruction set
     const char* name;
