@@ -25,11 +25,34 @@ INLINE void finish_row(const Step& s, const Frame& f, int32_t row, const S* REST
 
 constexpr int MOST_PAIRS = 256;  // columns whose places are looked up at once
 
+template <int BLOCKS, int VECTORS>
+INLINE void store_block(const Sums (*acc)[VECTORS], int32_t lane, bool begin, int32_t (*RESTRICT sum)[LANES]) {
+    for (int r = 0; r < 4 * BLOCKS; r++)
+        for (int v = 0; v < VECTORS; v++) {
+            int32_t* to = sum[r] + lane + v * Sums::WIDTH;
+            if (begin) {
+                acc[r][v].store(to);
+            } else {
+                alignas(64) int32_t more[Sums::WIDTH];
+                acc[r][v].store(more);
+                for (int i = 0; i < Sums::WIDTH; i++)
+                    to[i] = int32_t(uint32_t(to[i]) + uint32_t(more[i]));
+            }
+        }
+}
+
 // Four times BLOCKS rows by VECTORS vectors of lanes.
 template <int BLOCKS, int VECTORS>
 INLINE void pair_block(const int32_t* const* x, int32_t columns, const int32_t* RESTRICT weight, ptrdiff_t block,
                        int32_t lane, bool begin, int32_t (*RESTRICT sum)[LANES]) {
     Sums acc[4 * BLOCKS][VECTORS];
+#if defined(FOUR_BY_TWO)
+    if constexpr (BLOCKS == 1 && VECTORS == 2) {
+        four_by_two(x, columns, weight, lane, acc);
+        store_block<BLOCKS, VECTORS>(acc, lane, begin, sum);
+        return;
+    }
+#endif
     for (int r = 0; r < 4 * BLOCKS; r++)
         for (int v = 0; v < VECTORS; v++)
             acc[r][v].clear();
@@ -45,18 +68,7 @@ INLINE void pair_block(const int32_t* const* x, int32_t columns, const int32_t* 
                     acc[4 * b + r][v].add(in[v], w);
             }
     }
-    for (int r = 0; r < 4 * BLOCKS; r++)
-        for (int v = 0; v < VECTORS; v++) {
-            int32_t* to = sum[r] + lane + v * Sums::WIDTH;
-            if (begin) {
-                acc[r][v].store(to);
-            } else {
-                alignas(64) int32_t more[Sums::WIDTH];
-                acc[r][v].store(more);
-                for (int i = 0; i < Sums::WIDTH; i++)
-                    to[i] = int32_t(uint32_t(to[i]) + uint32_t(more[i]));
-            }
-        }
+    store_block<BLOCKS, VECTORS>(acc, lane, begin, sum);
 }
 
 template <int BLOCKS>

@@ -122,28 +122,35 @@ void lookup(const Step& s, const Frame& f) {
     }
 }
 
-// Entries of many columns, eight of them by eight lanes at a time.
+// Entries of many columns, eight of them by eight lanes at a time; of several tables their sums.
 template <class T, class X, class O>
 void lookup_many(const Step& s, const Frame& f) {
-    const T* table = static_cast<const T*>(s.table);
-    const int32_t columns = s.count;
-    const X* x = at<X>(f, s.x.id[0]);
+    using U = typename Wrap<O>::T;
+    const void* const* table = static_cast<const void* const*>(s.table);
+    const int32_t columns = s.count, count = s.x.count;
     for (int32_t i = 0; i < f.lanes; i += 8) {
-        const T* entry[8];
-        for (int k = 0; k < 8; k++)
-            entry[k] = table + ptrdiff_t(x[i + k]) * columns;
+        const T* entry[MOST_TABLES][8];
+        for (int32_t t = 0; t < count; t++) {
+            const X* x = at<X>(f, s.x.id[t]) + i;
+            for (int k = 0; k < 8; k++)
+                entry[t][k] = static_cast<const T*>(table[t]) + ptrdiff_t(x[k]) * columns;
+        }
         int32_t c = 0;
         if constexpr (sizeof(T) == 4 && sizeof(O) == 4)
             for (; c + 8 <= columns; c += 8) {
                 O* out[8];
                 for (int k = 0; k < 8; k++)
                     out[k] = at<O>(f, s.out.id[c + k]);
-                transpose(entry, c, out, i);
+                transpose(entry, count, c, out, i);
             }
         for (; c < columns; c++) {
             O* RESTRICT out = at<O>(f, s.out.id[c]) + i;
-            for (int k = 0; k < 8; k++)
-                out[k] = O(entry[k][c]);
+            for (int k = 0; k < 8; k++) {
+                U sum = 0;
+                for (int32_t t = 0; t < count; t++)
+                    sum = U(sum + U(entry[t][k][c]));
+                out[k] = O(sum);
+            }
         }
     }
 }

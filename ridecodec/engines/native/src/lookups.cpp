@@ -33,14 +33,9 @@ void Planner::lookup(int v) {
         Draft draft{columns > FEW_COLUMNS ? LOOKUP_MANY : LOOKUP, op(v).stage};
         draft.x = {index}, draft.count = int(columns), draft.table_type = kept;
         if (draft.what == LOOKUP_MANY) {
-            int32_t wanted = I16;
-            for (size_t j = i * columns; j < (i + 1) * columns; j++)
-                wanted = std::max(wanted, type_of(range(v).lo[j], range(v).hi[j]));
-            for (size_t j = i * columns; j < (i + 1) * columns; j++)
-                draft.out.push_back(add_row(range(v).lo[j], range(v).hi[j], draft.stage, wanted));
-            draft.table = data;
-            plan_.values[v].insert(plan_.values[v].end(), draft.out.begin(), draft.out.end());
-            drafts_.push_back(draft);
+            draft.tables = {data};
+            look_up(v, draft, i * columns);
+            if (x.size() == 1) looked_[v] = draft;
             continue;
         }
         for (size_t j = 0; j < columns; j++) {
@@ -52,6 +47,40 @@ void Planner::lookup(int v) {
             drafts_.push_back(draft);
         }
     }
+}
+
+// Rows of v from `first` on, which a draft looks up in many columns.
+void Planner::look_up(int v, Draft draft, size_t first) {
+    const Range& r = range(v);
+    const size_t end = first + size_t(draft.count);
+    int32_t wanted = I16;
+    for (size_t j = first; j < end; j++)
+        wanted = std::max(wanted, type_of(r.lo[j], r.hi[j]));
+    for (size_t j = first; j < end; j++)
+        draft.out.push_back(add_row(r.lo[j], r.hi[j], draft.stage, wanted));
+    plan_.values[v].insert(plan_.values[v].end(), draft.out.begin(), draft.out.end());
+    drafts_.push_back(draft);
+}
+
+// Make one draft of a sum of two values that are looked up, and used nowhere else.
+bool Planner::add_lookups(int v) {
+    const int x = op(v).inputs[0], y = op(v).inputs[1];
+    const auto one = looked_.find(x), other = looked_.find(y);
+    if (whole_ || one == looked_.end() || other == looked_.end() || uses_[x] != 1 || uses_[y] != 1) return false;
+    Draft draft = one->second;
+    const Draft& more = other->second;
+    if (draft.tables.size() + more.tables.size() > MOST_TABLES || draft.table_type != more.table_type ||
+        draft.count != more.count)
+        return false;
+    for (size_t i = 0; i < range(v).lo.size(); i++)
+        if (type_of(range(v).lo[i], range(v).hi[i]) > I32) return false;
+    draft.stage = op(v).stage;
+    draft.tables.insert(draft.tables.end(), more.tables.begin(), more.tables.end());
+    draft.x.insert(draft.x.end(), more.x.begin(), more.x.end());
+    draft.x = as(draft.x, widest(draft.x));
+    look_up(v, draft, 0);
+    looked_[v] = draft;
+    return true;
 }
 
 void Planner::select(int v) {

@@ -146,6 +146,7 @@ std::vector<bool> Planner::wide_rows(const std::vector<int>& x, const std::vecto
 }
 
 void Planner::pairwise(int v, int pairing) {
+    if (pairing == ADD && add_lookups(v)) return;
     const auto &x = rows(op(v).inputs[0]), &y = rows(op(v).inputs[1]);
     Draft draft{PAIRWISE_STEP, op(v).stage};
     draft.op = pairing;

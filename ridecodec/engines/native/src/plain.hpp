@@ -7,9 +7,10 @@
 
 namespace ride {
 
-constexpr int LANES = 64;    // pixels of a front that are computed together, a row of a value
-constexpr int CHUNK = 16;    // lanes are used in multiples of this
-constexpr int SYMBOLS = 16;  // of a coding step
+constexpr int LANES = 64;       // pixels of a front that are computed together, a row of a value
+constexpr int CHUNK = 16;       // lanes are used in multiples of this
+constexpr int SYMBOLS = 16;     // of a coding step
+constexpr int MOST_TABLES = 4;  // that are looked up and added at once
 constexpr int32_t TABLE_TOTAL = (1 << 24) - SYMBOLS;
 constexpr int32_t VALUES = SYMBOLS * SYMBOLS;
 constexpr int32_t GAIN = 64;
@@ -72,7 +73,7 @@ struct Step {  // one instruction
     int64_t lo, hi;     // of a clamp
     int32_t bits;       // of a shift; number of a memory
     int32_t count;      // of a select's alternatives, a look-up's columns, a memory's contexts
-    const void* table;  // int16 or int32 [entries, count]; int32 ends of contexts [count]
+    const void* table;  // int16 or int32 [entries, count], or of LOOKUP_MANY pointers to them; int32 ends of contexts
     const Affine* affine;
 };
 

@@ -45,6 +45,10 @@ void Planner::emit() {
         step.table = draft.table, step.affine = draft.affine;
         if (draft.what == AFFINE && !(draft.then & CLAMPED))
             step.lo = std::numeric_limits<int64_t>::min(), step.hi = std::numeric_limits<int64_t>::max();
+        if (draft.what == LOOKUP_MANY) {
+            plan_.tables.push_back(draft.tables);
+            step.table = plan_.tables.back().data();
+        }
         step.run = kernel(draft, step);
         plan_.stages[draft.stage].push_back(step);
     }

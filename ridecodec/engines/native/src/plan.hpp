@@ -64,6 +64,7 @@ struct Plan {
     std::deque<std::vector<int64_t>> numbers;
     std::deque<std::vector<double>> reals;
     std::deque<std::vector<int16_t>> shorts;
+    std::deque<std::vector<const void*>> tables;
     std::deque<Affine> affines;
 };
 

@@ -43,6 +43,7 @@ struct Draft {  // a step whose rows have no place yet
     int64_t lo = 0, hi = 0;
     int bits = 0, count = 0;
     const void* table = nullptr;
+    std::vector<const void*> tables;
     int table_type = I16;
     const Affine* affine = nullptr;
 };
@@ -76,6 +77,7 @@ class Planner {
     std::map<std::pair<int, int>, int> packed_;        // (even row, odd row) -> row of pairs
     std::map<std::tuple<int, int, int>, int> tapped_;  // (plane, dy, dx) -> row
     int zero_ = -1;
+    std::map<int, Draft> looked_;         // values that one draft looks up: sums of entries of many columns
     std::map<int, Draft> memories_;       // what looks into each, by its value
     std::vector<std::vector<int>> ends_;  // rows that each channel's distribution needs
 
@@ -114,6 +116,8 @@ class Planner {
 
     // tables and memories
     void lookup(int v);
+    void look_up(int v, Draft draft, size_t first);
+    bool add_lookups(int v);
     void select(int v);
     void memory(int v);
     void learn(int v);

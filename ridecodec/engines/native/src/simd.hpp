@@ -59,6 +59,38 @@ struct Sums {
     }
 };
 
+#if defined(__GNUC__)
+#define FOUR_BY_TWO
+// One column of four rows by two vectors. Compilers move the sums about, and some of them into memory.
+#define ROW(weight, first, second)        \
+    "vpbroadcastd " weight                \
+    "(%[w]), %[v]\n\t"                    \
+    "vpmaddwd %[v], %[x0], %[p]\n\t"      \
+    "vpmaddwd %[v], %[x1], %[v]\n\t"      \
+    "vpaddd %[p], %[" first "], %[" first \
+    "]\n\t"                               \
+    "vpaddd %[v], %[" second "], %[" second "]\n\t"
+INLINE void four_by_two(const int32_t* const* x, int32_t columns, const int32_t* weight, int32_t lane,
+                        Sums (*sums)[2]) {
+    __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a, e = a, f = a, g = a, h = a;
+    for (int32_t k = 0; k < columns; k++, weight += 4) {
+        const int32_t* from = x[k] + lane;
+        __m256i x0, x1, v, p;
+        __asm__(
+            "vmovdqa (%[from]), %[x0]\n\t"
+            "vmovdqa 32(%[from]), %[x1]\n\t" ROW("", "a", "b") ROW("4", "c", "d") ROW("8", "e", "f") ROW("12", "g", "h")
+            : [a] "+x"(a), [b] "+x"(b), [c] "+x"(c), [d] "+x"(d), [e] "+x"(e), [f] "+x"(f), [g] "+x"(g), [h] "+x"(h),
+              [x0] "=&x"(x0), [x1] "=&x"(x1), [v] "=&x"(v), [p] "=&x"(p)
+            : [from] "r"(from), [w] "r"(weight), "m"(*reinterpret_cast<const int32_t (*)[16]>(from)),
+              "m"(*reinterpret_cast<const int32_t (*)[4]>(weight)));
+    }
+    const __m256i all[8] = {a, b, c, d, e, f, g, h};
+    for (int i = 0; i < 8; i++)
+        sums[i / 2][i % 2].v = all[i];
+}
+#undef ROW
+#endif
+
 #elif defined(__SSE2__) || defined(_M_X64)
 
 struct Reals {
@@ -139,12 +171,15 @@ INLINE void gather(const int32_t* table, const int32_t* RESTRICT index, int32_t*
         out[i] = table[index[i]];
 }
 
-// Eight rows of eight from `in` become columns of `out`.
-INLINE void transpose(const int32_t* const* in, int32_t at, int32_t* const* out, int32_t to) {
+// Eight rows of eight, each the sum of those from `count` tables, become columns of `out`.
+INLINE void transpose(const int32_t* const (*in)[8], int32_t count, int32_t at, int32_t* const* out, int32_t to) {
 #if defined(__AVX2__)
     __m256i r[8], t[8];
     for (int i = 0; i < 8; i++)
-        r[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in[i] + at));
+        r[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in[0][i] + at));
+    for (int t = 1; t < count; t++)
+        for (int i = 0; i < 8; i++)
+            r[i] = _mm256_add_epi32(r[i], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in[t][i] + at)));
     for (int i = 0; i < 8; i += 2) {
         t[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
@@ -161,8 +196,12 @@ INLINE void transpose(const int32_t* const* in, int32_t at, int32_t* const* out,
     }
 #else
     for (int c = 0; c < 8; c++)
-        for (int k = 0; k < 8; k++)
-            out[c][to + k] = in[k][at + c];
+        for (int k = 0; k < 8; k++) {
+            uint32_t sum = 0;
+            for (int t = 0; t < count; t++)
+                sum += uint32_t(in[t][k][at + c]);
+            out[c][to + k] = int32_t(sum);
+        }
 #endif
 }
 
