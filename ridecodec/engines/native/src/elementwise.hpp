@@ -203,8 +203,7 @@ void pack(const Step& s, const Frame& f) {
         const int16_t* RESTRICT y = at<int16_t>(f, s.y.id[r]);
         uint32_t* RESTRICT out = at<uint32_t>(f, s.out.id[r]);
         for (int32_t j = 0; j < f.lanes; j += CHUNK)
-            for (int i = j; i < j + CHUNK; i++)
-                out[i] = uint32_t(uint16_t(x[i])) | uint32_t(uint16_t(y[i])) << 16;
+            interleave(x + j, y + j, out + j);
     }
 }
 

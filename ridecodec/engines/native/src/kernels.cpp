@@ -117,7 +117,7 @@ const Kernels kernels = {
     {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>(),
      family<Gaussians>()},
     collect,
-    add_square,
+    add_squares,
     symbols,
 };
 

@@ -45,11 +45,13 @@ Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& param
     Squares found;
     found.pixels.resize(size_t(groups));
     std::vector<int32_t> strides;
-    std::vector<std::vector<double>> sums;
+    std::vector<std::vector<double>> sums, lanes;
     for (size_t v = 0; v < vectors; v++) {
         strides.push_back((rows[v + 2].count + 7) / 8 * 8);
-        sums.emplace_back(size_t(groups) * size_t(rows[v + 2].count) * size_t(strides[v]));
+        sums.emplace_back(size_t(groups) * size_t(strides[v]) * size_t(strides[v]));
+        lanes.emplace_back(size_t(LANES) * size_t(strides[v]));
     }
+    std::vector<std::vector<int>> members(static_cast<size_t>(groups));  // lanes of a block, by group
     for (int t = 0; t < tile.fronts(); t++) {
         if (!tile.enter(t)) continue;
         tile.load(planes);
@@ -59,16 +61,28 @@ Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& param
             double group[LANES], weight[LANES];
             kernels.collect(rows[0], tile.frame(), group, 1);
             kernels.collect(rows[1], tile.frame(), weight, 1);
-            for (size_t v = 0; v < vectors; v++) {
-                const int32_t n = rows[v + 2].count, stride = strides[v];
-                std::vector<double> lanes(size_t(stride) * LANES);
-                kernels.collect(rows[v + 2], tile.frame(), lanes.data(), stride);
-                for (int i = 0; i < tile.in_block(b); i++) {
-                    if ((tile.first_row() + b * LANES + i) / 2 % every) continue;
-                    if (group[i] < 0 || group[i] >= groups) throw std::invalid_argument("a pixel is of no group");
-                    if (v == 0) found.pixels[size_t(group[i])] += 1;
-                    kernels.add_square(&sums[v][size_t(group[i]) * size_t(n) * size_t(stride)],
-                                       &lanes[size_t(i * stride)], weight[i], n, stride);
+            for (auto& each : members)
+                each.clear();
+            for (int i = 0; i < tile.in_block(b); i++) {
+                if ((tile.first_row() + b * LANES + i) / 2 % every) continue;
+                if (group[i] < 0 || group[i] >= groups) throw std::invalid_argument("a pixel is of no group");
+                members[size_t(group[i])].push_back(i);
+            }
+            for (size_t v = 0; v < vectors; v++)
+                kernels.collect(rows[v + 2], tile.frame(), lanes[v].data(), strides[v]);
+            for (size_t g = 0; g < members.size(); g++) {
+                const auto& own = members[g];
+                if (own.empty()) continue;
+                found.pixels[g] += double(own.size());
+                double weights[LANES];
+                for (size_t i = 0; i < own.size(); i++)
+                    weights[i] = weight[own[i]];
+                for (size_t v = 0; v < vectors; v++) {
+                    const size_t stride = size_t(strides[v]);
+                    const double* apart[LANES];
+                    for (size_t i = 0; i < own.size(); i++)
+                        apart[i] = &lanes[v][size_t(own[i]) * stride];
+                    kernels.add_squares(&sums[v][g * stride * stride], apart, weights, int32_t(own.size()), strides[v]);
                 }
             }
         }
@@ -80,7 +94,7 @@ Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& param
         for (size_t g = 0; g < size_t(groups); g++)
             for (size_t i = 0; i < n; i++)
                 for (size_t j = 0; j < n; j++)
-                    whole[(g * n + i) * n + j] = sums[v][(g * n + std::max(i, j)) * stride + std::min(i, j)];
+                    whole[(g * n + i) * n + j] = sums[v][(g * stride + std::max(i, j)) * stride + std::min(i, j)];
         found.sums.push_back(std::move(whole));
     }
     return found;

@@ -130,8 +130,9 @@ struct Kernels {  // one instruction set
     Family family[FAMILIES];
     // rows of int32 to doubles [lanes][stride]
     void (*collect)(const Rows&, const Frame&, double* to, int32_t stride);
-    // adds weight * v * v to the lower half of matrix [n][stride]; v is padded to stride
-    void (*add_square)(double* matrix, const double* v, double weight, int32_t n, int32_t stride);
+    // adds weight * v * v of each of `count` vectors [stride], LANES at most, to the lower half of a matrix
+    // [stride][stride]; stride is a multiple of 8
+    void (*add_squares)(double* matrix, const double* const* v, const double* weight, int32_t count, int32_t stride);
     // symbols by their edges; false: the code is none of these tables'
     bool (*symbols)(Reading&, const uint32_t* edges, int32_t pixels, uint8_t* out);
 };

@@ -62,14 +62,14 @@ struct Sums {
 #if defined(__GNUC__)
 #define FOUR_BY_TWO
 // One column of four rows by two vectors. Compilers move the sums about, and some of them into memory.
-#define ROW(weight, first, second)        \
-    "vpbroadcastd " weight                \
-    "(%[w]), %[v]\n\t"                    \
-    "vpmaddwd %[v], %[x0], %[p]\n\t"      \
-    "vpmaddwd %[v], %[x1], %[v]\n\t"      \
-    "vpaddd %[p], %[" first "], %[" first \
-    "]\n\t"                               \
+// clang-format off
+#define ROW(weight, first, second)                  \
+    "vpbroadcastd " weight "(%[w]), %[v]\n\t"       \
+    "vpmaddwd %[v], %[x0], %[p]\n\t"                \
+    "vpmaddwd %[v], %[x1], %[v]\n\t"                \
+    "vpaddd %[p], %[" first "], %[" first "]\n\t"   \
     "vpaddd %[v], %[" second "], %[" second "]\n\t"
+// clang-format on
 INLINE void four_by_two(const int32_t* const* x, int32_t columns, const int32_t* weight, int32_t lane,
                         Sums (*sums)[2]) {
     __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a, e = a, f = a, g = a, h = a;
@@ -169,6 +169,20 @@ struct Sums {
 INLINE void gather(const int32_t* table, const int32_t* RESTRICT index, int32_t* RESTRICT out) {
     for (int i = 0; i < CHUNK; i++)
         out[i] = table[index[i]];
+}
+
+// CHUNK pairs, the first of each in the low half.
+INLINE void interleave(const int16_t* RESTRICT first, const int16_t* RESTRICT second, uint32_t* RESTRICT out) {
+#if defined(__AVX2__)
+    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
+    const __m256i y = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second));
+    const __m256i low = _mm256_unpacklo_epi16(x, y), high = _mm256_unpackhi_epi16(x, y);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_permute2x128_si256(low, high, 0x20));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out) + 1, _mm256_permute2x128_si256(low, high, 0x31));
+#else
+    for (int i = 0; i < CHUNK; i++)
+        out[i] = uint32_t(uint16_t(first[i])) | uint32_t(uint16_t(second[i])) << 16;
+#endif
 }
 
 // Eight rows of eight, each the sum of those from `count` tables, become columns of `out`.
