@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from programs import RandomProgram
 
 from ridecodec.engines import native
+from ridecodec.engines.base import Squares
 from ridecodec.engines.native import Native, instruction_sets
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import DamagedError
+from ridecodec.exact.recorder import Recorder
 from ridecodec.models.least_squares import reference_solve
 
 SHAPES = [(1, 1), (1, 70), (90, 1), (33, 17), (5, 2), (3, 150), (150, 140)]
@@ -58,6 +60,24 @@ def test_fronts_of_several_blocks_and_threads() -> None:
             coded = [pool.submit(runner.encode, planes, parameters, quiet) for _ in range(2)]
             assert [each.result().code for each in coded] == [expected] * 2
         assert (runner.decode(expected, parameters, *SHAPES[-1], quiet) == planes).all()
+
+
+@pytest.mark.parametrize("top", [1000, 100_000])
+def test_sums_of_look_ups_of_many_columns(top: int) -> None:
+    random, ops = np.random.default_rng(top), Recorder(1)
+    taps = ops.tap(((0, offset) for offset in ((0, -1), (-1, 0), (-1, -1))), unit=1)
+    first, second, third = (ops.lookup(taps[i], random.integers(-top, top, (256, 19))) for i in range(3))
+    vector = first + second + third
+    group, weight = (ops.lookup(taps[0], np.arange(256)[:, None] % n) for n in (3, 5))
+    ops.output("even", {"top": group}, {})
+    wanted = Squares(group.number, 3, weight.number, (vector.number,), every=1)
+    planes = random.integers(0, 256, (1, 40, 90), np.uint8)
+    program = ops.program()
+    sums, pixels = Reference().open(program).squares(planes, (), wanted)
+    for name in instruction_sets():
+        found, counted = Native(name).open(program).squares(planes, (), wanted)
+        assert (found[0] == sums[0]).all()
+        assert (counted == pixels).all()
 
 
 def test_damaged_codes_end() -> None:
