@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ridecodec.box import Box
 from ridecodec.container import modelfield, rdc
-from ridecodec.container.rdc import Box, Container, Header
+from ridecodec.container.rdc import Container, Header
 from ridecodec.errors import DamagedError, ModelMissingError, RidecodecError
 from ridecodec.picture import Chunk, ColourType
 

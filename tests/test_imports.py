@@ -13,8 +13,10 @@ NAME = ROOT.name
 ORDER = (
     ("errors", "version", "counting", "extras"),
     ("picture",),
+    ("box",),
     ("container",),
     ("files",),
+    ("histories",),
     ("exact",),
     ("coding",),
     ("engines",),

@@ -14,6 +14,7 @@ from typing import BinaryIO, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.box import Box
 from ridecodec.container import chunks, modelfield
 from ridecodec.container.reader import Reader
 from ridecodec.container.varint import write_varint
@@ -35,16 +36,6 @@ LARGEST_TILE = 1 << 11
 _INDEX_ENTRY = 5
 _LONGEST_HEADER = 128
 _PIECE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of a picture, in pixels; `x`, `y` is its upper left corner."""
-
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 class TileBoxes(Sequence[Box]):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ridecodec.box import Box
 from ridecodec.container import rdc
 from ridecodec.container.modelfield import AUTO
 from ridecodec.container.payload import split_payload
-from ridecodec.container.rdc import Box, Container
+from ridecodec.container.rdc import Container
 from ridecodec.engines.tilecoder import EncodedTile
 from ridecodec.evaluation.results import Rates
 from ridecodec.models import registry

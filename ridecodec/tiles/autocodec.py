@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.box import Box
 from ridecodec.container import rdc
 from ridecodec.container.modelfield import AUTO
-from ridecodec.container.rdc import Box, Container, Header
+from ridecodec.container.rdc import Container, Header
 from ridecodec.engines.tilecoder import TileCodec, decode_tiles
 from ridecodec.errors import DamagedError, UsageError
 from ridecodec.models import registry

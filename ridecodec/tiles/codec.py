@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.box import Box
 from ridecodec.container import rdc
 from ridecodec.container.modelfield import AUTO
-from ridecodec.container.rdc import Box, Container, Header
+from ridecodec.container.rdc import Container, Header
 from ridecodec.engines.tilecoder import EncodedTile, TileCodec, decode_halves, decode_tiles, encode_tile
 from ridecodec.errors import DamagedError, UsageError, VerificationError
 from ridecodec.models import registry

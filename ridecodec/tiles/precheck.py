@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 
+from ridecodec.box import Box
 from ridecodec.container import rdc, rdca
 from ridecodec.container.modelfield import AUTO
-from ridecodec.container.rdc import LARGEST_TILE, Box, Header
+from ridecodec.container.rdc import LARGEST_TILE, Header
 from ridecodec.errors import InputError, UsageError
 from ridecodec.models import registry
 from ridecodec.picture import CODING_ORDER, ColourType, Picture, check_pixels
