@@ -1,8 +1,8 @@
 """The contract of a history: something that was done to a picture, as an exact integer map from a source to it.
 
 The source is one or more pictures of their own sizes, types and depths: planes of 8 or 16 bits, or whole pictures. A
-history only states the map (`redo`) and finds a source (`undo`). What the map does not give, the exceptions, is the care
-of the stage alone, which compares `redo(undo(picture))` with the picture and stores the differences.
+history only states the map (`redo`) and finds a source (`undo`). What the map does not give, the exceptions, is up to
+the stage alone, which compares `redo(undo(picture))` with the picture and stores the differences.
 """
 
 from __future__ import annotations
