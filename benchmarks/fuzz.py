@@ -45,9 +45,13 @@ from ridecodec.errors import RidecodecError
 from ridecodec.files import metadata
 from ridecodec.files.carriers import info
 from ridecodec.files.sets import Entry
+from ridecodec.histories import finding
+from ridecodec.histories.base import Frame
+from ridecodec.histories.halves import Halves
+from ridecodec.histories.photo_cd import PhotoCd
 from ridecodec.models import registry
 from ridecodec.picture import USUAL_PIXELS, Chunk, ColourType, Picture
-from ridecodec.tiles import setcodec
+from ridecodec.tiles import historycodec, setcodec
 from ridecodec.tiles.progress import Progress
 
 SECONDS, A_PIXEL = 2.0, 40e-6
@@ -195,6 +199,16 @@ def open_picture(data: bytes) -> None:
     Picture.open(io.BytesIO(data), max_pixels=1 << 20, pixels=True)
 
 
+def from_history(rng: np.random.Generator, tile: int) -> bytes:
+    """A file of a picture made from a source, with exceptions."""
+    history = PhotoCd(Halves(1, before=True), Halves(0, after=True))
+    frame = Frame(8, 7, ColourType.RGB, 8)
+    source = [rng.integers(120, 170, (1, each.height, each.width)).astype(np.uint8) for each in history.sources(frame)]
+    picture = Picture(history.redo(source, frame, frame.box), ColourType.RGB)
+    picture.planes[:, 2:4, 3:5] ^= 9
+    return historycodec.from_source(picture, finding.by(picture, history), device="cpu", threads=1, tile=tile)
+
+
 def sound() -> tuple[list[bytes], list[bytes]]:
     """(containers, picture files) that are as they should be."""
     rng = np.random.default_rng(1)
@@ -210,6 +224,7 @@ def sound() -> tuple[list[bytes], list[bytes]]:
     bombs = (Chunk(b"iCCP", b"swollen\0\0" + swollen), *[Chunk(b"zTXt", b"Comment\0\0" + swollen)] * 9)
     made.append(Picture(np.zeros((3, 90, 90), np.uint8), ColourType.RGB, metadata=bombs))
     files = [ridecodec.compress(picture, model="auto", threads=1, tile=tile) for picture in made for tile in (0, 4)]
+    files += [from_history(rng, tile) for tile in (0, 4)]
     plain = Picture.from_numpy(rng.integers(0, 256, (9, 8, 3), np.uint8))
     for model in ("photo", "gradient", "graphics", "ride-rgb", "uniform", "gated-cifar", "multiscale-cifar"):
         files += [ridecodec.compress(plain, model=model, tile=tile) for tile in (0, 6)]

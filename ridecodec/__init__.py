@@ -54,6 +54,7 @@ def compress(
     device: str = "auto",
     threads: int = 0,
     tile: int = 0,
+    history: str = "auto",
     label: int | None = None,
     verify: bool = True,
     pixels: bool = False,
@@ -70,6 +71,9 @@ def compress(
         device: ``auto``, ``cpu`` or ``cuda`` (needs PyTorch); the data is the same.
         threads: workers, 0 for all cores; the data is the same.
         tile: side of the square tiles, 0 for the default.
+        history: ``auto`` looks for what was done to the picture, and codes what was there before where that is smaller;
+            ``off`` does not; the name of a history, such as ``photo-cd``, looks for that one only. Only for the model
+            ``auto``.
         label: the class of the picture, for models with classes; None for the one that gives the smallest data.
         verify: decode the data and compare before it is returned.
         pixels: also accept files of which only the pixels are kept: lossy formats, PSD and others.
@@ -86,10 +90,19 @@ def compress(
         TypeError: the type of the image is not supported.
     """
     picture = as_picture(image, max_pixels, pixels)
-    precheck.check_options(picture, model, device, threads, tile, label)
+    precheck.check_options(picture, model, device, threads, tile, label, history)
     from ridecodec.tiles import codec  # after the cheap checks, as it loads the models' code
 
-    data = codec.encode(picture, model=model, device=device, threads=threads, tile=tile, label=label, progress=progress)
+    data = codec.encode(
+        picture,
+        model=model,
+        device=device,
+        threads=threads,
+        tile=tile,
+        history=history,
+        label=label,
+        progress=progress,
+    )
     if verify:
         codec.verify(picture, data, device=device, threads=threads, progress=progress)
     return data
@@ -135,7 +148,15 @@ def decompress(
     return codec.decode_held(held, device=device, threads=threads, region=region, max_pixels=limit, progress=progress)
 
 
-def evaluate(image: ImageLike, *, model: str = "auto", device: str = "auto", threads: int = 0, tile: int = 0) -> Rates:
+def evaluate(
+    image: ImageLike,
+    *,
+    model: str = "auto",
+    device: str = "auto",
+    threads: int = 0,
+    tile: int = 0,
+    history: str = "auto",
+) -> Rates:
     """Return the likelihood, ideal and achieved rates of a picture and a map of its bits, for the file that `compress`
     makes with the same options.
 
@@ -143,10 +164,10 @@ def evaluate(image: ImageLike, *, model: str = "auto", device: str = "auto", thr
     have them, such as ``photo``, which codes 8-bit gray and RGB. Raises the same errors as `compress`.
     """
     picture = as_picture(image, pixels=True)
-    precheck.check_options(picture, model, device, threads, tile, None)
+    precheck.check_options(picture, model, device, threads, tile, None, history)
     from ridecodec.evaluation import rates
 
-    return rates.evaluate(picture, model=model, device=device, threads=threads, tile=tile)
+    return rates.evaluate(picture, model=model, device=device, threads=threads, tile=tile, history=history)
 
 
 def as_picture(image: Any, max_pixels: int | None = None, pixels: bool = False) -> Picture:

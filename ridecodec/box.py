@@ -20,3 +20,10 @@ class Box:
         """The samples [C, H, W] of this box, a view of those of `within`."""
         top, left = self.y - within.y, self.x - within.x
         return samples[:, top : top + self.height, left : left + self.width]
+
+    def shared(self, other: Box) -> Box:
+        """The pixels that are in both; there are some."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        right = min(self.x + self.width, other.x + other.width)
+        bottom = min(self.y + self.height, other.y + other.height)
+        return Box(x, y, right - x, bottom - y)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import reference_forms
+import reference_histories
 import reference_pixelcnn
 import reference_programs
 from safetensors.numpy import load
@@ -32,6 +33,7 @@ MODELS |= {
     17: "deep",
     18: "mixture-cifar",
     19: "ride-cifar",
+    20: "history",
 }
 DEPTHS = (8, 1, 2, 4, 16)
 CHANNELS = (1, 4, 3, 1, 2, 4, 4, 2)
@@ -84,7 +86,7 @@ def decode(data: bytes, weights: Path) -> np.ndarray:
     assert file.number(2) == check
     section = file.take(metadata)
     assert zlib.crc32(section) == metadata_check
-    if not side:
+    if not side and name != "history":
         check = file.number(4)
         assert zlib.crc32(data[file.at :]) == check
     body = file.take(len(data) - file.at)
@@ -145,6 +147,12 @@ def decode_body(
     file = Bytes(body)
     depth = DEPTHS[flags >> 3 & 7]
     order = ORDERS[CHANNELS[flags & 7]]  # channels in coding order
+    if name == "history":
+        frame = reference_histories.Frame(width, height, flags & 7, depth)
+        colours = palette(section) if flags & 7 == 3 else None
+        picture = from_history(file, frame, side, model_hash, weights, colours).transpose(1, 2, 0)
+        picture = np.ascontiguousarray(picture, np.uint16 if depth == 16 else np.uint8)
+        return checked(picture, flags, depth, samples)
     index = [(len(body), zlib.crc32(body))]
     step = side or max(width, height)
     corners = [(y, x) for y in range(0, height, step) for x in range(0, width, step)]
@@ -167,9 +175,67 @@ def decode_body(
         planes = decoder(payload, *part.shape)
         part[:, :, order] = planes.transpose(1, 2, 0)
     assert file.at == len(body)
+    return checked(picture, flags, depth, samples)
+
+
+def checked(picture: np.ndarray, flags: int, depth: int, samples: int) -> np.ndarray:
+    """The picture [H, W, C], or [H, W] of one channel, held against the checksum of its samples."""
+    height, width, channels = picture.shape
     kind = bytes([flags & 7, depth]) + width.to_bytes(4, "little") + height.to_bytes(4, "little")
     assert zlib.crc32(kind + picture.tobytes()) == samples
-    return picture if len(order) > 1 else picture[:, :, 0]
+    return picture if channels > 1 else picture[:, :, 0]
+
+
+def from_history(
+    file: Bytes,
+    frame: reference_histories.Frame,
+    side: int,
+    model_hash: bytes,
+    weights: Path,
+    colours: np.ndarray | None,
+) -> np.ndarray:
+    """The samples [C, H, W] of a picture that is made from a source."""
+    reader = Bytes(file.take(file.varint()))
+    reference_histories.read(reader, frame)
+    assert reader.at == len(reader.data)
+    index = [(file.varint(), file.number(4)) for _ in range(file.varint())]
+    check = zlib.crc32(file.data[: file.at])
+    assert file.number(4) == check
+
+    def part(channels: int, depth: int, height: int, width: int, indexed: bool = False) -> np.ndarray:
+        length, check = index.pop(0)
+        payload = file.take(length)
+        assert zlib.crc32(payload) == check
+        if not length:
+            return np.zeros((channels, height, width), int)
+        planes = forms(model_hash, weights, depth, colours if indexed else None)(payload, height, width, channels)
+        return planes[np.argsort(ORDERS[channels])]
+
+    def picture(frame: reference_histories.Frame) -> np.ndarray:
+        channels, step = CHANNELS[frame.colour], side or max(frame.width, frame.height)
+        squares = [
+            (slice(y, min(y + step, frame.height)), slice(x, min(x + step, frame.width)))
+            for y in range(0, frame.height, step)
+            for x in range(0, frame.width, step)
+        ]
+        out = np.zeros((channels, frame.height, frame.width), int)
+        sizes = [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in squares]
+        if not frame.number:
+            for (rows, columns), size in zip(squares, sizes, strict=True):
+                out[:, rows, columns] = part(channels, frame.depth, *size, frame.colour == 3)
+            return out
+        if frame.exceptions:
+            places = [part(1, 1, *size)[0] == 1 for size in sizes]
+            for (rows, columns), where in zip(squares, places, strict=True):
+                numbers = part(channels, max(8, frame.depth), 1, int(where.sum()))
+                out[:, rows, columns][:, where] = reference_histories.difference(numbers[:, 0])
+        found = reference_histories.made(frame, [picture(source) for source in frame.sources])
+        return (found + out) % (65536 if frame.depth == 16 else 256)
+
+    found = picture(frame)
+    assert not index
+    assert file.at == len(file.data)
+    return found
 
 
 def palette(section: bytes) -> np.ndarray:

@@ -22,7 +22,8 @@ from ridecodec.picture import Chunk, ColourType
 
 HEADER = Header(300, 200, ColourType.RGB, 8, "photo", b"hash", 0x12345678)
 TYPES = list(rdc.TYPES.values())
-NAMES = st.sampled_from([*modelfield.MODEL_IDS.values(), "a", "mcgsm-2.1", "~" * 64])
+OF_TILES = [name for name in modelfield.MODEL_IDS.values() if name != modelfield.HISTORY]
+NAMES = st.sampled_from([*OF_TILES, "a", "mcgsm-2.1", "~" * 64])
 CHUNKS = st.lists(
     st.builds(Chunk, st.sampled_from([b"iCCP", b"eXIf", b"a ~!"]), st.binary(max_size=300)), max_size=3
 ).map(tuple)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from historypictures import photo_cd, with_logo
 from pictures import TYPES, crop
 
 from ridecodec.picture import Chunk, ColourType, Picture
@@ -16,11 +17,12 @@ _TEXT = Chunk(b"tEXt", b"Comment\0made for tests")
 
 def pictures() -> dict[str, Picture]:
     """One of every colour type and depth, photographs and drawings by turns, with metadata before and after; two
-    that are large enough for models to fit themselves to, and one that is folded."""
+    that are large enough for models to fit themselves to, one that has a history, and one that is folded."""
     found = {f"{c.name.lower().replace('_', '-')}-{d}": _picture(c, d, k) for k, (c, d) in enumerate(TYPES)}
     deep = crop("camera", 48, 52).astype(np.uint16) * 200 + crop("coins", 48, 52)
     found["large-deep"] = Picture(deep[None], ColourType.GRAY, 16)
     found["large-drawing"] = Picture.from_numpy(crop("rocket", 48, 52) // 64 * 64)
+    found["photo-cd"] = with_logo(photo_cd(33, 36))
     found["thin"] = Picture.from_numpy((crop("chelsea", 110, 2) // 64 * 64).repeat(4, 0).repeat(2, 1))
     return found
 

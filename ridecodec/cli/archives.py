@@ -140,6 +140,7 @@ def _pack(
             model=work.model,
             label=work.label,
             tile=work.tile,
+            history=work.history,
             device=work.device,
             threads=work.threads,
             verify=work.verify,

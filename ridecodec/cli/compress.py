@@ -83,6 +83,7 @@ _wishes = options.together(
 @options.model(default="auto")
 @options.label
 @options.tile
+@options.history
 @_wishes
 @options.preserve
 @click.option("--delete-source", is_flag=True, help="Delete each picture file once its .rdc file is verified.")
@@ -102,6 +103,7 @@ def command(
     model: str,
     label: int | None,
     tile: int,
+    history: str,
     wishes: Wishes,
     preserve: bool,
     delete_source: bool,
@@ -119,6 +121,7 @@ def command(
         model,
         label,
         tile,
+        history,
         device,
         threads,
         batch.processes,

@@ -70,12 +70,14 @@ def _lines(name: str, info: Info) -> Iterator[str]:
         f"tiles of {counted(info.tile, 'pixel')}" if info.tile else "not tiled"
     )
     yield f"  engine {engine_of(info)}"
+    if info.history:
+        yield f"  history: {info.history}"
     for part, size in (("header", info.header_bytes), ("metadata", info.metadata_bytes), ("index", info.index_bytes)):
         yield row(part, size, 8 * size / sub_pixels)
     for chunk in info.metadata:
         yield f"    {chunk.kind.strip()}: {chunk.words}, {counted(chunk.bytes, 'byte')}"
     for number, tile in enumerate(info.tiles):
-        at = f"tile {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
+        at = f"{tile.part or 'tile'} {number}: {tile.width} x {tile.height} at {tile.x},{tile.y}"
         yield row(at, tile.bytes, tile.bits_per_subpixel)
         if tile.form != info.model:
             yield f"    coded as {tile.form}" if tile.form else "    damaged: the coding cannot be read"

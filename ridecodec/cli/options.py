@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.summary import Summary
 from ridecodec.engines import names
+from ridecodec.histories.registry import AUTO, NAMES
 from ridecodec.picture import MAX_PIXELS, USUAL_PIXELS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -130,6 +131,17 @@ def tile(function: Function) -> Function:
         default=0,
         metavar="N",
         help="Code in independent tiles of N x N pixels; 0 selects the tile size automatically.  [default: 0]",
+    )(function)
+
+
+def history(function: Function) -> Function:
+    return click.option(
+        "--history",
+        type=click.Choice(NAMES),
+        default=AUTO,
+        show_default=True,
+        help="Look for what was done to the picture, such as a conversion of its colours, and compress what was there "
+        "before where that is smaller: auto looks for all that is known, off for nothing.",
     )(function)
 
 

@@ -19,6 +19,7 @@ from ridecodec.errors import OutputError, UsageError
 from ridecodec.files import preparing
 from ridecodec.files.placing import allowed, settle
 from ridecodec.files.preparing import Wishes, prepare
+from ridecodec.tiles import precheck
 
 if TYPE_CHECKING:
     from ridecodec.tiles.progress import Progress
@@ -32,6 +33,7 @@ class Packing:
     model: str
     label: int | None
     tile: int
+    history: str
     device: str
     threads: int
     processes: int
@@ -43,6 +45,7 @@ class Packing:
     def check(self) -> None:
         """Raise UsageError where the options contradict one another."""
         self.wishes.check()
+        precheck.check_history(self.model, self.history)
         if self.delete_source and not self.verify:
             raise UsageError("--delete-source cannot be used with --no-verify")
 
@@ -68,6 +71,7 @@ class Packing:
             device=self.device,
             threads=share(self.threads, self.processes),
             tile=self.tile,
+            history=self.history,
             verify=self.verify,
             progress=advance,
         )

@@ -128,6 +128,7 @@ def coded(job: Job, info: Info, seconds: float, pixels: int, sizes: tuple[int, i
         "model": info.model,
         "models": info.models,
         "forms": info.forms,
+        "history": info.history,
         "seconds": seconds,
     }
     line = f"{names(job)}: {counted(info.total_bytes, 'byte')}, {info.bpsp:.3f} bpsp, {seconds:.1f} s"
@@ -142,6 +143,7 @@ def _details(info: Info, seconds: float, pixels: int) -> str:
     speed = f"{pixels / 1e6 / max(seconds, 1e-9):.3f} megapixels/s"
     forms = ", ".join(f"{count:,} {form}" for form, count in info.forms.items())
     coded = f"model {info.model} {info.model_hash}" + (f": {forms}" if info.model == AUTO else "")
+    coded += f", history: {info.history}" if info.history else ""
     return f"{info.width} x {info.height}, {coded}; {', '.join(sizes)}; {speed}; engine {engine_of(info)}"
 
 

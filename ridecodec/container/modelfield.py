@@ -8,6 +8,8 @@ from ridecodec.errors import DamagedError, ModelMissingError
 
 AUTO = "auto"
 """No model, but many: each tile in the form that is cheapest (`ridecodec.tiles.autocodec`)."""
+HISTORY = "history"
+"""As `AUTO`, but what is coded is the source that a history makes the picture of (`ridecodec.tiles.historycodec`)."""
 MODEL_IDS = {
     1: "photo",
     2: "gradient",
@@ -28,6 +30,7 @@ MODEL_IDS = {
     17: "deep",
     18: "mixture-cifar",
     19: "ride-cifar",
+    20: HISTORY,
 }
 """The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
 _NAME_LIMIT = 64

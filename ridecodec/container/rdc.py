@@ -54,6 +54,13 @@ class TileBoxes(Sequence[Box]):
     def __len__(self) -> int:
         return self.columns * self.rows
 
+    def covering(self, area: Box) -> list[int]:
+        """The tiles that have a pixel of `area`, which is not empty."""
+        right, bottom = min(area.x + area.width, self._width) - 1, min(area.y + area.height, self._height) - 1
+        across = range(area.x // self._side, right // self._side + 1)
+        down = range(area.y // self._side, bottom // self._side + 1)
+        return [row * self.columns + column for row in down for column in across]
+
     @overload
     def __getitem__(self, index: int) -> Box: ...
     @overload
@@ -100,17 +107,24 @@ class Header:
         """Samples of the picture."""
         return self.width * self.height * self.colour.channels
 
+    @property
+    def indexed(self) -> bool:
+        """Whether an index tells the payloads apart, not the header alone: there are several tiles, or a history."""
+        return bool(self.tile) or self.model == modelfield.HISTORY
+
 
 @dataclass(frozen=True, eq=False)
 class Container:
-    """A file taken apart: `lengths`, int64 [tiles], are the bytes of each tile.
+    """A file taken apart: `lengths`, int64 [payloads], are the bytes of each tile, or of each part of a source.
 
-    The four sizes in bytes and the lengths add up to the file: `header_bytes` (its check included), `metadata_bytes`,
-    `index_bytes` (the payload's checksum if there is one tile).
+    `history` says what was done to the picture, empty where nothing was. The four sizes in bytes and the lengths add up
+    to the file: `header_bytes` (its check included), `metadata_bytes`, `index_bytes` (the payload's checksum if there
+    is one tile; the history included).
     """
 
     header: Header
     metadata: tuple[Chunk, ...]
+    history: bytes
     lengths: NDArray[np.int64]
     header_bytes: int
     metadata_bytes: int
@@ -128,7 +142,7 @@ class Container:
     def body(self) -> memoryview:
         """What `inside` takes."""
         before = self.header_bytes + self.metadata_bytes
-        return self._data[before if self.header.tile else before + self.index_bytes :]
+        return self._data[before if self.header.indexed else before + self.index_bytes :]
 
     def check(self) -> None:
         """Raise `DamagedError`, naming the first tile whose checksum is wrong, as in a file that is cut short."""
@@ -140,26 +154,32 @@ class Container:
         start = int(self._offsets[tile])
         payload = self._data[start : start + int(self.lengths[tile])]
         if zlib.crc32(payload) != self._checksums[tile]:
-            if not self.header.tile:
+            if not self.header.indexed:
                 raise DamagedError("the pixel data is damaged or cut short: its checksum is wrong")
+            if self.history:
+                raise DamagedError(f"part {tile} of the pixel data is damaged: its checksum is wrong")
             box = self.header.boxes[tile]
             raise DamagedError(f"tile {tile} (at {box.x},{box.y}) is damaged: its checksum is wrong")
         return payload
 
 
-def write(header: Header, metadata: Sequence[Chunk], payloads: Sequence[bytes]) -> bytes:
+def write(header: Header, metadata: Sequence[Chunk], payloads: Sequence[bytes], history: bytes = b"") -> bytes:
     """Return the file that `read` takes apart; `payloads` has the coded bytes of each tile of `header.boxes`.
 
-    A tile size that the whole picture fits into is written as 0.  Raises `ValueError` for what the format cannot hold.
+    With a `history`, they are those of the parts of its source. A tile size that the whole picture fits into is written
+    as 0.  Raises `ValueError` for what the format cannot hold.
     """
-    if len(payloads) != len(header.boxes):
+    if bool(history) != (header.model == modelfield.HISTORY):
+        raise ValueError(f"a history and the model {header.model!r} do not go together")
+    if not history and len(payloads) != len(header.boxes):
         raise ValueError(f"{len(payloads)} payloads for {len(header.boxes)} tiles")
-    if len(payloads) == 1:
+    if len(header.boxes) == 1:
         header = replace(header, tile=0)
     section = chunks.write(metadata)
     head = _write_header(header, section)
-    if header.tile:
-        index = b"".join(write_varint(len(payload)) + checksum(payload) for payload in payloads)
+    if header.indexed:
+        index = write_varint(len(history)) + history + write_varint(len(payloads)) if history else b""
+        index += b"".join(write_varint(len(payload)) + checksum(payload) for payload in payloads)
         index += checksum(index)
     else:
         index = checksum(payloads[0])
@@ -176,11 +196,12 @@ def read(data: bytes | memoryview) -> Container:
     header, metadata_bytes, metadata_checksum = _read_header(reader)
     header_bytes = reader.position
     metadata = _read_metadata(reader.take(metadata_bytes, "metadata"), metadata_checksum)
-    lengths, checksums = _read_index(reader, header)
+    history, lengths, checksums = _read_index(reader, header)
     index_bytes = reader.position - header_bytes - metadata_bytes
     offsets = reader.position + np.cumsum(lengths) - lengths
     check_size(header, reader.left)
-    return Container(header, metadata, lengths, header_bytes, metadata_bytes, index_bytes, checksums, offsets, view)
+    sizes = (header_bytes, metadata_bytes, index_bytes)
+    return Container(header, metadata, history, lengths, *sizes, checksums, offsets, view)
 
 
 def check_size(header: Header, size: int) -> None:
@@ -195,12 +216,12 @@ def inside(header: Header, metadata: tuple[Chunk, ...], body: memoryview) -> Con
     `body` is what follows the metadata in a file of its own, but without the checksum of a single tile's payload.
     """
     reader = Reader(body)
-    if header.tile:
-        lengths, checksums = _read_index(reader, header)
+    if header.indexed:
+        history, lengths, checksums = _read_index(reader, header)
     else:
-        lengths, checksums = np.array([len(body)], np.int64), np.array([zlib.crc32(body)], np.uint32)
+        history, lengths, checksums = b"", np.array([len(body)], np.int64), np.array([zlib.crc32(body)], np.uint32)
     offsets = reader.position + np.cumsum(lengths) - lengths
-    return Container(header, metadata, lengths, 0, 0, reader.position, checksums, offsets, body)
+    return Container(header, metadata, history, lengths, 0, 0, reader.position, checksums, offsets, body)
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -262,15 +283,19 @@ def _read_metadata(section: memoryview, checksum: int) -> tuple[Chunk, ...]:
     return chunks.read(section)
 
 
-def _read_index(reader: Reader, header: Header) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-    """Return the length and the checksum of each tile; the lengths add up to the bytes left."""
-    if not header.tile:
+def _read_index(reader: Reader, header: Header) -> tuple[bytes, NDArray[np.int64], NDArray[np.uint32]]:
+    """Return the history, and the length and the checksum of each payload; the lengths add up to the bytes left."""
+    if not header.indexed:
         checksum = reader.integer(4, "pixel data")
-        return np.array([reader.left], np.int64), np.array([checksum], np.uint32)
-    count = len(header.boxes)
+        return b"", np.array([reader.left], np.int64), np.array([checksum], np.uint32)
+    start = reader.position
+    history, count = b"", len(header.boxes)
+    if header.model == modelfield.HISTORY:
+        history, count = bytes(reader.take(reader.varint("history"), "history")), reader.varint("tile index")
+        if not history or not count:
+            raise DamagedError("the history is damaged: it is empty")
     if count > reader.left // _INDEX_ENTRY:
         raise DamagedError("the tile index is damaged: there are more tiles than bytes for them")
-    start = reader.position
     lengths, checksums = np.empty(count, np.int64), np.empty(count, np.uint32)
     for tile in range(count):
         lengths[tile] = reader.varint("tile index")
@@ -283,7 +308,7 @@ def _read_index(reader: Reader, header: Header) -> tuple[NDArray[np.int64], NDAr
         raise DamagedError("the pixel data is cut short")
     if total < reader.left:
         raise DamagedError("there are bytes after the end of the pixel data")
-    return lengths, checksums
+    return history, lengths, checksums
 
 
 def _write_header(header: Header, section: bytes) -> bytes:

@@ -166,7 +166,8 @@ def read(data: bytes | memoryview) -> Archive:
         raise DamagedError("the pixel data is cut short, or there are bytes after its end")
     every = [kinds[number] for number in which]
     for kind, length in zip(every, lengths.tolist(), strict=True):
-        if kind.header.tile and len(kind.header.boxes) > length // _ENTRY:
+        tiled = kind.header.tile and kind.header.model != modelfield.HISTORY
+        if tiled and len(kind.header.boxes) > length // _ENTRY:
             raise DamagedError("the header is damaged: a picture has more tiles than bytes for them")
         rdc.check_size(kind.header, length)
     offsets = reader.position + np.cumsum(lengths) - lengths

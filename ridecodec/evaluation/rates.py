@@ -11,7 +11,7 @@ import numpy as np
 
 from ridecodec.box import Box
 from ridecodec.container import rdc
-from ridecodec.container.modelfield import AUTO
+from ridecodec.container.modelfield import AUTO, HISTORY
 from ridecodec.container.payload import split_payload
 from ridecodec.container.rdc import Container
 from ridecodec.engines.tilecoder import EncodedTile
@@ -22,12 +22,14 @@ from ridecodec.tiles import autocodec
 from ridecodec.tiles.codec import coding_planes, encode
 
 
-def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: int, floats: bool = True) -> Rates:
+def evaluate(
+    picture: Picture, *, model: str, device: str, threads: int, tile: int, history: str = "auto", floats: bool = True
+) -> Rates:
     """Code a picture and hold the file against its model; ``floats`` False leaves the float model out."""
     if model == AUTO:
-        data = encode(picture, model=AUTO, device=device, threads=threads, tile=tile)
+        data = encode(picture, model=AUTO, device=device, threads=threads, tile=tile, history=history)
         held = rdc.read(data)
-        if held.header.model == AUTO:
+        if held.header.model in (AUTO, HISTORY):
             return _spread(held, data)
         model, tile = held.header.model, tile or autocodec.TILE
     backend = registry.load(registry.current(model), registry.pick_device(device))
@@ -59,9 +61,14 @@ def evaluate(picture: Picture, *, model: str, device: str, threads: int, tile: i
 
 
 def _spread(held: Container, data: bytes) -> Rates:
-    """Of a file in forms, which has no rates but its own: the bits of each tile are spread over its pixels."""
+    """Of a file in forms, which has no rates but its own: the bits of each tile are spread over its pixels.
+
+    Those of a source are spread over the whole picture.
+    """
     header = held.header
     bits_map = np.empty((header.height, header.width), np.float32)
-    for box, length in zip(header.boxes, held.lengths.tolist(), strict=True):
+    if held.history:
+        bits_map[...] = 8 * held.lengths.sum() / bits_map.size
+    for box, length in zip(header.boxes, held.lengths.tolist(), strict=True) if not held.history else ():
         bits_map[box.y : box.y + box.height, box.x : box.x + box.width] = 8 * length / (box.width * box.height)
-    return Rates(header.model, None, None, 8 * len(data) / header.sub_pixels, header.sub_pixels, bits_map, data)
+    return Rates(AUTO, None, None, 8 * len(data) / header.sub_pixels, header.sub_pixels, bits_map, data)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ridecodec.errors import ModelMissingError
+from ridecodec.errors import ModelMissingError, UsageError
 from ridecodec.histories.base import History
+from ridecodec.histories.photo_cd import PhotoCd
 
-HISTORIES: tuple[type[History], ...] = ()
+HISTORIES: tuple[type[History], ...] = (PhotoCd,)
 """In the order in which they are looked for."""
+AUTO, OFF = "auto", "off"
+NAMES = (AUTO, OFF, *(history.name for history in HISTORIES))
+"""What may be asked for."""
 
 
 def of_number(number: int, version: int) -> type[History]:
@@ -17,11 +21,11 @@ def of_number(number: int, version: int) -> type[History]:
     raise ModelMissingError(f"the file needs history number {number}, version {version}, which needs a newer ridecodec")
 
 
-def names() -> tuple[str, ...]:
-    """The names of all."""
-    return tuple(history.name for history in HISTORIES)
-
-
-def of_name(name: str) -> type[History]:
-    """The history of this name; KeyError where there is none."""
-    return {history.name: history for history in HISTORIES}[name]
+def wanted(name: str) -> tuple[type[History], ...]:
+    """The histories to look for: all for `auto`, none for `off`, else the one of this name; UsageError for others."""
+    if name == AUTO:
+        return HISTORIES
+    found = tuple(history for history in HISTORIES if history.name == name)
+    if not found and name != OFF:
+        raise UsageError(f"there is no history {name!r}; choose one of: {', '.join(NAMES)}")
+    return found

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridecodec import extras
+from ridecodec.container.modelfield import AUTO, HISTORY
 from ridecodec.engines.names import chosen
 from ridecodec.errors import ModelMissingError, ModelRefusedError, UsageError
 from ridecodec.files.placing import placed
@@ -175,6 +176,7 @@ def current(name: str) -> ModelCard:
 
 def find(name: str, hash4: bytes) -> ModelCard:
     """The very model that a file was made with; ModelMissingError where it is not at hand."""
+    name = AUTO if name == HISTORY else name
     for card in cards():
         if card.hash == hash4.hex() and card.name == name:
             return card

@@ -41,9 +41,7 @@ def encode(
     """The .rdc data of a picture: of a model alone where that codes all tiles, else of several forms."""
     card = registry.current(AUTO)
     load = loader(card, registry.pick_device(device))
-    tile = tile or TILE
-    if not 1 <= tile <= TileCodec.largest_tile:
-        raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {TileCodec.largest_tile}")
+    tile = side(tile)
     boxes = rdc.tile_boxes(picture.width, picture.height, tile)
     meter = Meter(progress, picture.width * picture.height, picture.channels)
     palette = palette_of(picture.colour, picture.metadata)
@@ -83,6 +81,13 @@ def encode(
     if len(boxes) > 1:
         found += _untiled(picture, header, min(map(len, found)))
     return min(found, key=len)
+
+
+def side(tile: int) -> int:
+    """The side of the tiles where ``tile`` is asked for, 0 for the default; UsageError where it is too large."""
+    if not 0 <= tile <= TileCodec.largest_tile:
+        raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {TileCodec.largest_tile}")
+    return tile or TILE
 
 
 def _alone(member: int, chosen: list[Chosen], code: list[Callable[[], bytes]]) -> list[bytes] | None:

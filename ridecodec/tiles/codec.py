@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from ridecodec.box import Box
 from ridecodec.container import rdc
-from ridecodec.container.modelfield import AUTO
+from ridecodec.container.modelfield import AUTO, HISTORY
 from ridecodec.container.rdc import Container, Header
 from ridecodec.engines.tilecoder import EncodedTile, TileCodec, decode_halves, decode_tiles, encode_tile
 from ridecodec.errors import DamagedError, UsageError, VerificationError
+from ridecodec.histories import registry as histories
 from ridecodec.models import registry
 from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels
-from ridecodec.tiles import autocodec, precheck
+from ridecodec.tiles import autocodec, historycodec, precheck
 from ridecodec.tiles.parallel import Meter, batches, encoders, spread
 from ridecodec.tiles.precheck import CODED, coding_channels
 from ridecodec.tiles.progress import Progress
@@ -28,15 +29,21 @@ def encode(
     device: str,
     threads: int,
     tile: int,
+    history: str = histories.AUTO,
     label: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     look: Callable[[Box, EncodedTile], None] | None = None,
 ) -> bytes:
-    """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it."""
+    """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it.
+
+    Only `AUTO` looks for a ``history``.
+    """
     if model == AUTO:
         if label is not None or look is not None:
             raise UsageError(f"{AUTO!r} is not a single density model; choose one, such as photo, for labels and rates")
-        return autocodec.encode(picture, device=device, threads=threads, tile=tile, progress=progress)
+        return historycodec.encode(
+            picture, history=history, device=device, threads=threads, tile=tile, progress=progress
+        )
     channels = coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
     registry.check_channels(card, len(channels), "this one")
@@ -127,7 +134,10 @@ def decode_held(
     header = held.header
     area = precheck.area(header, region)
     check_pixels(area.width, area.height, max_pixels)
-    out = _decode(held, area, 1, decode_tiles, device, threads, max_pixels, progress)
+    if header.model == HISTORY:
+        out = _made(held, area, device, threads, max_pixels, progress)
+    else:
+        out = _decode(held, area, 1, decode_tiles, device, threads, max_pixels, progress)
     whole = area == Box(0, 0, header.width, header.height)
     return checked(held, out) if whole else _picture(held, out)
 
@@ -164,6 +174,22 @@ def _picture(held: Container, samples: Samples) -> Picture:
         raise DamagedError(f"the metadata is damaged: {error}") from error
 
 
+def _made(
+    held: Container,
+    area: Box,
+    device: str,
+    threads: int,
+    max_pixels: int,
+    progress: Callable[[Progress], None] | None,
+) -> Samples:
+    """Samples [H, W, C] of an area of a picture that is made from a source."""
+    meter = Meter(progress, area.width * area.height, held.header.colour.channels)
+    planes = historycodec.decode(held, area, device=device, threads=threads, max_pixels=max_pixels, meter=meter)
+    meter.finish()
+    samples: Samples = planes.transpose(1, 2, 0)
+    return samples
+
+
 def _decode(
     held: Container,
     area: Box,
@@ -176,11 +202,11 @@ def _decode(
 ) -> Samples:
     """Samples [H, W, C] of ``area``, in pixels of the picture that has every ``step``-th of a row and of a column."""
     header = held.header
-    if header.model == AUTO and step == 2:
+    if header.model in (AUTO, HISTORY) and step == 2:
         raise UsageError("there is no preview: the file has no half-size picture")
     backend = None if header.model == AUTO else backend_of(header, step, device)
     boxes = header.boxes
-    tiles = _covering(header, Box(area.x * step, area.y * step, area.width * step, area.height * step))
+    tiles = boxes.covering(Box(area.x * step, area.y * step, area.width * step, area.height * step))
     check_pixels(boxes[0].width, boxes[0].height, max_pixels)  # a tile is decoded whole
     out = np.empty((area.height, area.width, header.colour.channels), np.uint16 if header.bit_depth == 16 else np.uint8)
     pixels = sum(-(-boxes[i].width // step) * -(-boxes[i].height // step) for i in tiles)
@@ -247,13 +273,3 @@ def _decode_modelled(
     shapes = {i: (len(channels), boxes[i].height, boxes[i].width) for i in tiles}
     groups, at_once = batches(backend, shapes, threads)
     spread(work, groups, at_once, meter)
-
-
-def _covering(header: Header, area: Box) -> list[int]:
-    """Tiles that have a pixel of ``area``."""
-    if not header.tile:
-        return [0]
-    side, columns = header.tile, header.boxes.columns
-    right, bottom = min(area.x + area.width, header.width) - 1, min(area.y + area.height, header.height) - 1
-    across, down = range(area.x // side, right // side + 1), range(area.y // side, bottom // side + 1)
-    return [row * columns + column for row in down for column in across]

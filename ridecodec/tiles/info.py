@@ -14,6 +14,7 @@ from ridecodec.container.rdc import Container
 from ridecodec.errors import DamagedError
 from ridecodec.files import metadata
 from ridecodec.files.inputs import DataLike, file_bytes
+from ridecodec.tiles import parts
 from ridecodec.tiles.forms.outline import outline
 
 
@@ -33,6 +34,8 @@ class TileInfo:
     """The models that take part in it."""
     side_bytes: int | None
     """Of them the side information: a label, a code, half the size, experts; None: damaged, or in forms."""
+    part: str | None = None
+    """What it is of a history: `source`, `places of exceptions` or `exceptions`; None: a tile of the picture."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Info:
     model_hash: str
     samples_checksum: str
     tile: int
+    history: str | None
+    """What was done to the picture, in words, where it is coded by what was there before; None where it is not."""
     tiles: list[TileInfo]
     metadata: list[ChunkInfo]
     header_bytes: int
@@ -93,10 +98,11 @@ def read_info(data: DataLike) -> Info:
         header.colour.name,
         header.colour.channels,
         header.bit_depth,
-        header.model,
+        AUTO if held.history else header.model,
         header.model_hash.hex(),
         f"{header.samples_checksum:08x}",
         header.tile,
+        parts.read(held)[0].node.words if held.history else None,
         list(tiles(held)),
         [ChunkInfo(c.kind.decode("ascii"), len(c.data), metadata.describe(c)) for c in held.metadata],
         held.header_bytes,
@@ -110,9 +116,25 @@ def read_info(data: DataLike) -> Info:
 def tiles(held: Container) -> Iterator[TileInfo]:
     """The tiles of a file that was taken apart."""
     header = held.header
+    if held.history:
+        yield from _sources(held)
+        return
     for number, (box, length) in enumerate(zip(header.boxes, held.lengths.tolist(), strict=True)):
         rate = 8 * length / (box.width * box.height * header.colour.channels)
         yield TileInfo(box.x, box.y, box.width, box.height, length, rate, *_coded(held, number))
+
+
+def _sources(held: Container) -> Iterator[TileInfo]:
+    """The parts of a history's source, without those that are empty."""
+    named = [each for part in parts.read(held) for each in part.named]
+    for number, (length, (word, box, channels, depth)) in enumerate(zip(held.lengths.tolist(), named, strict=True)):
+        try:
+            form, models = outline(held.payload(number), channels, depth) if length else (None, ())
+        except DamagedError:
+            form, models = None, ()
+        if length:
+            rate = 8 * length / (box.width * box.height * channels)
+            yield TileInfo(box.x, box.y, box.width, box.height, length, rate, form, models, None, word)
 
 
 def _coded(held: Container, tile: int) -> tuple[str | None, tuple[str, ...], int | None]:

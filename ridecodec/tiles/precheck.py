@@ -6,9 +6,10 @@ import operator
 
 from ridecodec.box import Box
 from ridecodec.container import rdc, rdca
-from ridecodec.container.modelfield import AUTO
+from ridecodec.container.modelfield import AUTO, HISTORY
 from ridecodec.container.rdc import LARGEST_TILE, Header
 from ridecodec.errors import InputError, UsageError
+from ridecodec.histories import registry as histories
 from ridecodec.models import registry
 from ridecodec.picture import CODING_ORDER, ColourType, Picture, check_pixels
 
@@ -16,7 +17,9 @@ CODED = {colour: CODING_ORDER[colour.channels] for colour in (ColourType.GRAY, C
 """Channels of the pictures that are coded, in coding order."""
 
 
-def check_options(picture: Picture, model: str, device: str, threads: int, tile: int, label: int | None) -> None:
+def check_options(
+    picture: Picture, model: str, device: str, threads: int, tile: int, label: int | None, history: str
+) -> None:
     """Raise `UsageError` for options of `compress` that make no sense, and `InputError` for a picture of a type that
     the model does not code."""
     card = registry.current(model)
@@ -27,6 +30,13 @@ def check_options(picture: Picture, model: str, device: str, threads: int, tile:
         raise UsageError(f"a tile size of {tile} is out of range; choose 1 to {LARGEST_TILE}, or 0 for the default")
     if label is not None and model == AUTO:
         raise UsageError(f"{AUTO!r} has no labels; choose a model that has some")
+    check_history(model, history)
+
+
+def check_history(model: str, history: str) -> None:
+    """Raise `UsageError` for a history that there is not, or that goes with another model."""
+    if histories.wanted(history) and history != histories.AUTO and model != AUTO:
+        raise UsageError(f"only {AUTO!r} looks for histories; leave out --model, or use --history {histories.OFF}")
 
 
 def check_work(device: str, threads: int) -> None:
@@ -54,7 +64,7 @@ def check_data(data: bytes | memoryview) -> None:
 
 def check_decoding(header: Header, region: tuple[int, int, int, int] | None, preview: bool, max_pixels: int) -> None:
     """Raise what `decompress` raises for a header and a region."""
-    if header.model != AUTO:
+    if header.model not in (AUTO, HISTORY):
         coding_channels(header.colour, header.bit_depth)
     registry.find(header.model, header.model_hash)
     if preview and region is not None:

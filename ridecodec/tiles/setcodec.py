@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from ridecodec.container import rdc, rdca
-from ridecodec.container.modelfield import AUTO
+from ridecodec.container.modelfield import AUTO, HISTORY
 from ridecodec.container.rdc import Container
 from ridecodec.container.rdca import Archive, Kind
 from ridecodec.engines.tilecoder import TileCodec, decode_tiles
 from ridecodec.errors import DamagedError, InputError, RidecodecError, VerificationError
 from ridecodec.files.sets import Entry
+from ridecodec.histories import registry as histories
 from ridecodec.models import registry
 from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels, check_total
 from ridecodec.tiles import autocodec, codec, precheck
@@ -35,6 +36,7 @@ def encode(
     threads: int,
     label: int | None = None,
     tile: int = 0,
+    history: str = histories.AUTO,
     verify: bool = False,
     progress: Report | None = None,
     refused: Refused | None = None,
@@ -57,6 +59,7 @@ def encode(
                 device=device,
                 threads=threads,
                 tile=tile,
+                history=history,
                 label=label,
                 progress=meter.part(),
             )
@@ -180,7 +183,7 @@ def decode(
         check_pixels(header.width, header.height, max_pixels)
     check_total(sum(header.width * header.height for header in headers), max_pixels)
     for kind in set(kinds.values()):
-        if kind.header.model == AUTO:
+        if kind.header.model in (AUTO, HISTORY):
             registry.find(AUTO, kind.header.model_hash)
         else:
             codec.backend_of(kind.header, 1, device)
@@ -197,7 +200,7 @@ def _decoded(
     modelled: dict[tuple[str, bytes], list[int]] = {}
     formed: dict[bytes, list[int]] = {}
     for number, header in headers.items():
-        if header.tile:
+        if header.indexed:
             yield number, _alone(held, number, device, threads, meter)
         elif header.model == AUTO:
             formed.setdefault(header.model_hash, []).append(number)
@@ -213,7 +216,7 @@ def _decoded(
 
 
 def _alone(held: Archive, number: int, device: str, threads: int, meter: Meter) -> Picture | DamagedError:
-    """A picture of several tiles."""
+    """A picture of several tiles, or one that is made from a source."""
     try:
         return codec.decode_held(held.picture(number), device=device, threads=threads, progress=meter.part())
     except DamagedError as error:

@@ -49,7 +49,18 @@ def test_json(folder: Path, command: str) -> None:
     failed, done = map(json.loads, result.stdout.splitlines())
     assert failed.keys() == {"input", "output", "error", "exit_code"}
     assert (failed["input"], failed["exit_code"], result.exit_code) == ("nosuch", 3, 3)
-    assert done.keys() == {"input", "output", "bytes", "bpsp", "pixels", "model", "models", "forms", "seconds"}
+    assert done.keys() == {
+        "input",
+        "output",
+        "bytes",
+        "bpsp",
+        "pixels",
+        "model",
+        "models",
+        "forms",
+        "history",
+        "seconds",
+    }
     assert (done["models"], done["forms"]) == (["uniform"], {"uniform": 1})
     assert (done["input"], done["output"], done["model"], done["pixels"]) == (args[0], target, "uniform", 126)
     assert done["bytes"] == Path("done.rdc").stat().st_size
