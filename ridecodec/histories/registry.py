@@ -5,8 +5,9 @@ from __future__ import annotations
 from ridecodec.errors import ModelMissingError, UsageError
 from ridecodec.histories.base import History
 from ridecodec.histories.photo_cd import PhotoCd
+from ridecodec.histories.ycbcr import YCbCr
 
-HISTORIES: tuple[type[History], ...] = (PhotoCd,)
+HISTORIES: tuple[type[History], ...] = (PhotoCd, YCbCr)
 """In the order in which they are looked for."""
 AUTO, OFF = "auto", "off"
 NAMES = (AUTO, OFF, *(history.name for history in HISTORIES))

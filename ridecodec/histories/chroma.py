@@ -1,0 +1,124 @@
+"""Samples of chroma from what pixels show of them: averages with the smoothing undone, and then mended one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.histories.conversions import Conversion
+from ridecodec.histories.lattice import Flags, Found, Integers, fitting
+from ridecodec.histories.sampling import Plane, Sampling
+from ridecodec.histories.window import Window
+
+_SWEEPS = 6
+_GUESSES = 5
+_FAR = np.array([(0, 0), *((b * k, r * k) for k in (1, 3) for b in (-1, 0, 1) for r in (-1, 0, 1) if b or r)])
+"""Steps of Cb and Cr that are tried where colours are clipped, near ones first."""
+_MOST = 3
+"""What a pixel counts at most: one that was changed later says nothing."""
+_FEW = 3
+"""Moves that show whether a plane is found at all."""
+
+
+def _alternating(*patterns: list[list[int]]) -> NDArray[np.int64]:
+    """These steps with both signs, and none: [moves, rows, columns]."""
+    found = np.array(patterns)
+    return np.concatenate([np.zeros((1, *found.shape[1:]), np.int64), found, -found])
+
+
+def _chains(length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    signs = [1 - 2 * (k % 2) for k in range(length)]
+    return _alternating([signs]), _alternating([[each] for each in signs])
+
+
+_ONE = _alternating([[1]])
+_CORNERS = _alternating(
+    *([[1, -1], [-1, 1]], [[1, -1], [-1, 0]], [[1, -1], [0, 1]], [[-1, 0], [1, -1]], [[0, 1], [1, -1]]),
+    *([[1, 0], [0, -1]], [[0, 1], [-1, 0]], [[1, 0], [0, 1]], [[0, 1], [1, 0]]),
+)
+
+
+def _moves(sampling: Sampling) -> list[NDArray[np.int64]]:
+    """What is tried in turn: most errors that averages leave have signs that alternate."""
+    axes = [axis for axis, factor in enumerate((sampling.down, sampling.across)) if factor == 2]
+    chains = {k: [_chain(k, axis) for axis in axes] for k in range(2, 7)}
+    found = [_ONE, *chains[2], _ONE, *chains[2], *chains[3]]
+    if len(axes) == 2:
+        return [*found, _CORNERS, _ONE]
+    return [*found, *chains[4], *chains[5], *chains[6]]
+
+
+def _chain(length: int, axis: int) -> NDArray[np.int64]:
+    signs = np.resize([1, -1], length)
+    return _alternating((signs[:, None] if axis == 0 else signs[None]).tolist())
+
+
+def recover(sampling: Sampling, conversion: Conversion, colours: NDArray[np.uint8], found: Found) -> NDArray[np.uint8]:
+    """Cb and Cr [2, rows, columns] of a picture [3, H, W] whose pixels are as ``found``, so that most are right."""
+    height, width = colours.shape[1:]
+    window = Window(sampling, height, width)
+    seen = np.clip(np.stack([found.cb, found.cr]), 0, 255)
+    unknown = np.flatnonzero(~found.known)
+    if sampling.down * sampling.across > 1 and len(unknown):
+        _declip(window, conversion, colours.reshape(3, -1)[:, unknown], unknown, seen, found)
+    planes = np.stack([solve(window, each, found.known) for each in seen])
+    if len(unknown):
+        fit(window, conversion, colours, planes)
+    return planes
+
+
+def _declip(
+    window: Window,
+    conversion: Conversion,
+    colours: NDArray[np.uint8],
+    unknown: NDArray[np.int64],
+    seen: NDArray[np.int32],
+    found: Found,
+) -> None:
+    """Guess what the chroma of unknown pixels was: clipped channels are replaced by what the samples around say."""
+    y = np.clip(found.y.reshape(-1)[unknown], 0, 255)
+    for _ in range(_GUESSES):
+        planes = (window.sharp(each, found.known) for each in seen)
+        cb, cr = (window.spread(each).reshape(-1)[unknown] for each in planes)
+        chroma = (conversion.red[cr], conversion.green_b[cb] + conversion.green_r[cr], conversion.blue[cb])
+        full = []
+        for colour, part in zip(colours.astype(np.int32), chroma, strict=True):
+            value = conversion.light[y] + part >> conversion.shift
+            value = np.where(colour == 255, np.maximum(value, 255), np.where(colour == 0, np.minimum(value, 0), colour))
+            full.append(value)
+        y, *seen_now = (np.clip(each, 0, 255) for each in conversion.guess(*full))
+        for each, now in zip(seen, seen_now, strict=True):
+            each.reshape(-1)[unknown] = now
+
+
+def solve(window: Window, seen: Integers, known: Flags, *, thorough: bool = True) -> Plane:
+    """The plane whose pixels are as those ``seen`` [H, W], which are about right where they are not ``known``."""
+    planes = window.sharp(seen, known)[None]
+    if not window.sampling.smooth:
+        found: Plane = planes[0]
+        return found
+
+    def judge(values: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
+        missed = np.minimum(np.abs(values[0] - seen.reshape(-1)[places]), _MOST)
+        return np.asarray(missed * known.reshape(-1)[places])
+
+    moves_ = _moves(window.sampling)
+    for moves in moves_ if thorough else moves_[:_FEW]:
+        wrong = known & (window.spread(planes[0]) != seen)
+        window.mend(planes, wrong, moves[:, None], judge)
+    return np.asarray(planes[0])
+
+
+def fit(window: Window, conversion: Conversion, colours: NDArray[np.uint8], planes: NDArray[np.uint8]) -> None:
+    """Change samples of Cb and Cr [2, rows, columns] so that more of the colours [3, H, W] have a Y."""
+    flat = colours.reshape(3, -1)
+
+    def judge(values: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
+        wanted = np.broadcast_to(flat[:, None, places], (3, *values.shape[1:]))
+        return np.minimum(fitting(conversion, wanted, values[0], values[1])[2], 4 * _MOST)
+
+    for _ in range(_SWEEPS):
+        cb, cr = (window.spread(each) for each in planes)
+        wrong = fitting(conversion, colours, cb, cr)[2] > 0
+        if not window.mend(planes, wrong, _FAR[:, :, None, None], judge):
+            break

@@ -1,0 +1,66 @@
+"""Which YCbCr a colour was: a conversion leaves most colours out, and what it gives it gives from one YCbCr alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridecodec.histories.conversions import Conversion
+
+Integers = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+
+_FAR = np.int64(1) << 40
+"""Beyond all sums of a conversion."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The YCbCr of colours, int32; where it is not ``known``, about what it may have been."""
+
+    y: Integers
+    cb: Integers
+    cr: Integers
+    known: Flags
+
+
+def find(conversion: Conversion, colours: NDArray[np.uint8]) -> Found:
+    """Of colours [3, ...]. Not known are those with a channel of 0 or 255, and those that no YCbCr gives."""
+    shape = colours.shape[1:]
+    r, g, b = (each.reshape(-1).astype(np.int32) for each in colours)
+    guess = conversion.guess(r, g, b)
+    y, cb, cr = (np.clip(each, 0, 255) for each in guess)
+    known = np.zeros(len(r), np.bool_)
+    rest: NDArray[np.int64] | slice = slice(None)
+    for step in (0, 1, -1):
+        red = np.clip(guess[2][rest] + step, 0, 255)
+        light = conversion.lights[r[rest] << 8 | red]
+        blue = conversion.blues[b[rest] << 8 | light & 255]
+        green = conversion.light[light] + conversion.green_b[blue] + conversion.green_r[red] >> conversion.shift
+        hit = (green == g[rest]) & (light >= 0) & (blue >= 0)
+        at = np.flatnonzero(hit) if isinstance(rest, slice) else rest[hit]
+        y[at], cb[at], cr[at], known[at] = light[hit], blue[hit], red[hit], True
+        rest = np.flatnonzero(~known)
+    known &= (g > 0) & (g < 255)
+    return Found(y.reshape(shape), cb.reshape(shape), cr.reshape(shape), known.reshape(shape))
+
+
+def fitting(
+    conversion: Conversion, colours: NDArray[np.uint8], cb: NDArray[np.integer[Any]], cr: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The least and the most Y with which chroma gives colours [3, ...], and how far it is from doing so at all.
+
+    The least is above the most where no Y does; the distance is 0 where one does, else about the values that miss.
+    """
+    low, high = np.full(colours.shape[1:], -_FAR), np.full(colours.shape[1:], _FAR)
+    chroma = (conversion.red[cr], conversion.green_b[cb] + conversion.green_r[cr], conversion.blue[cb])
+    for colour, part in zip(colours, chroma, strict=True):
+        least = (colour.astype(np.int64) << conversion.shift) - part
+        low = np.maximum(low, np.where(colour == 0, -_FAR, least))
+        high = np.minimum(high, np.where(colour == 255, _FAR, least + (1 << conversion.shift) - 1))
+    first = np.searchsorted(conversion.light, low, "left")
+    last = np.searchsorted(conversion.light, high, "right") - 1
+    return first, last, np.where(first <= last, 0, 1 + (np.maximum(low - high, 0) >> conversion.shift))
