@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +12,10 @@ from ridecodec.histories.lattice import Flags, Found, Integers, fitting
 from ridecodec.histories.sampling import Plane, Sampling
 from ridecodec.histories.window import Window
 
-_SWEEPS = 6
 _GUESSES = 5
-_FAR = np.array([(0, 0), *((b * k, r * k) for k in (1, 3) for b in (-1, 0, 1) for r in (-1, 0, 1) if b or r)])
-"""Steps of Cb and Cr that are tried where colours are clipped, near ones first."""
+_NEAR, _FAR = (np.array([(b * k, r * k) for b, r in product((0, -1, 1), repeat=2)]) for k in (1, 3))
+_SWEEPS = (_NEAR, _NEAR, _FAR, _NEAR, _NEAR)
+"""Steps of Cb and Cr that are tried in turn where colours are clipped."""
 _MOST = 3
 """What a pixel counts at most: one that was changed later says nothing."""
 _FEW = 3
@@ -117,8 +119,8 @@ def fit(window: Window, conversion: Conversion, colours: NDArray[np.uint8], plan
         wanted = np.broadcast_to(flat[:, None, places], (3, *values.shape[1:]))
         return np.minimum(fitting(conversion, wanted, values[0], values[1])[2], 4 * _MOST)
 
-    for _ in range(_SWEEPS):
+    among: Flags | None = None
+    for steps in _SWEEPS:
         cb, cr = (window.spread(each) for each in planes)
         wrong = fitting(conversion, colours, cb, cr)[2] > 0
-        if not window.mend(planes, wrong, _FAR[:, :, None, None], judge):
-            break
+        among = window.mend(planes, wrong, steps[:, :, None, None], judge, among if steps is _NEAR else None)

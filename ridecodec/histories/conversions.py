@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int32]
 
 _CODES = np.arange(256, dtype=np.int64)
+_LEVELS = 1 << 12
+"""Light stays within as many steps of R, G and B, and rises by one a step of Y or more, or by none."""
 _OFF = _CODES - 128
 """Chroma without its offset."""
 
@@ -59,6 +61,19 @@ class Conversion:
         y, cb = np.nonzero((sums > 0) & (sums < 255))
         found[sums[y, cb] << 8 | y] = cb
         return found
+
+    def first(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first Y whose light is not below ``sums``; 256 where there is none."""
+        levels, light, brighter = self._levels
+        found = levels[np.clip(sums >> self.shift, -_LEVELS, _LEVELS - 1) + _LEVELS]
+        return np.where(light[found] < sums, brighter[found], found)
+
+    @cached_property
+    def _levels(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The first Y not below each multiple of what a shift drops; the light of all and of 256, and what is above."""
+        light = np.append(self.light.astype(np.int64), 1 << 60)
+        levels = np.searchsorted(light, np.arange(-_LEVELS, _LEVELS) << self.shift)
+        return levels, light, np.searchsorted(light, light, "right")
 
     def guess(self, r: Integers, g: Integers, b: Integers) -> tuple[Integers, Integers, Integers]:
         """About the Y, Cb and Cr of colours, which may be out of range."""

@@ -61,6 +61,5 @@ def fitting(
         least = (colour.astype(np.int64) << conversion.shift) - part
         low = np.maximum(low, np.where(colour == 0, -_FAR, least))
         high = np.minimum(high, np.where(colour == 255, _FAR, least + (1 << conversion.shift) - 1))
-    first = np.searchsorted(conversion.light, low, "left")
-    last = np.searchsorted(conversion.light, high, "right") - 1
+    first, last = conversion.first(low), conversion.first(high + 1) - 1
     return first, last, np.where(first <= last, 0, 1 + (np.maximum(low - high, 0) >> conversion.shift))

@@ -125,18 +125,26 @@ class Window:
             found = np.mean([np.take(found, each, axis) for each in places], 0)
         return found
 
-    def mend(self, planes: NDArray[np.uint8], wrong: Flags, moves: Moves, judge: Judge) -> bool:
-        """Make the best of some moves wherever pixels are wrong; whether anything has changed."""
+    def mend(
+        self, planes: NDArray[np.uint8], wrong: Flags, moves: Moves, judge: Judge, among: Flags | None = None
+    ) -> Flags:
+        """Make the best of some moves wherever pixels are wrong; which samples, or samples beside them, have changed.
+
+        Moves of one sample may be made ``among`` some alone.
+        """
         down, across = moves.shape[2:]
-        rows, columns = np.nonzero(self._active(wrong, down, across))
+        active = self._active(wrong, down, across)
+        rows, columns = np.nonzero(active if among is None else active & among)
         steps = [each + axis.smooth for each, axis in ((down, self.rows), (across, self.columns))]
-        changed = False
+        before = planes.copy()
         for top, left in product(*map(range, steps)):
             group = np.flatnonzero((rows % steps[0] == top) & (columns % steps[1] == left))
             for begin in range(0, len(group), _AT_ONCE):
                 at = group[begin : begin + _AT_ONCE]
-                changed |= self._mend(planes, rows[at], columns[at], moves, judge)
-        return changed
+                self._mend(planes, rows[at], columns[at], moves, judge)
+        changed = np.pad((planes != before).any(0), 1)
+        around = [changed[i : i + self.size[0], j : j + self.size[1]] for i in range(3) for j in range(3)]
+        return np.asarray(np.logical_or.reduce(around))
 
     def _active(self, wrong: Flags, down: int, across: int) -> Flags:
         """Blocks with samples that wrong pixels depend on."""
@@ -164,7 +172,7 @@ class Window:
         columns: NDArray[np.int64],
         moves: Moves,
         judge: Judge,
-    ) -> bool:
+    ) -> None:
         down, across = moves.shape[2:]
         places, inside = self._places(rows, columns, (down, across))
         i, j = self.rows.around(rows, down), self.columns.around(columns, across)
@@ -184,4 +192,3 @@ class Window:
         for k, m in product(range(down), range(across)):
             at = rows[moved] + k, columns[moved] + m
             planes[:, at[0], at[1]] = np.clip(planes[:, at[0], at[1]] + moves[best[moved], :, k, m].T, 0, 255)
-        return bool(len(moved))

@@ -79,13 +79,15 @@ def _sampled(of: Conversion, blocks: list[tuple[tuple[int, int], NDArray[np.uint
     across, left = _repeated(planes)
     if down * across > 1:
         return Sampling(down, across, False, top, left)
-    varied = sorted(range(len(blocks)), key=lambda k: -_variation(*planes[k]))[:_TRIED]
+    ranked = sorted(range(len(blocks)), key=lambda k: -_variation(*planes[k]))
+    varied = ranked[: -(-len(ranked) // 2) : -(-len(ranked) // (2 * _TRIED))]
     rows = _smooth([(planes[k][0].transpose(0, 2, 1), planes[k][1].T) for k in varied])
     columns = _smooth([planes[k] for k in varied])
     for down, across in ((2, 2), (1, 2), (2, 1)):
         for top, left in product(rows if down == 2 else [0], columns if across == 2 else [0]):
             sampling = Sampling(down, across, True, top, left)
-            if all(_wrong(of, sampling, blocks[k][1]) < _WRONG for k in varied):
+            wrong, counted = np.sum([_wrong(of, sampling, blocks[k][1]) for k in varied], 0)
+            if wrong <= _WRONG * counted:
                 return sampling
     return SAMPLINGS[0]
 
@@ -128,8 +130,8 @@ def _smooth(planes: list[tuple[NDArray[np.int32], NDArray[np.bool_]]]) -> list[i
     return sorted((k for k in (0, 1) if share[k] > _ALIKE), key=lambda k: -share[k])
 
 
-def _wrong(of: Conversion, sampling: Sampling, block: NDArray[np.uint8]) -> float:
-    """Share of the pixels of a block that come out wrong, of those whose chroma is not the same all around."""
+def _wrong(of: Conversion, sampling: Sampling, block: NDArray[np.uint8]) -> tuple[int, int]:
+    """How many pixels of a block come out wrong, and of how many: of those whose chroma is not the same all around."""
     found = lattice.find(of, block)
     height, width = block.shape[1:]
     seen = (found.cb, found.cr)
@@ -142,4 +144,4 @@ def _wrong(of: Conversion, sampling: Sampling, block: NDArray[np.uint8]) -> floa
     edge = np.zeros((height, width), np.bool_)
     edge[2:-2, 2:-2] = True
     counted = found.known & varied & edge
-    return float((wrong & counted).sum() / max(1, counted.sum()))
+    return int((wrong & counted).sum()), int(counted.sum())
