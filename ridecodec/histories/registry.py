@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ridecodec.errors import ModelMissingError, UsageError
 from ridecodec.histories.base import History
+from ridecodec.histories.enlarged import Enlarged
 from ridecodec.histories.photo_cd import PhotoCd
+from ridecodec.histories.repeated import Repeated
 from ridecodec.histories.ycbcr import YCbCr
 
-HISTORIES: tuple[type[History], ...] = (PhotoCd, YCbCr)
+HISTORIES: tuple[type[History], ...] = (Repeated, Enlarged, PhotoCd, YCbCr)
 """In the order in which they are looked for."""
 AUTO, OFF = "auto", "off"
 NAMES = (AUTO, OFF, *(history.name for history in HISTORIES))
