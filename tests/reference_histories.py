@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from reference_sources import SOURCES
 
 
 @dataclass
@@ -77,5 +78,10 @@ def photo_cd(frame: Frame, planes: list[np.ndarray]) -> np.ndarray:
     return out
 
 
-HISTORIES = {1: (photo_cd_sources, photo_cd)}
+def framed(number: int) -> Any:
+    """The frames of the sources of a history of the other file."""
+    return lambda frame: [Frame(*size) for size in SOURCES[number][0](frame)]
+
+
+HISTORIES = {1: (photo_cd_sources, photo_cd), **{number: (framed(number), SOURCES[number][1]) for number in SOURCES}}
 """By number: the sources of a picture, and how it is made of them."""
