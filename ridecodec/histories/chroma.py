@@ -13,24 +13,18 @@ from ridecodec.histories.sampling import Plane, Sampling
 from ridecodec.histories.window import Window
 
 _GUESSES = 5
+"""How often clipped channels are guessed, each time from better chroma."""
 _NEAR, _FAR = (np.array([(b * k, r * k) for b, r in product((0, -1, 1), repeat=2)]) for k in (1, 3))
 _SWEEPS = (_NEAR, _NEAR, _FAR, _NEAR, _NEAR)
 """Steps of Cb and Cr that are tried in turn where colours are clipped."""
 _MOST = 3
 """What a pixel counts at most: one that was changed later says nothing."""
-_FEW = 3
-"""Moves that show whether a plane is found at all."""
 
 
 def _alternating(*patterns: list[list[int]]) -> NDArray[np.int64]:
     """These steps with both signs, and none: [moves, rows, columns]."""
     found = np.array(patterns)
     return np.concatenate([np.zeros((1, *found.shape[1:]), np.int64), found, -found])
-
-
-def _chains(length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    signs = [1 - 2 * (k % 2) for k in range(length)]
-    return _alternating([signs]), _alternating([[each] for each in signs])
 
 
 _ONE = _alternating([[1]])
@@ -93,7 +87,7 @@ def _declip(
             each.reshape(-1)[unknown] = now
 
 
-def solve(window: Window, seen: Integers, known: Flags, *, thorough: bool = True) -> Plane:
+def solve(window: Window, seen: Integers, known: Flags) -> Plane:
     """The plane whose pixels are as those ``seen`` [H, W], which are about right where they are not ``known``."""
     planes = window.sharp(seen, known)[None]
     if not window.sampling.smooth:
@@ -104,8 +98,7 @@ def solve(window: Window, seen: Integers, known: Flags, *, thorough: bool = True
         missed = np.minimum(np.abs(values[0] - seen.reshape(-1)[places]), _MOST)
         return np.asarray(missed * known.reshape(-1)[places])
 
-    moves_ = _moves(window.sampling)
-    for moves in moves_ if thorough else moves_[:_FEW]:
+    for moves in _moves(window.sampling):
         wrong = known & (window.spread(planes[0]) != seen)
         window.mend(planes, wrong, moves[:, None], judge)
     return np.asarray(planes[0])

@@ -66,7 +66,7 @@ class Conversion:
         """The first Y whose light is not below ``sums``; 256 where there is none."""
         levels, light, brighter = self._levels
         found = levels[np.clip(sums >> self.shift, -_LEVELS, _LEVELS - 1) + _LEVELS]
-        return np.where(light[found] < sums, brighter[found], found)
+        return np.asarray(np.where(light[found] < sums, brighter[found], found))
 
     @cached_property
     def _levels(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -28,8 +28,8 @@ _TRIED = 4
 """Blocks on which smooth samplings are tried."""
 _WITHIN = 4
 """What rounding makes of a combination that is 0 for smooth chroma."""
-_WRONG = 0.1
-"""Share of pixels that may come out wrong if chroma is smooth."""
+_WRONG = 0.07
+"""Share of pixels that may come out wrong if chroma is smooth; if it is not, more of those that vary do."""
 
 
 def traces(colours: NDArray[np.uint8]) -> tuple[int, int] | None:
@@ -138,7 +138,7 @@ def _wrong(of: Conversion, sampling: Sampling, block: NDArray[np.uint8]) -> tupl
     window = Window(sampling, height, width)
     wrong, varied = np.zeros((height, width), np.bool_), np.zeros((height, width), np.bool_)
     for plane in seen:
-        wrong |= window.spread(chroma.solve(window, np.clip(plane, 0, 255), found.known, thorough=False)) != plane
+        wrong |= window.spread(chroma.solve(window, np.clip(plane, 0, 255), found.known)) != plane
         varied[:, 1:] |= plane[:, 1:] != plane[:, :-1]
         varied[1:] |= plane[1:] != plane[:-1]
     edge = np.zeros((height, width), np.bool_)
