@@ -80,7 +80,7 @@ class Enlarged(History):
         """Judged by how many of some pixels of each line are as those of the line before."""
         found = cls(*(_scale(_changes(picture.planes, axis)) for axis in (1, 2)))
         pixels = found.rows.length(picture.height) * found.columns.length(picture.width)
-        return found if pixels <= _SMALLER * picture.height * picture.width else None
+        return found if 1 < pixels <= _SMALLER * picture.height * picture.width else None
 
     @classmethod
     def read(cls, parameters: bytes, frame: Frame) -> Enlarged:

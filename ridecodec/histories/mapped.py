@@ -56,6 +56,8 @@ class Mapped(History):
             return None
         rows = max(1, _SAMPLE // picture.width)
         some = np.ascontiguousarray(picture.planes[:, :: -(-picture.height // rows)]).reshape(picture.channels, -1)
+        if (some == some[:, :1]).all():
+            return None
         sources = _sources(some)
         few = [_few(some[channel]) for channel in range(len(some))]
         if len(set(sources)) == len(sources) and not any(few):

@@ -38,7 +38,8 @@ class Repeated(History):
     def detect(cls, picture: Picture) -> Repeated | None:
         """Judged by some pixels of each line."""
         height, width = (_period(picture.planes, axis) for axis in (1, 2))
-        return cls(height, width) if height * width <= _SMALLER * picture.height * picture.width else None
+        smaller = 1 < height * width <= _SMALLER * picture.height * picture.width  # one pixel is a form of its own
+        return cls(height, width) if smaller else None
 
     @classmethod
     def read(cls, parameters: bytes, frame: Frame) -> Repeated:
