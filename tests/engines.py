@@ -33,7 +33,7 @@ def check_engines(codec: ProgramCodec, tile: Array) -> bytes:
     program = codec.programs[channels]
     payload = codec.encode(tile, ignore).payload
     side, code = split_payload(payload)
-    told = codec.sides[channels].read(side)
+    told = codec.sides[channels].read(side, height, width)
     wanted = Reference().open(program).encode(tile, told, ignore)
     assert wanted.code == code, codec.engine
     found, bits = stepwise(program, code, told, height, width)

@@ -34,6 +34,9 @@ class RandomProgram:
         self.memories: list[tuple[Value, int]] = []  # that have learnt nothing yet, and their largest values
         self.sizes: list[tuple[int, int]] = []  # of the parameters: integers of a row, largest sum of a row
         self.planes = self.channels + len(limits)
+        self.given = 0
+        self.halved = self._give()
+        self._ahead()
         self._add(self._tap)
         for channel in range(self.channels):
             for _ in range(int(self.random.integers(3, 12))):
@@ -49,10 +52,49 @@ class RandomProgram:
             rule, initial = self._choice([(BORDER, 0), (CONSTANT, 3)])
             for _ in limits:
                 self.ops.keep(self._rows(1), rule, initial)
-        self.program: Program = self.ops.program()
+        if self.lead:
+            self.ops.keep(self._rows(2), CONSTANT, 3, self.base)
+        self.program: Program = self.ops.program(self.halved)
+
+    def _give(self) -> bool:
+        """Planes that are known beforehand; whether they hold half of the samples."""
+        halved = bool(self.random.integers(0, 5) == 0)
+        margin = int(self.random.integers(0, 4))
+        for k in range(self.channels if halved else int(self.random.integers(0, 3))):
+            self.ops.give(f"given.{k}", *((0, 255) if halved else (-300, 70000)), margin)
+            self.given += 1
+        if self.given:
+            at = [tuple(int(n) for n in self.random.integers(-margin, margin + 1, 2)) for _ in range(3)]
+            self.values.append(self.ops.given((int(self.random.integers(self.given)), (y, x)) for y, x in at))
+        return halved
+
+    def _ahead(self) -> None:
+        """A pass that runs ahead, and one between it and the front: what they reach, and what is reached of them."""
+        ops, lead = self.ops, int(self.random.integers(0, 4))
+        self.lead = lead
+        if not lead:
+            return
+        self.base = ops.planes(2, -3000, 3000, CONSTANT)
+        reach = [(self.base, (-1, 2)), (self.base + 1, (-2, -1)), (self.base, (0, -lead - 1))]
+        lo, hi = self._choice(LIMITS[:2])
+        with ops.ahead(lead):
+            first = ops.planes(2, lo, hi, CONSTANT)
+            near = ops.tap([*reach, (first, (0, -1)), (first + 1, (-1, 1))])
+            mixed = ops.affine(near, self.random.integers(-3, 4, (2, 5)), self.random.integers(-50, 50, 2)) >> 2
+            if self.given:
+                mixed = mixed + ops.given([(0, (0, 0))])
+            ops.keep(mixed + ops.place(7)[:2], CONSTANT, self._choice([0, 3]), first)
+        found = [(first, (0, 0)), (first + 1, (0, lead)), (first, (-1, 3))]
+        if lead > 1:
+            with ops.ahead(lead - 1):
+                second = ops.planes(1, -900, 900, CONSTANT)
+                near = ops.tap([(first, (0, 1)), (first + 1, (0, 0)), (second, (0, -2)), *reach])
+                ops.keep(near.sum() >> 1, CONSTANT, 0, second)
+            found += [(second, (0, lead - 1)), (second, (-1, -2))]
+        self.values.append(ops.tap(found))
 
     def parameters(self) -> list[NDArray[np.int32]]:
-        """A tile's integers, within their bounds."""
+        """A tile's integers, within their bounds; given planes are those of the tile that `tile` made last."""
         found = []
         for parameter, (row, reach) in zip(self.program.parameters, self.sizes, strict=True):
             values = self.random.integers(parameter.lo, parameter.hi, parameter.size, endpoint=True).reshape(-1, row)
@@ -60,6 +102,14 @@ class RandomProgram:
                 values //= 2
                 values[values == -1] = 0
             found.append(values.reshape(-1).astype(np.int32))
+        height, width = self.last.shape[1:]
+        for k, plane in enumerate(self.program.given):
+            size = height + 2 * plane.margin, width + 2 * plane.margin
+            values = self.random.integers(plane.lo, plane.hi, size, endpoint=True).astype(np.int32)
+            if self.halved and k < self.channels:
+                inside = values[plane.margin : plane.margin + height, plane.margin : plane.margin + width]
+                inside[::2, ::2] = self.last[k, ::2, ::2]
+            found.append(values)
         return found
 
     def tile(self, height: int, width: int) -> Planes:
@@ -68,12 +118,14 @@ class RandomProgram:
         smooth = 100 + 3 * y - 2 * x + 50 * (x // 5 % 2)
         noise = self.random.integers(-40, 40, (self.channels, height, width)) * (y % 3 == 0)
         planes: Planes = (smooth + noise).clip(0, 255).astype(np.uint8)
+        self.last = planes
         return planes
 
     def squares(self) -> Squares:
         """Sums of some values that are small enough."""
         ranges = self.program.ranges
-        small = [k for k, found in enumerate(ranges) if found.top.max() < 1 << 15]
+        own = [k for k, operation in enumerate(self.program.operations) if operation.lead == 0]
+        small = [k for k in own if ranges[k].top.max() < 1 << 15]
         group = next(k for k in small if (ranges[k].lo >= 0).all() and len(ranges[k]) == 1)
         return Squares(group, int(ranges[group].hi[0]) + 1, group, tuple(small[-3:]), every=2)
 
@@ -219,3 +271,9 @@ class RandomProgram:
             parts["values"], parts["alive"] = self._rows(spikes).clamp(0, 255), self._rows(spikes).clamp(0, 1)
             parts["odds"], parts["top"] = self._rows(spikes + 2).clamp(-(2**29), 900), self._rows(1).clamp(0, 255)
         self.ops.output(family, parts, TABLES[family.split(".")[0]])
+
+
+def without_memories(seed: int) -> RandomProgram:
+    """The first program from a seed on that has no memories, which learn only where tiles are coded."""
+    made = RandomProgram(seed)
+    return made if all(each.kind != "memory" for each in made.program.operations) else without_memories(seed + 1)

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import reference_forms
 import reference_histories
-import reference_pixelcnn
 import reference_programs
 from safetensors.numpy import load
 
@@ -333,6 +332,10 @@ class Model:
     slope: Callable[[int], int]
     """By the tile's width."""
     half: Model | None = None
+    ahead: Callable[[Tile, int], None] | None = None
+    """Runs the passes ahead of a front."""
+    lead: int = 0
+    """How many fronts the first of them is ahead."""
 
 
 def decode_tile(
@@ -352,16 +355,19 @@ def decode_tile(
     if half is not None:
         tile.planes[:channels, ::2, ::2] = half
     coder = RangeDecoder(payload[reader.at :])
-    for t in range(width + slope * (height - 1)):
+    for t in range(-model.lead, width + slope * (height - 1)):
+        if model.ahead is not None:
+            model.ahead(tile, t)
         places = [(y, t - slope * y) for y in range(height) if 0 <= t - slope * y < width]
-        if half is not None:
-            places = [(y, x) for y, x in places if y % 2 or x % 2]
         pixels = [model.pixel(tile, y, x) for y, x in places]
+        coded = [half is None or y % 2 == 1 or x % 2 == 1 for y, x in places]
         for c in range(channels):
-            bounds = [floored(next(pixel)) for pixel in pixels]
+            found = [next(pixel) for pixel in pixels]
+            bounds = [floored(each) for each, wanted in zip(found, coded, strict=True) if wanted]
             high = [coder.symbol(high_edges(f)) for f in bounds]
             low = [coder.symbol(low_edges(f, h)) for f, h in zip(bounds, high, strict=True)]
-            for i, (y, x) in enumerate(places):
+            drawn = [place for place, wanted in zip(places, coded, strict=True) if wanted]
+            for i, (y, x) in enumerate(drawn):
                 tile.planes[c, y, x] = 16 * high[i] + low[i]
         for pixel in pixels:
             next(pixel, None)
@@ -399,44 +405,38 @@ def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
     }
     if "programs" in tensors:
         return programs(tensors)
-    if "config" in tensors:
-        return pixelcnn(tensors)
     raise AssertionError(name)
 
 
-def programs(tensors: dict[str, np.ndarray]) -> Model:
-    """A model of programs, one for each number of channels."""
+def programs(tensors: dict[str, np.ndarray], prefix: str = "") -> Model:
+    """A model of programs, one for each number of channels, and of its half where there is one."""
     found: dict[int, reference_programs.Program] = {}
+    names = json.loads(bytes(tensors["programs"].astype(np.uint8)))["programs"]
 
     def program(channels: int) -> reference_programs.Program:
         if channels not in found:
-            found[channels] = reference_programs.Program(tensors, channels)
+            found[channels] = reference_programs.Program(tensors, channels, prefix)
         return found[channels]
 
-    def pixel(tile: Tile, y: int, x: int) -> Iterator[Any]:
+    def ready(tile: Tile) -> reference_programs.Program:
         held = program(tile.channels)
-        tile.outside = [held.initial(plane) for plane in range(held.channels + len(held.kept))]
-        if len(tile.planes) < len(tile.outside):
-            tile.planes = np.zeros((len(tile.outside), tile.height, tile.width), np.int64)
-        return reference_programs.pixel(held, tile, y, x)
+        if tile.memory is None:
+            tile.memory = {}
+            tile.outside = [held.initial(plane) for plane in range(held.channels + len(held.kept))]
+            planes = np.zeros((len(tile.outside), tile.height, tile.width), np.int64)
+            planes[: tile.channels] = tile.planes[: tile.channels]
+            tile.planes = planes
+        return held
 
-    channels = min(map(int, json.loads(bytes(tensors["programs"].astype(np.uint8)))["programs"]))
-    return Model(pixel, lambda width: program(channels).slope)
+    def pixel(tile: Tile, y: int, x: int) -> Iterator[Any]:
+        return reference_programs.pixel(ready(tile), tile, y, x)
 
+    def ahead(tile: Tile, t: int) -> None:
+        reference_programs.ahead(ready(tile), tile, t)
 
-def pixelcnn(tensors: dict[str, np.ndarray]) -> Model:
-    """Of the whole tile, and of its half where there is one."""
-
-    def of(prefix: str, config: dict[str, Any], half: Model | None = None) -> Model:
-        return Model(
-            lambda tile, y, x: reference_pixelcnn.pixel(tile, y, x, tensors, prefix, config),
-            lambda width: reference_pixelcnn.slope(config, width),
-            half,
-        )
-
-    config = reference_pixelcnn.config_of(tensors)
-    smaller = of("smaller", reference_pixelcnn.smaller(config)) if config["half"] else None
-    return of("network", config, smaller)
+    first = program(min(int(name) for name in names if name.isdecimal()))
+    half = programs(tensors, "half.") if not prefix and any(name.startswith("half.") for name in names) else None
+    return Model(pixel, first.pace, half, ahead, first.leads[0])
 
 
 def uniform(tile: Tile, y: int, x: int) -> Iterator[Any]:

@@ -16,19 +16,29 @@ USUAL = [3072, -2048, 819, -205, -410, 0]
 class Program:
     """One of a model file: its operations, and what stands around them."""
 
-    def __init__(self, tensors: Tensors, channels: int) -> None:
+    def __init__(self, tensors: Tensors, channels: int, prefix: str = "") -> None:
         self.tensors = tensors
         head = json.loads(bytes(tensors["programs"].astype(np.uint8)))
-        self.written = head["programs"][str(channels)]
-        self.side, self.channels = head["extra"]["side"], channels
+        self.written = head["programs"][f"{prefix}{channels}"]
+        self.side, self.channels = "none" if prefix else head["extra"]["side"], channels
         self.kept: list[list[int]] = self.written["kept"]
+        self.operations: list[list[Any]] = self.written["operations"]
+        self.arguments = [self.attributes(operation) for operation in self.operations]
+        self.passes = [operation[6] if len(operation) > 6 else 0 for operation in self.operations]
+        self.leads = sorted({0, *self.passes}, reverse=True)
 
-    @property
-    def slope(self) -> int:
-        """So steep that a front's pixels do not see each other."""
-        taps = [self.attributes(op) for op in self.written["operations"] if op[0] == "tap"]
-        offsets = [offset for tap in taps for offset in zip(tap["dy"], tap["dx"], strict=True)]
-        return max([1, *(int(dx) // -int(dy) + 1 for dy, dx in offsets if dy < 0 < dx)])
+    def pace(self, width: int) -> int:
+        """So steep that every pass finds what it reaches; a row a front where one runs backwards."""
+        if -1 in self.leads:
+            return width
+        slope = 1
+        for (kind, *_), tap, lead in zip(self.operations, self.arguments, self.passes, strict=True):
+            if kind == "tap":
+                for plane, dy, dx in zip(tap["planes"], tap["dy"], tap["dx"], strict=True):
+                    made = 0 if plane < self.channels else self.passes[self.kept[plane - self.channels][0]]
+                    if dy < 0:
+                        slope = max(slope, (int(dx) + lead - made) // -int(dy) + 1)
+        return slope
 
     def attributes(self, operation: list[Any]) -> dict[str, Any]:
         return {
@@ -51,6 +61,12 @@ class Program:
 
 def parameters(program: Program, side: bytes) -> list[np.ndarray]:
     """The tile's integers, one list for each parameter."""
+    if program.side == "label":
+        return [np.array([side[0]])]
+    if program.side == "code":
+        return [np.frombuffer(side, np.int8).astype(int)]
+    if program.side == "half":
+        return []
     if program.side == "largest":
         (top,) = side
         return [np.array([top])]
@@ -68,33 +84,70 @@ def parameters(program: Program, side: bytes) -> list[np.ndarray]:
     return []
 
 
+def given(program: Program, tile: Any) -> list[tuple[np.ndarray, int]]:
+    """The planes that are known beforehand, and how much stands around each."""
+    if program.side == "code" and program.written.get("given"):
+        rows, columns = np.arange(tile.height) * 8 // tile.height, np.arange(tile.width) * 8 // tile.width
+        return [(8 * rows[:, None] + columns, 0)]
+    if program.side == "half":
+        maps = np.concatenate([tile.half.astype(int), np.ones((1, *tile.half.shape[1:]), int)])
+        wide = maps.repeat(2, 1).repeat(2, 2)
+        return [(np.pad(plane, 4 + 2), 4 + 2) for plane in wide]
+    return []
+
+
+class Values:
+    """The results of a pass at a pixel, computed when they are asked for."""
+
+    def __init__(self, program: Program, tile: Any, y: int, x: int) -> None:
+        self.program, self.tile, self.y, self.x = program, tile, y, x
+        self.found: dict[int, Any] = {}
+        if "told" not in tile.memory:
+            tile.memory["told"], tile.memory["given"] = parameters(program, tile.side), given(program, tile)
+
+    def value(self, k: int) -> Any:
+        if k not in self.found:
+            kind, inputs, *_ = self.program.operations[k]
+            attributes, values = self.program.arguments[k], [self.value(i) for i in inputs]
+            if kind == "memory":
+                found = look(self.tile, k, attributes["ends"].tolist(), values[0])
+            elif kind == "learn":
+                found = learn(self.tile, inputs[0], *values)
+            else:
+                found = _run(kind, values, attributes, self.tile, self.y, self.x, self.tile.memory["told"])
+            self.found[k] = found
+        return self.found[k]
+
+    def keep(self, lead: int) -> None:
+        """What the pass teaches and keeps."""
+        program = self.program
+        for k, each in enumerate(program.passes):
+            if each == lead:
+                self.value(k)
+        for k, (kept, row, _, _) in enumerate(program.kept):
+            if program.passes[kept] == lead:
+                self.tile.planes[program.channels + k, self.y, self.x] = self.value(kept)[row]
+
+
+def ahead(program: Program, tile: Any, t: int) -> None:
+    """The passes that run before front ``t``."""
+    if -1 in program.leads and t > 0 and t % tile.width == 0:
+        for x in reversed(range(tile.width)):
+            Values(program, tile, t // tile.width - 1, x).keep(-1)
+    for lead in program.leads:
+        for y in range(tile.height):
+            x = t + lead - tile.slope * y
+            if lead > 0 and 0 <= x < tile.width:
+                Values(program, tile, y, x).keep(lead)
+
+
 def pixel(program: Program, tile: Any, y: int, x: int) -> Iterator[Any]:
     """The cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
-    found: dict[int, Any] = {}
-    told = parameters(program, tile.side)
-    operations = program.written["operations"]
-    if tile.memory is None:
-        tile.memory = {}
-
-    def value(k: int) -> Any:
-        if k not in found:
-            kind, inputs, *_ = operations[k]
-            attributes, values = program.attributes(operations[k]), [value(i) for i in inputs]
-            if kind == "memory":
-                found[k] = look(tile, k, attributes["ends"].tolist(), values[0])
-            elif kind == "learn":
-                found[k] = learn(tile, inputs[0], *values)
-            else:
-                found[k] = _run(kind, values, attributes, tile, y, x, told)
-        return found[k]
-
+    values = Values(program, tile, y, x)
     for family, parts, tables in program.written["outputs"]:
         held = {name: program.tensors[key].astype(int) for name, key in tables.items()}
-        yield FAMILIES[family]({part: value(k) for part, k in parts.items()}, held)
-    for k in range(len(operations)):
-        value(k)
-    for k, (kept, row, _, _) in enumerate(program.kept):
-        tile.planes[program.channels + k, y, x] = value(kept)[row]
+        yield FAMILIES[family]({part: values.value(k) for part, k in parts.items()}, held)
+    values.keep(0)
 
 
 def look(tile: Any, number: int, ends: list[int], values: list[int]) -> list[int]:
@@ -137,6 +190,10 @@ def _run(kind: str, inputs: list[Any], a: dict[str, Any], tile: Any, y: int, x: 
             tile.value(int(p), y + int(dy), x + int(dx))
             for p, dy, dx in zip(a["planes"], a["dy"], a["dx"], strict=True)
         ]
+    if kind == "given":
+        planes = [tile.memory["given"][p] for p in a["planes"].tolist()]
+        offsets = zip(planes, a["dy"].tolist(), a["dx"].tolist(), strict=True)
+        return [int(plane[y + margin + dy, x + margin + dx]) for (plane, margin), dy, dx in offsets]
     if kind == "place":
         borders = (y, x, tile.height - 1 - y, tile.width - 1 - x)
         return [*(min(distance, a["limit"]) for distance in borders), y % 2, x % 2]
@@ -201,6 +258,14 @@ def logistics(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarra
     return (weights * tables["logistic"][index.clip(0, 14336)]).sum(1)
 
 
+def softmax(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
+    """Values each with a logit of its own."""
+    logits = np.array(parts["logits"], int)
+    mass = tables["exponential"][np.minimum(logits.max() - logits, 4095)]
+    below = np.concatenate([[0], np.cumsum(mass)])
+    return below * 1073724416 // below[-1]
+
+
 def even(parts: dict[str, Any], tables: dict[str, np.ndarray]) -> np.ndarray:
     """Values up to a largest one, all alike."""
     count = int(parts["top"][0]) + 1
@@ -260,6 +325,7 @@ FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, np.ndarray]], np.ndarray
     "even": even,
     "gaussians": gaussians,
     "spikes": spikes,
+    "softmax": softmax,
     "wide.high": wide_high,
     "wide.low": wide_low,
 }

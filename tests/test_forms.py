@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from pictures import KINDS
 
 from ridecodec.container.reader import Reader
-from ridecodec.engines.tilecoder import EncodedTile, decode_tiles, encode_tile
+from ridecodec.engines.tilecoder import EncodedTile, TileCodec, decode_tiles, encode_tile
 from ridecodec.errors import DamagedError
 from ridecodec.models import registry
-from ridecodec.models.base import Backend
 from ridecodec.tiles.forms import choosing, folding, reading, rows, tables
 from ridecodec.tiles.forms.choosing import Chooser
 from ridecodec.tiles.forms.members import MEMBERS
@@ -31,7 +30,7 @@ def ignore(*args: object) -> None:
     pass
 
 
-def load(member: int) -> Backend:
+def load(member: int) -> TileCodec:
     return registry.load(registry.current(MEMBERS[member].name), CPU)
 
 
@@ -90,7 +89,7 @@ def test_nothing_is_coded_twice_the_same_way(channels: int, monkeypatch: pytest.
     """Ranks and colours of a part are often the same indices."""
     tried: list[tuple[str, bytes]] = []
 
-    def model(backend: Backend, planes: NDArray[np.uint8], *options: Any) -> EncodedTile:
+    def model(backend: TileCodec, planes: NDArray[np.uint8], *options: Any) -> EncodedTile:
         tried.append((backend.name, planes.tobytes()))
         return encode_tile(backend, planes, *options)
 

@@ -20,8 +20,6 @@ ORDER = (
     ("exact",),
     ("coding",),
     ("engines",),
-    ("models.base",),
-    ("engines.torch.adapter",),
     ("models",),
     ("tiles",),
     ("corpora", "evaluation.results"),

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import itertools
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
+import safetensors.numpy
 import torch
-from checker import CPU, check_backend, coding_planes
 from checker import codec as shipped
+from checker import coding_planes
+from engines import check_engines
 from pictures import Array, crop
 from torch import Tensor
 
 import ridecodec
-from ridecodec.coding.exact import exact_arithmetic
-from ridecodec.container.payload import split_payload
-from ridecodec.engines.tilecoder import decode_halves, decode_tiles, encode_tile
-from ridecodec.engines.torch.adapter import TorchCodec
+from ridecodec.container.payload import join_payload, split_payload
+from ridecodec.engines import choose
+from ridecodec.engines.codec import ProgramCodec
+from ridecodec.engines.halves import Halves
+from ridecodec.engines.labels import Labels
+from ridecodec.engines.tilecoder import TileCodec, decode_halves, decode_tiles, encode_tile
 from ridecodec.errors import DamagedError, ModelRefusedError, UsageError
-from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.export import model_file
 from ridecodec.models.pixelcnn.model import PixelModel
+from ridecodec.models.programs import program_codec
 
 SMALL = PixelConfig(maps=12, layers=3, head=12, first=2)
 KINDS = {
@@ -60,8 +67,9 @@ def model(name: str, sharp: float = 3.0) -> PixelModel:
     return net
 
 
-def backend(name: str) -> PixelBackend:
-    return PixelBackend(model_file(model(name)), CPU, name)
+@cache
+def codec(name: str, engine: str = "auto") -> TileCodec:
+    return program_codec(name, model_file(model(name)), engine, "cpu")
 
 
 def tiles(name: str, height: int = 9, width: int = 11) -> list[Array]:
@@ -154,14 +162,34 @@ def test_recurrent_networks_see_only_what_is_before(name: str, channel: int) -> 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_stepwise_is_teacher_forced(name: str) -> None:
-    check_backend(backend(name), tiles(name))
+    """The tables on a decoder's way, front by front, give the very code lengths that an encoder finds."""
+    coder, tile = codec(name, "reference"), tiles(name)[0]
+    whole = coder.whole if isinstance(coder, Halves) else coder.inner if isinstance(coder, Labels) else coder
+    assert isinstance(whole, ProgramCodec)
+    check_engines(whole, tile)
 
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("size", [(1, 1), (9, 11), (2, 5), (5, 2), (1, 7)])
 def test_round_trip(name: str, size: tuple[int, int]) -> None:
-    coder, three = TorchCodec(backend(name)), tiles(name, *size)
-    payloads = [encode_tile(coder, tile, ignore).payload for tile in three]
+    """The same payloads by every engine, each of which decodes them."""
+    three = tiles(name, *size)
+    wanted = [encode_tile(codec(name, "reference"), tile, ignore).payload for tile in three]
+    for engine in ("reference", "torch", "auto"):
+        coder = codec(name, engine)
+        payloads = [encode_tile(coder, tile, ignore).payload for tile in three]
+        assert payloads == wanted, engine
+        decode(coder, payloads, three)
+
+
+def test_engines_are_the_fastest_there_are() -> None:
+    """Rows that run backwards are not compiled."""
+    assert codec("gated").engine == choose.engines()[0].name
+    assert codec("diagonal-lstm").engine == "reference"
+
+
+def decode(coder: TileCodec, payloads: list[bytes], three: list[Array]) -> None:
+    """Three tiles together, one alone, and the halves of those that have some."""
     together = decode_tiles(coder, payloads, *three[0].shape, ignore)
     assert np.array_equal(together, np.stack(three))
     alone = decode_tiles(coder, payloads[1:2], *three[0].shape, ignore)
@@ -181,7 +209,7 @@ def test_the_shipped_encoder_tells_pictures_apart() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_integers_cost_what_the_float_network_says(name: str) -> None:
-    coder = TorchCodec(backend(name))
+    coder = codec(name)
     for tile in tiles(name, 16, 16):
         coded = encode_tile(coder, tile, ignore)
         side, _ = split_payload(coded.payload)
@@ -190,18 +218,35 @@ def test_integers_cost_what_the_float_network_says(name: str) -> None:
         assert abs(coded.bits.sum() / float(promised.sum()) - 1) < 2e-3
 
 
-def test_weights_in_the_file_are_the_float_networks() -> None:
-    """16 bits a weight: nobody sees the difference."""
-    net = model("gated")
-    rounded = PixelBackend(model_file(net), CPU).model
-    tile = torch.from_numpy(np.stack(tiles("gated", 16, 16))).float()
+@pytest.mark.parametrize("name", KINDS)
+def test_the_program_s_likelihood_is_the_network_s(name: str) -> None:
+    """Within a thousandth of a bit a sub-pixel: only what tables round is rounded."""
+    net, coder = model(name), codec(name)
+    for tile in tiles(name, 12, 13):
+        side, _ = split_payload(encode_tile(coder, tile, ignore).payload)
+        promised = coder.likelihood(tile, side)
+        assert promised is not None
+        labels = torch.tensor([side[0]]) if net.config.classes else None
+        with torch.no_grad():
+            wanted = net.bits(torch.from_numpy(tile)[None].float(), labels)[0].numpy()
+        assert abs(promised.sum() - wanted.sum()) < 1e-3 * tile.size
+        assert np.abs(promised - wanted).max() < 0.05
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 20), (32, 32), (33, 17)])
+def test_codes_need_no_torch(size: tuple[int, int]) -> None:
+    """The encoder in numpy says what the one that was trained says."""
+    net, coder, tile = model("auto-encoder"), codec("auto-encoder"), tiles("auto-encoder", *size)[0]
+    assert net.encoder is not None
     with torch.no_grad():
-        before_, after = (float(each.float().bits(tile).sum()) for each in (net, rounded))
-    assert abs(after / before_ - 1) < 5e-4
+        wanted = net.encoder.double()(torch.from_numpy(tile)[None].double())[0] * 128
+    found = np.frombuffer(coder.side_information(tile), np.int8)
+    assert np.abs(found - wanted.numpy()).max() < 1
+    assert np.mean(found != wanted.numpy()) < 0.3
 
 
 def test_label_is_the_cheapest_or_the_one_asked_for() -> None:
-    coder, tile = TorchCodec(backend("classes")), tiles("classes")[0]
+    coder, tile = codec("classes"), tiles("classes")[0]
     costs = []
     for label in range(4):
         coded = encode_tile(coder, tile, ignore, label)
@@ -215,13 +260,13 @@ def test_label_is_the_cheapest_or_the_one_asked_for() -> None:
     ("name", "side"), [("classes", b"\4"), ("classes", b""), ("auto-encoder", b"12"), ("gated", b"1")]
 )
 def test_side_information_of_another_model_is_damage(name: str, side: bytes) -> None:
-    with exact_arithmetic(), pytest.raises(DamagedError, match="pixel data is damaged"):
-        backend(name).stepper(3, 4, 4, [side])
+    with pytest.raises(DamagedError, match="pixel data is damaged"):
+        codec(name).decode([join_payload(side, bytes(50))], 3, 4, 4, ignore)
 
 
 def test_known_pixels_are_not_coded_again() -> None:
     """The picture at half its size has a quarter of the pixels; the code of the others does not depend on them."""
-    coder = TorchCodec(backend("half"))
+    coder = codec("half")
     tile = tiles("half", 16, 16)[0]
     coded = encode_tile(coder, tile, ignore)
     side, code = split_payload(coded.payload)
@@ -232,29 +277,47 @@ def test_known_pixels_are_not_coded_again() -> None:
     assert abs(8 * len(code) - others.sum()) < 40
 
 
-def changed(tensors: dict[str, Tensor], name: str, value: Tensor) -> bytes:
-    return safetensors.torch.save({**tensors, name: value})
+def rewritten(name: str, change: Callable[[dict[str, Any]], None]) -> bytes:
+    """A model file whose JSON was changed."""
+    tensors = safetensors.numpy.load(model_file(model(name)))
+    head = json.loads(tensors["programs"].tobytes())
+    change(head)
+    return safetensors.numpy.save(tensors | {"programs": np.frombuffer(json.dumps(head).encode(), np.uint8)})
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("network.layers.0.vertical.weight", torch.zeros(3, dtype=torch.int16)),
-        ("network.layers.0.vertical.weight", torch.zeros(24, 4, 2, 5)),
-        ("network.layers.0.vertical.weight.exponent", torch.full((24,), 200, dtype=torch.uint8)),
-        ("network.last.bias", torch.full((768,), 1 << 25, dtype=torch.int32)),
-        ("tables.tanh", torch.full((16384,), 5000, dtype=torch.int32)),
-        ("tables.exponential", torch.zeros(4096, dtype=torch.int32)),
-        ("config", torch.frombuffer(bytearray(b'{"kind": "other"}'), dtype=torch.uint8)),
-        ("config", torch.frombuffer(bytearray(b"[]"), dtype=torch.uint8)),
-        ("config", torch.frombuffer(bytearray(b'{"maps": 1020, "layers": 64, "reach": 16}'), dtype=torch.uint8)),
-    ],
-)
-def test_loader_refuses_what_export_does_not_make(name: str, value: Tensor) -> None:
-    tensors = safetensors.torch.load(model_file(model("gated")))
-    assert name in tensors
-    with pytest.raises(ModelRefusedError):
-        PixelBackend(changed(tensors, name, value), CPU)
+def _program(head: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = head["programs"]["3"]
+    return found
+
+
+def _lead(lead: int) -> Callable[[dict[str, Any]], None]:
+    """All operations of the first pass get another lead."""
+
+    def change(head: dict[str, Any]) -> None:
+        for operation in _program(head)["operations"]:
+            if operation[6:] == [2]:
+                operation[6] = lead
+
+    return change
+
+
+WRONG: dict[str, tuple[str, Callable[[dict[str, Any]], None], str]] = {
+    "a lead": ("gated", _lead(5000), "lead out of range"),
+    "two passes": ("gated", _lead(0), "not causal|another pass|runs ahead|too many|not known"),
+    "a label": ("classes", lambda head: _program(head).update(parameters=[]), "parameter that does not exist"),
+    "a margin": ("half", lambda head: _program(head).update(given=[["x", 0, 255, 1]] * 4), "margin"),
+    "no half": ("half", lambda head: head["programs"].pop("half.3"), "no programs of the half"),
+    "side information": ("gated", lambda head: head["extra"].update(side="half"), "at half its size"),
+    "limits": ("gated", lambda head: head["extra"].update(limits=[64, 1 << 20, True]), "limits of tiles"),
+    "softmax": ("gated", lambda head: _program(head)["outputs"][0][1].update(logits=0), "out of range"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_loader_refuses_what_export_does_not_make(name: str) -> None:
+    kind, change, said = WRONG[name]
+    with pytest.raises(ModelRefusedError, match=said):
+        program_codec("x", rewritten(kind, change))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from programs import RandomProgram
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact import programfile
-from ridecodec.exact.program import Program
+from ridecodec.exact.program import CONSTANT, Program
 from ridecodec.exact.recorder import Recorder
 from ridecodec.models import programs, registry
 from ridecodec.models.photo.definition import ACTIVATION_UNIT
@@ -49,7 +49,8 @@ def test_values_are_within_their_ranges(seed: int) -> None:
     made = RandomProgram(seed)
     runner = Reference().open(made.program)
     for _, values in runner.evaluate(made.tile(7, 11), made.parameters()):
-        for number, found in enumerate(made.program.ranges):
+        for number in values:  # where something recurs, those of the passes ahead are apart
+            found = made.program.ranges[number]
             assert (values[number] >= found.lo[:, None]).all(), made.program.operations[number]
             assert (values[number] <= found.hi[:, None]).all(), made.program.operations[number]
 
@@ -108,7 +109,21 @@ def test_arrays_that_are_no_integers_are_refused() -> None:
         programs.program_codec("photo", safetensors.numpy.save(tensors))
 
 
+def _in_pass(ops: Recorder, lead: int, made: int | None, offset: tuple[int, int]) -> object:
+    """A tap of a pass on a plane that another one makes, or on the samples."""
+    plane = 0
+    if made is not None:
+        with ops.ahead(made):
+            plane = ops.planes(1, 0, 1, CONSTANT)
+    with ops.ahead(lead):
+        return ops.tap([(plane, offset)])
+
+
 MISUSES: dict[str, tuple[Callable[[Recorder], object], str]] = {
+    "an own value, too early": (lambda ops: _in_pass(ops, 2, 1, (0, 2)), "not causal"),
+    "a border ahead": (lambda ops: _in_pass(ops, 2, None, (-1, 0)), "not constant outside"),
+    "no given plane": (lambda ops: ops.given([(0, (0, 0))]), "a plane that is not given"),
+    "beyond a margin": (lambda ops: ops.given([(ops.give("x", 0, 1, 2), (0, 3))]), "beyond the margin"),
     "neighbours behind": (lambda ops: ops.tap([(0, (0, 1))]), "not causal"),
     "itself": (lambda ops: ops.tap([(0, (0, 0))]), "not causal"),
     "no plane": (lambda ops: ops.tap([(4, (0, -1))]), "a plane that does not exist"),

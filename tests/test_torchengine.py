@@ -9,7 +9,7 @@ from checker import check_experts, coding_planes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import crop
-from programs import RandomProgram
+from programs import RandomProgram, without_memories
 
 from ridecodec.engines import choose
 from ridecodec.engines.base import silent
@@ -46,9 +46,9 @@ def test_random_programs(device: str, seed: int, shape: tuple[int, int]) -> None
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("seed", [2, 4])
+@pytest.mark.parametrize("seed", [2, 40])
 def test_sums_of_squares(device: str, seed: int) -> None:
-    made = RandomProgram(seed)
+    made = without_memories(seed)
     planes, parameters = made.tile(20, 11), made.parameters()
     sums, pixels = Reference().open(made.program).squares(planes, parameters, made.squares())
     found, counts = Torch(torch.device(device)).open(made.program).squares(planes, parameters, made.squares())

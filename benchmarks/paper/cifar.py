@@ -24,16 +24,13 @@ from common import Record
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.container import rdc, rdca
 from ridecodec.container.payload import split_payload
 from ridecodec.container.rdc import Header
 from ridecodec.engines.tilecoder import TileCodec, decode_tiles, encode_tile
-from ridecodec.engines.torch.adapter import TorchCodec
 from ridecodec.evaluation import corpora
 from ridecodec.evaluation.peers import PEERS
 from ridecodec.files import sets
-from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.export import model_file, read_checkpoint
 from ridecodec.models.pixelcnn.model import PixelModel
@@ -146,7 +143,7 @@ def trained(row: Row, work: Path) -> Trained:
     parameters = sum(p.numel() for p in model.parameters())
     stamp = f"cifar-{row.name}-{record['step']}-{record['seconds']:.3f}"
     telling = told if row.config.classes or row.config.vector else None
-    return Trained(bits, model_file(model), _pixel_codec, parameters, minutes, stamp, telling)
+    return Trained(bits, model_file(model), partial(program_codec, "cifar"), parameters, minutes, stamp, telling)
 
 
 def spread(part: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -218,11 +215,6 @@ def rate(bits: Callable[..., Tensor], pixels: NDArray[np.uint8], *told: NDArray[
     """Mean bits a sub-pixel of pictures [N, C, H, W] by a float network that is told something of each."""
     parts = zip(*(torch.from_numpy(each).split(64) for each in (pixels, *told)), strict=True)
     return sum(float(bits(x.float(), *rest).double().sum()) for x, *rest in parts) / pixels.size
-
-
-def _pixel_codec(data: bytes) -> TileCodec:
-    with exact_arithmetic():
-        return TorchCodec(PixelBackend(data, torch.device("cpu")))
 
 
 def files(codec: TileCodec, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Record:

@@ -28,11 +28,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ridecodec.coding.exact import exact_arithmetic
-from ridecodec.engines.torch.adapter import TorchCodec
+from ridecodec.engines.tilecoder import TileCodec
 from ridecodec.generation.sampling import sample
-from ridecodec.models.pixelcnn.backend import PixelBackend
 from ridecodec.models.pixelcnn.export import model_file, read_checkpoint
+from ridecodec.models.programs import program_codec
 from ridecodec.training import embedding, pixelcnn
 from ridecodec.training.pixel_schedule import PixelSchedule
 
@@ -43,14 +42,15 @@ ENCODER_SCHEDULE = PixelSchedule(minutes=4, images=64, rate=1e-3)
 MSE_SCHEDULE = PixelSchedule(minutes=10, images=64, rate=2e-3)
 
 
-def backend(name: str, work: Path) -> PixelBackend:
+def codec(name: str, work: Path) -> TileCodec:
     """The exact model of a row of cifar.py."""
-    return PixelBackend(cifar.trained(cifar.row_of(name), work).data, torch.device("cpu"), name)
+    found = cifar.trained(cifar.row_of(name), work)
+    return found.codec(found.data)
 
 
-def drawn(model: PixelBackend, seed: int, side: bytes) -> NDArray[np.uint8]:
+def drawn(model: TileCodec, seed: int, side: bytes) -> NDArray[np.uint8]:
     """A sample, RGB [32, 32, 3]."""
-    return rgb(sample(TorchCodec(model), 3, SIDE, SIDE, seed, side=side))
+    return rgb(sample(model, 3, SIDE, SIDE, seed, side=side))
 
 
 def rgb(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -71,15 +71,14 @@ def sheet(path: Path, rows: list[list[NDArray[np.uint8] | None]]) -> None:
     common.say(str(path))
 
 
-def codes(model: PixelBackend, pixels: NDArray[np.uint8]) -> list[bytes]:
+def codes(model: TileCodec, pixels: NDArray[np.uint8]) -> list[bytes]:
     """What the model's encoder says of pictures [N, 3, 32, 32]."""
-    with exact_arithmetic():
-        return [model.side_information(torch.from_numpy(each).float()) for each in pixels]
+    return [model.side_information(each) for each in pixels]
 
 
 def classes(work: Path, to: Path) -> None:
     """Ten rows of a class, eight samples each."""
-    model = backend("conditional", work)
+    model = codec("conditional", work)
     sheet(to / "cifar-classes.png", [[drawn(model, seed, bytes([k])) for seed in range(8)] for k in range(10)])
 
 
@@ -90,7 +89,7 @@ def embeddings(work: Path, to: Path) -> None:
     encoder = embedding.train(pixels, labels, EMBEDDING, ENCODER_SCHEDULE, first, common.say)
     base, _, _ = cifar.network("base", work)
     pixelcnn.train(pixels, EMBEDDING, cifar.BRIEF, second, common.say, encoder=encoder, start=base)
-    model = PixelBackend(model_file(read_checkpoint(second)[0]), torch.device("cpu"), "embedding")
+    model = program_codec("embedding", model_file(read_checkpoint(second)[0]))
     test = cifar.spread("test", 16)[0]
     said = codes(model, test)
     rows: list[list[NDArray[np.uint8] | None]] = []
@@ -108,8 +107,10 @@ def reconstructions(work: Path, to: Path) -> None:
     pixels, test = cifar.pictures("train")[0], cifar.spread("test", 10)[0]
     rows: list[list[NDArray[np.uint8] | None]] = [[rgb(each)] for each in test]
     for name in ("autoencoder", "autoencoder-100"):
-        model = backend(name, work)
-        beside = mse.train(pixels, model.config, MSE_SCHEDULE, work / f"cifar-mse-{model.config.vector}.pt")
+        model = codec(name, work)
+        beside = mse.train(
+            pixels, cifar.network(name, work)[0].config, MSE_SCHEDULE, work / f"cifar-mse-{model.code}.pt"
+        )
         with torch.no_grad():
             blurred = beside(torch.from_numpy(test).float()).round().clamp(0, 255).to(torch.uint8).numpy()
         for row, blur, side in zip(rows, blurred, codes(model, test), strict=True):

@@ -15,7 +15,8 @@ from ridecodec.exact.program import Program
 Planes = NDArray[np.uint8]
 """Samples of a tile [C, H, W], channels in coding order."""
 Parameters = Sequence[NDArray[np.int32]]
-"""A tile's integers, one vector for each parameter of the program."""
+"""A tile's integers: one vector for each parameter of the program, then each given plane with its margin on all sides,
+[H + 2 margin, W + 2 margin]."""
 Tick = Callable[[int, float], None]
 """Called with the pixels and bits that were finished since the last call; may raise to stop the work."""
 

@@ -16,6 +16,13 @@ INITIAL = 128
 """What stands left of the first row of the samples."""
 
 
+def plane_type(program: Program) -> type[np.number[Any]]:
+    """What holds every plane's values in little room."""
+    ends = [program.ranges[plane.value] for plane in program.kept]
+    top = max([program.top, *(int(end.top.max()) for end in ends)])
+    return next(kind for kind in (np.int16, np.int32, np.int64) if top <= np.iinfo(kind).max)
+
+
 def outside(program: Program) -> list[tuple[int, int]]:
     """What a program's planes have outside of the tile: (rule, initial value) of each."""
     return [(BORDER, INITIAL)] * program.channels + [(plane.rule, plane.initial) for plane in program.kept]
@@ -74,22 +81,22 @@ class Board:
             body[:, top - d, lag:] = rows[:, 0, : self.stride - lag]
         part[border] = body
 
-    def write(self, first: int, y: Int64, x: Int64, values: NDArray[Any]) -> None:
+    def write(self, planes: Int64 | slice, y: Int64, x: Int64, values: NDArray[Any]) -> None:
         """Some planes' values [n, m] at one front's pixels, and the border that they decide."""
-        planes = slice(first, first + len(values))
+        numbers = np.arange(len(self.values))[planes]
         top, left, width, slope = self.hood.top, self.left, self.width, self.hood.slope
-        self.values[planes, y + top, x + left] = values
-        border = np.flatnonzero(self.border[planes])
-        if not len(border):
+        self.values[numbers[:, None], y + top, x + left] = values
+        chosen = self.border[numbers]
+        if not chosen.any():
             return
-        known = values[border]
+        known, border = values[chosen], numbers[chosen]
         for k in np.flatnonzero((x == 0) & (y + 1 < self.height)):
-            self.values[first + border, top + y[k] + 1, :left] = known[:, k, None]
+            self.values[border, top + y[k] + 1, :left] = known[:, k, None]
         for k in np.flatnonzero(x == width - 1):
-            self.values[first + border, top + y[k], left + width :] = known[:, k, None]
+            self.values[border, top + y[k], left + width :] = known[:, k, None]
         for k in np.flatnonzero(y == 0):
             end = left + width + (self.hood.right if x[k] == width - 1 else 0)
             for column in range(left + int(x[k]), end if x[k] == width - 1 else left + int(x[k]) + 1):
                 for d in range(1, top + 1):
                     if column + slope * d < self.stride:
-                        self.values[first + border, top - d, column + slope * d] = known[:, k]
+                        self.values[border, top - d, column + slope * d] = known[:, k]

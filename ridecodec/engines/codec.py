@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,18 @@ from ridecodec.exact.program import Program
 class Side(ABC):
     """What the encoder tells the decoder about a tile beforehand: bytes, and the parameters that they mean."""
 
+    classes: int = 0
+    """How many labels there are, one of which it is."""
+    code: int = 0
+    """How many bytes of it an encoder makes of the picture."""
+
     @abstractmethod
     def write(self, planes: Planes, label: int | None) -> bytes:
         """The side information of a tile; ``label``: its class, where the model knows some."""
 
     @abstractmethod
-    def read(self, data: bytes) -> Parameters:
-        """The parameters; raises DamagedError where the bytes are no such thing."""
+    def read(self, data: bytes, height: int, width: int) -> Parameters:
+        """The parameters of a tile of this size; raises DamagedError where the bytes are no such thing."""
 
 
 class NoSide(Side):
@@ -34,36 +40,55 @@ class NoSide(Side):
     def write(self, planes: Planes, label: int | None) -> bytes:
         return b""
 
-    def read(self, data: bytes) -> Parameters:
+    def read(self, data: bytes, height: int, width: int) -> Parameters:
         if data:
             raise DamagedError("the pixel data is damaged: its model has no side information")
         return ()
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a model says of its tiles; see `TileCodec`."""
+
+    tile: int = TileCodec.tile
+    largest_tile: int = TileCodec.largest_tile
+    bounded: bool = TileCodec.bounded
+
+
 class ProgramCodec(TileCodec):
     """One model of programs on one engine."""
 
-    def __init__(self, name: str, programs: Mapping[int, Program], sides: Mapping[int, Side], engine: Engine) -> None:
+    def __init__(
+        self,
+        name: str,
+        programs: Mapping[int, Program],
+        sides: Mapping[int, Side],
+        engine: Engine,
+        limits: Limits | None = None,
+    ) -> None:
         """``programs`` and ``sides`` by number of channels."""
         self.name, self.engine, self.programs, self.sides = name, engine.words, programs, sides
+        self.code = max((side.code for side in sides.values()), default=0)
+        if limits is not None:
+            self.tile, self.largest_tile, self.bounded = limits.tile, limits.largest_tile, limits.bounded
         self.runners: dict[int, Runner] = {channels: engine.open(program) for channels, program in programs.items()}
         self.bounded = all(_is_bounded(program) for program in programs.values())
 
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
         channels = len(pixels)
         side = self.sides[channels].write(pixels, label)
-        coded = self.runners[channels].encode(pixels, self.sides[channels].read(side), tick)
+        coded = self.runners[channels].encode(pixels, self.sides[channels].read(side, *pixels.shape[1:]), tick)
         return EncodedTile(join_payload(side, coded.code), coded.bits)
 
     def decode(
         self, payloads: Sequence[bytes], channels: int, height: int, width: int, tick: Tick
     ) -> NDArray[np.uint8]:
         parts = [split_payload(payload) for payload in payloads]
-        parameters = [self.sides[channels].read(side) for side, _ in parts]
+        parameters = [self.sides[channels].read(side, height, width) for side, _ in parts]
         return self.runners[channels].decode_batch([code for _, code in parts], parameters, height, width, tick)
 
     def likelihood(self, pixels: NDArray[np.uint8], side: bytes) -> NDArray[np.float64]:
-        return self._reference(len(pixels)).likelihood(pixels, self.sides[len(pixels)].read(side))
+        return self._reference(len(pixels)).likelihood(pixels, self.sides[len(pixels)].read(side, *pixels.shape[1:]))
 
     def side_information(self, pixels: NDArray[np.uint8], label: int | None = None) -> bytes:
         return self.sides[len(pixels)].write(pixels, label)
@@ -71,7 +96,7 @@ class ProgramCodec(TileCodec):
     def draw(
         self, symbols: Draw, settle: Settle, channels: int, height: int, width: int, side: bytes, tick: Tick
     ) -> NDArray[np.uint8]:
-        parameters = self.sides[channels].read(side)
+        parameters = self.sides[channels].read(side, height, width)
         return self._reference(channels).walk(symbols, settle, parameters, height, width, tick)
 
     def _reference(self, channels: int) -> ReferenceRunner:

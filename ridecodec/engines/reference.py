@@ -5,7 +5,7 @@ Where nothing recurs, many pixels of a known tile are evaluated at once; else, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.engines import steps
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, planes_bytes, silent
-from ridecodec.engines.board import Board, outside
-from ridecodec.engines.schedule import ancestors, levels
+from ridecodec.engines.board import Board, outside, plane_type
+from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.steps import Array, Pixels, Values, step
 from ridecodec.engines.tilecoder import Draw, Settle
 from ridecodec.exact.families import FAMILIES
@@ -47,10 +47,20 @@ class ReferenceRunner(Runner):
     def __init__(self, program: Program) -> None:
         self.program = program
         self.recurs, self.levels = levels(program)
+        self.whole = whole(program)
         self.memories = [k for k, operation in enumerate(program.operations) if operation.kind == "memory"]
-        self.stages = [[k for k, s in enumerate(program.stages) if s == stage] for stage in range(program.channels + 1)]
+        self.stages = [
+            [k for k, (s, each) in enumerate(zip(program.stages, program.operations, strict=True)) if s == stage]
+            for stage in range(program.channels + 1)
+        ]
         self.steps = {
             real: [step(k, each, real) for k, each in enumerate(program.operations)] for real in (False, True)
+        }
+        self.ends = {value for output in program.outputs for value in output.parts.values()}
+        self._planes = {lead: kept_planes(program, lead) for lead in program.leads}
+        self.passes = {
+            lead: {k for k, operation in enumerate(program.operations) if operation.lead == lead}
+            for lead in program.leads
         }
 
     def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
@@ -58,12 +68,13 @@ class ReferenceRunner(Runner):
         start = np.empty((channels, 2, height * width), np.int64)
         size = np.empty_like(start)
         bits = np.zeros(height * width)
-        for at, values in self.evaluate(planes, parameters, tick):
+        coded = coded_pixels(self.program, height, width)
+        for at, values in self.evaluate(planes, parameters, tick, wanted=self.ends):
             for c in range(channels):
                 found = intervals(self._distribution(c, values), planes[c].reshape(-1)[at].astype(np.int64))
                 start[c][:, at], size[c][:, at] = found.start, found.width
-                bits[at] += found.bits()
-        code = entropy_code(start, size, height, width, self.program.hood.slope)
+                bits[at] += found.bits() * coded[at]
+        code = entropy_code(start, size, height, width, self.program.hood.pace(width), coded)
         return Coded(code, bits.reshape(height, width).astype(np.float32))
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
@@ -84,30 +95,40 @@ class ReferenceRunner(Runner):
         """A tile front by front (see `TileCodec.draw`)."""
         program = self.program
         out = np.zeros((program.channels, height, width), np.uint8)
-        board = self._board(height, width)
+        board, given = self._board(height, width), self._given(parameters)
         memories = steps.memories(program.operations, height * width)
-        for y, x in self._fronts(height, width):
+        for lead, y, x in passes(self.program, height, width):
             values: Values = {}
-            pixels = Pixels(board, y, x, parameters, np.zeros((program.channels, len(y)), np.uint8), memories)
-            for c in range(program.channels):
-                self._evaluate(c, pixels, values)
-                distribution = self._distribution(c, values)
-                high = symbols(high_table(distribution))
-                low = symbols(low_table(distribution, high))
-                out[c, y, x] = pixels.samples[c] = settle(c, y, x, SYMBOLS * high + low)
-            self._evaluate(program.channels, pixels, values)
-            board.write(0, y, x, pixels.samples)
-            board.write(program.channels, y, x, self._kept(values))
-            tick(len(y), 0.0)
+            samples = np.zeros((program.channels, len(y)), np.uint8)
+            pixels = Pixels(board, y, x, parameters, given, samples, memories)
+            if lead == 0:
+                drawn = np.flatnonzero(coded_pixels(self.program, height, width)[y * width + x])
+                for c in range(program.channels):
+                    self._evaluate(c, pixels, values, self.passes[0])
+                    if program.halved:
+                        samples[c] = out[c, y, x] = self._known_sample(given, c, y, x, height)
+                    if len(drawn):
+                        distribution = self._distribution(c, values, drawn)
+                        high = symbols(high_table(distribution))
+                        low = symbols(low_table(distribution, high))
+                        found = settle(c, y[drawn], x[drawn], SYMBOLS * high + low)
+                        samples[c, drawn] = out[c, y[drawn], x[drawn]] = found
+                board.write(slice(program.channels), y, x, samples)
+                tick(len(y), 0.0)
+            self._evaluate(program.channels, pixels, values, self.passes[lead], upto=True)
+            self._keep(board, lead, y, x, values)
         return out
 
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[Int64]:
         at = y * planes.shape[2] + x
-        for chunk, values in self.evaluate(planes, parameters):
+        held: dict[int, Int64] = {}
+        for chunk, values in self._runs(planes, parameters):
             found = np.flatnonzero(chunk == at)
             if len(found):
-                return [values[k][:, found[0]].astype(np.int64) for k in range(len(self.program.operations))]
-        raise IndexError(f"there is no pixel ({y}, {x})")
+                held |= {k: value[:, found[0]].astype(np.int64) for k, value in values.items()}
+        if not held:
+            raise IndexError(f"there is no pixel ({y}, {x})")
+        return [held[k] for k in range(len(self.program.operations))]
 
     def tile_bytes(self, pixels: int) -> int:
         return planes_bytes(self.program, pixels)
@@ -118,7 +139,7 @@ class ReferenceRunner(Runner):
         sizes = [len(self.program.ranges[v]) for v in wanted.vectors]
         sums = [np.zeros((wanted.groups, n, n)) for n in sizes]
         pixels = np.zeros(wanted.groups)
-        for at, values in self.evaluate(planes, parameters):
+        for at, values in self.evaluate(planes, parameters, wanted={wanted.group, wanted.weight, *wanted.vectors}):
             used = at // planes.shape[2] // 2 % wanted.every == 0
             for g in range(wanted.groups):
                 own = np.flatnonzero(used & (values[wanted.group][0] == g))
@@ -128,79 +149,105 @@ class ReferenceRunner(Runner):
         return sums, pixels
 
     def likelihood(self, planes: Planes, parameters: Parameters) -> NDArray[np.float64]:
-        """Code length of every pixel under the float model behind the program, bits [H, W]."""
+        """Code length of every pixel that is coded under the float model behind the program, bits [H, W]."""
         channels, height, width = planes.shape
         bits = np.zeros(height * width)
-        for at, values in self.evaluate(planes, parameters, real=True):
+        for at, values in self.evaluate(planes, parameters, real=True, wanted=self.ends):
             for c in range(channels):
                 output = self.program.outputs[c]
                 parts = {part: values[number].astype(np.float64) for part, number in output.parts.items()}
                 known = planes[c].reshape(-1)[at].astype(np.int64)
                 bits[at] += FAMILIES[output.family].bits(parts, known, output.tables)
-        return bits.reshape(height, width)
+        return (bits * coded_pixels(self.program, height, width)).reshape(height, width)
 
-    def _distribution(self, channel: int, values: Values) -> Distribution:
+    def _distribution(self, channel: int, values: Values, pixels: Int64 | slice = slice(None)) -> Distribution:
         output = self.program.outputs[channel]
-        parts = {part: values[number].astype(np.int64) for part, number in output.parts.items()}
+        parts = {part: values[number][:, pixels].astype(np.int64) for part, number in output.parts.items()}
         return FAMILIES[output.family].distribution(parts, output.tables)
 
     def _board(self, height: int, width: int, real: bool = False) -> Board:
-        return Board(self.program.hood, height, width, outside(self.program), np.float64 if real else np.int64)
+        kind = np.float64 if real else plane_type(self.program)
+        return Board(self.program.hood, height, width, outside(self.program), kind)
 
-    def _kept(self, values: Values) -> NDArray[np.generic]:
-        kept = self.program.kept
-        if not kept:
-            return np.empty((0, next(iter(values.values())).shape[1]), np.int64)
-        return np.stack([values[plane.value][plane.row] for plane in kept])
+    def _given(self, parameters: Parameters) -> Parameters:
+        return parameters[len(self.program.parameters) :]
 
-    def _fronts(self, height: int, width: int) -> Iterator[tuple[Int64, Int64]]:
-        """Rows and columns of each front's pixels."""
-        hood = self.program.hood
-        for t in range(hood.fronts(height, width)):
-            y = np.arange(*hood.rows(t, height, width))
-            if len(y):
-                yield y, t - hood.pace(width) * y
+    def _known_sample(self, given: Parameters, channel: int, y: Int64, x: Int64, height: int) -> NDArray[np.uint8]:
+        """The samples of a channel that need not be coded, where there are such."""
+        margin = (len(given[channel]) - height) // 2
+        return given[channel][y + margin, x + margin].astype(np.uint8)
+
+    def _keep(self, board: Board, lead: int, y: Int64, x: Int64, values: Values) -> None:
+        """Put a pass's kept planes on the board."""
+        for value, (rows, numbers) in self._planes[lead].items():
+            board.write(numbers, y, x, values[value][rows])
 
     def evaluate(
-        self, planes: Planes, parameters: Parameters, tick: Tick = silent, real: bool = False
+        self,
+        planes: Planes,
+        parameters: Parameters,
+        tick: Tick = silent,
+        real: bool = False,
+        wanted: Collection[int] | None = None,
     ) -> Iterator[tuple[Int64, Values]]:
-        """All pixels of a known tile: their raster positions, and the results of all operations."""
+        """All pixels of a known tile: their raster positions, and the results of the wanted operations, or of all.
+
+        Of a program in which something recurs, those of the passes without a lead.
+        """
+        for at, values in self._runs(planes, parameters, real, wanted):
+            if self.recurs and not self.ends <= values.keys():
+                continue
+            tick(len(at), 0.0)
+            yield at, values
+
+    def _runs(
+        self, planes: Planes, parameters: Parameters, real: bool = False, wanted: Collection[int] | None = None
+    ) -> Iterator[tuple[Int64, Values]]:
+        """The same for all passes."""
         _, height, width = planes.shape
+        given = self._given(parameters)
         if self.recurs:
             board = self._board(height, width, real)
             board.fill(0, planes)
             memories = steps.memories(self.program.operations, height * width)
-            for y, x in self._fronts(height, width):
-                values = self._known(Pixels(board, y, x, parameters, planes[:, y, x], memories), real)
-                board.write(self.program.channels, y, x, self._kept(values))
-                tick(len(y), 0.0)
+            for lead, y, x in passes(self.program, height, width, last=wanted is None):
+                pixels = Pixels(board, y, x, parameters, given, planes[:, y, x], memories)
+                values = self._known(pixels, real, self.passes[lead])
+                self._keep(board, lead, y, x, values)
                 yield y * width + x, values
             return
         board = self._filled(planes, parameters, real)
         remembered = self._remember(board, parameters, planes, real)
+        kept = {} if wanted is None else self.whole
+        needed = None if wanted is None else ancestors(self.program, wanted, kept)
         for at in _chunks(height * width):
             y, x = np.divmod(at, width)
-            known = {k: found[:, at] for k, found in remembered.items()}
-            yield at, self._known(Pixels(board, y, x, parameters, planes[:, y, x]), real, known=known)
-            tick(len(at), 0.0)
+            known = {k: found[:, at].astype(np.int64) for k, found in remembered.items()}
+            pixels = Pixels(board, y, x, parameters, given, planes[:, y, x])
+            yield at, self._known(pixels, real, needed, known, reading(self.program, needed or (), wanted or (), kept))
 
     def _filled(self, planes: Planes, parameters: Parameters, real: bool = False) -> Board:
         """All planes of a known tile, of a program in which nothing recurs."""
         _, height, width = planes.shape
-        board = self._board(height, width, real)
+        board, given = self._board(height, width, real), self._given(parameters)
         board.fill(0, planes)
         first = self.program.channels
+        done: set[int] = set()
         for level in self.levels:
-            wanted = ancestors(self.program, [self.program.kept[k].value for k in level])
+            known = {value: planes for value, planes in self.whole.items() if value in done}
+            wanted = ancestors(self.program, level, known)
+            own = [(k, plane) for k, plane in enumerate(self.program.kept) if plane.value in level]
             for at in _chunks(height * width):
                 y, x = np.divmod(at, width)
-                values = self._known(Pixels(board, y, x, parameters, planes[:, y, x]), real, wanted)
-                for k in level:
-                    plane = self.program.kept[k]
+                pixels = Pixels(board, y, x, parameters, given, planes[:, y, x])
+                values = self._known(pixels, real, wanted, {}, reading(self.program, wanted, level, known))
+                for k, plane in own:
                     board.values[first + k, y + board.hood.top, x + board.left] = values[plane.value][plane.row]
-            inside = board.values[first:, board.hood.top :, board.left : board.left + width].copy()
-            for k in level:
-                board.fill(first + k, inside[k : k + 1])
+            for k, _ in own:
+                if board.border[first + k]:
+                    inside = board.values[first + k, board.hood.top :, board.left : board.left + width].copy()
+                    board.fill(first + k, inside[None])
+            done.update(level)
         return board
 
     def _remember(self, board: Board, parameters: Parameters, planes: Planes, real: bool) -> dict[int, Array]:
@@ -213,35 +260,60 @@ class ReferenceRunner(Runner):
         memories = steps.memories(self.program.operations, height * width)
         narrow = {k: np.int32 if self.program.ranges[k].top.max() < 1 << 31 else np.int64 for k in self.memories}
         said = {k: np.empty((len(self.program.ranges[k]), height * width), kind) for k, kind in narrow.items()}
-        for y, x in self._fronts(height, width):
-            values = self._known(Pixels(board, y, x, parameters, planes[:, y, x], memories), real, wanted)
-            for k in self.memories:
-                said[k][:, y * width + x] = values[k]
+        given = self._given(parameters)
+        for lead, y, x in passes(self.program, height, width):
+            if lead == 0:
+                pixels = Pixels(board, y, x, parameters, given, planes[:, y, x], memories)
+                values = self._known(pixels, real, wanted)
+                for k in self.memories:
+                    said[k][:, y * width + x] = values[k]
         return said
 
     def _known(
-        self, pixels: Pixels, real: bool, wanted: set[int] | None = None, known: Mapping[int, Array] | None = None
+        self,
+        pixels: Pixels,
+        real: bool,
+        wanted: set[int] | None = None,
+        known: Mapping[int, Array] | None = None,
+        kept: Mapping[int, Int64] | None = None,
     ) -> Values:
-        """The results of all operations, or of the wanted ones, at some pixels of a known tile."""
-        values: Values = {k: found.astype(np.int64) for k, found in (known or {}).items()}
-        for stage in range(self.program.channels + 1):
-            self._evaluate(stage, pixels, values, wanted, real)
+        """The results of all operations, or of the wanted ones, at some pixels of a known tile.
+
+        ``known``: some of them; ``kept``: those that stand in the planes of these numbers.
+        """
+        values: Values = dict(known or {})
+        at = pixels.board.positions(pixels.y, pixels.x)
+        for value, planes in (kept or {}).items():
+            found = pixels.board.values.reshape(len(pixels.board.values), -1)[planes[:, None], at]
+            values[value] = found if real else found.astype(np.int64)
+        self._evaluate(self.program.channels, pixels, values, wanted, real, upto=True)
         return values
 
     def _evaluate(
-        self, stage: int, pixels: Pixels, values: Values, wanted: set[int] | None = None, real: bool = False
+        self,
+        stage: int,
+        pixels: Pixels,
+        values: Values,
+        wanted: set[int] | None = None,
+        real: bool = False,
+        upto: bool = False,
     ) -> None:
-        """Run one stage of the program; results go to ``values``."""
-        for number in self.stages[stage]:
-            if number not in values and (wanted is None or number in wanted):
-                inputs = [values[k] for k in self.program.operations[number].inputs]
-                values[number] = self.steps[real][number](pixels, inputs)
+        """Run one stage of the program, or all ``upto`` it; results go to ``values``."""
+        for numbers in self.stages[0 if upto else stage : stage + 1]:
+            for number in numbers:
+                if number not in values and (wanted is None or number in wanted):
+                    inputs = [values[k] for k in self.program.operations[number].inputs]
+                    values[number] = self.steps[real][number](pixels, inputs)
 
 
-def entropy_code(start: Int64, size: Int64, height: int, width: int, slope: int) -> bytes:
-    """The code of a tile's intervals: ``start`` and ``size`` [C, 2 steps, H * W], pixels in raster order."""
+def entropy_code(start: Int64, size: Int64, height: int, width: int, slope: int, coded: NDArray[np.bool_]) -> bytes:
+    """The code of a tile's intervals: ``start`` and ``size`` [C, 2 steps, H * W], pixels in raster order.
+
+    ``coded`` [H * W]: which of them are.
+    """
     encoder = Encoder()
     order = front_order(height, width, slope)
+    order = order[coded[order]]
     fronts = order % width + slope * (order // width)
     for front in np.split(order, np.flatnonzero(np.diff(fronts)) + 1):
         for c in range(len(start)):

@@ -32,6 +32,8 @@ class Pixels:
     y: Int64
     x: Int64
     parameters: Parameters
+    given: Sequence[Array]
+    """The planes that are known beforehand, with their margins."""
     samples: NDArray[np.uint8]
     """[C, m]; those that are not known yet are not asked for."""
     memories: Mapping[int, Memory] | None = None
@@ -69,7 +71,21 @@ def _tap(operation: Operation, real: bool) -> Step:
     def run(pixels: Pixels, inputs: list[Array]) -> Array:
         board = pixels.board
         index = board.shifts(planes, dy, dx)[:, None] + board.positions(pixels.y, pixels.x)
-        return board.values.reshape(-1).take(index)
+        return board.values.reshape(-1).take(index).astype(np.float64 if real else np.int64)
+
+    return run
+
+
+def _given(operation: Operation, real: bool) -> Step:
+    planes, dy, dx = (np.asarray(operation.attributes[name]).tolist() for name in ("planes", "dy", "dx"))
+
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        found = []
+        for plane, y, x in zip(planes, dy, dx, strict=True):
+            values = pixels.given[plane]
+            margin = (len(values) - pixels.board.height) // 2
+            found.append(values[pixels.y + margin + y, pixels.x + margin + x])
+        return np.stack(found).astype(np.int64)
 
     return run
 
@@ -190,6 +206,7 @@ def _learn(operation: Operation, real: bool) -> Step:
 
 _MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
     "tap": _tap,
+    "given": _given,
     "place": _place,
     "sample": _sample,
     "parameter": _parameter,

@@ -6,6 +6,10 @@ tile of W x H pixels takes ``W + slope * (H - 1)`` steps.
 Pixels outside of the tile have values too, known when they are wanted: left of row y stands the first pixel of row y-1
 (the plane's initial value for row 0), right of it its own last pixel, and row -d repeats row 0 at the same front, that
 is ``slope * d`` columns further left. A model may ask for one constant for each plane there instead.
+
+Some of a model's values may be computed in passes of their own. A pass with a lead d runs, at front t, for the pixels
+of front t + d, before the front itself; the pass `BACKWARDS` runs over a row from its last pixel to its first, once the
+row is complete.
 """
 
 from __future__ import annotations
@@ -20,6 +24,21 @@ Offset = tuple[int, int]
 """(dy, dx) of a neighbour; dy <= 0."""
 Tap = tuple[int, Offset]
 """(plane, offset): one input of a model."""
+Reach = tuple[int, int, int, int]
+"""(dy, dx) of a neighbour, the lead of the pass that reaches it, and that of the pass that makes it."""
+BACKWARDS = -1
+"""In the place of a lead: the pass that runs over complete rows, from the last pixel to the first."""
+
+
+def causal(offset: Offset, own: int, other: int) -> bool:
+    """Whether a pass with the lead ``own`` may reach what the one with the lead ``other`` makes at an offset."""
+    dy, dx = offset
+    if own == BACKWARDS:
+        return dy < 0 or (dy == 0 and (other != BACKWARDS or dx > 0))
+    if other == BACKWARDS:
+        return dy < 0
+    distance = dx + own - other  # in fronts; passes with larger leads run first
+    return dy < 0 or (dy == 0 and (distance < 0 or (distance == 0 and other > own)))
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,16 @@ class Neighbourhood:
             if dy < 0 < dx:
                 slope = max(slope, dx // -dy + 1)
         return cls(top, left, right, slope)
+
+    @classmethod
+    def reaching(cls, reaches: Iterable[Reach], raster: bool) -> Neighbourhood:
+        """The same for passes; what they reach is causal."""
+        top, left, right, slope = 0, 1, 1, 1
+        for dy, dx, own, other in reaches:
+            top, left, right = max(top, -dy), max(left, -dx), max(right, dx)
+            if dy < 0 and not raster:
+                slope = max(slope, (dx + own - other) // -dy + 1)
+        return cls(top, left, right, slope, raster)
 
     def pace(self, width: int) -> int:
         """The slope in tiles of this width."""

@@ -1,9 +1,10 @@
 """A model as a program: a list of integer operations over causal neighbours, each value with its proven range.
 
 A value is a vector of integers at a pixel. Operations run in their order; each has a stage: stage s needs the samples
-of the channels before s at the pixel itself, stage 0 only what was coded before the pixel. `Program` proves the range
-of every value from the weights and the ranges of what it is computed from, and refuses, naming the operation, what it
-cannot prove; engines pick their types by these ranges and need no check of their own.
+of the channels before s at the pixel itself, stage 0 only what was coded before the pixel. Operations of a pass with a
+lead run that many fronts ahead, and hand over their values in kept planes. `Program` proves the range of every value
+from the weights and the ranges of what it is computed from, and refuses, naming the operation, what it cannot prove;
+engines pick their types by these ranges and need no check of their own.
 
 `OPERATIONS` lists all kinds: how many inputs, and the rule from their ranges to that of the result.
 """
@@ -20,13 +21,15 @@ from numpy.typing import NDArray
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact import memory
 from ridecodec.exact.families import FAMILIES
-from ridecodec.exact.order import Neighbourhood, Offset
+from ridecodec.exact.order import BACKWARDS, Neighbourhood, Reach, causal
 from ridecodec.exact.ranges import LIMIT, Int64, Range
 
 Attribute = int | Int64
 MOST_SHIFT = 40
 MOST_ROWS = 1 << 16
 """Of a value, and of a tile's parameter."""
+MOST_LEAD = 1 << 10
+MOST_MARGIN = 64
 BORDER, CONSTANT = 0, 1
 """What a plane has outside of the tile: the rule of `exact.order`, or its initial value everywhere."""
 
@@ -47,6 +50,8 @@ class Operation:
     scale: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """What the definition's own float weights were multiplied by to give ``real``, for those that can be trained; known
     where the program was recorded, not kept in files."""
+    lead: int = 0
+    """Its pass: how many fronts ahead it runs, or `exact.order.BACKWARDS`."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,16 @@ class Plane:
     row: int
     rule: int = BORDER
     initial: int = 0
+
+
+@dataclass(frozen=True)
+class Given:
+    """A plane of a tile that is known beforehand, with ``margin`` values around it on all sides."""
+
+    name: str
+    lo: int
+    hi: int
+    margin: int
 
 
 @dataclass(frozen=True)
@@ -90,33 +105,59 @@ class Program:
     kept: tuple[Plane, ...] = ()
     """Planes that taps reach, numbered from `channels` on."""
     parameters: tuple[Parameter, ...] = ()
+    given: tuple[Given, ...] = ()
+    halved: bool = False
+    """Whether the samples of pixels of even row and even column are known beforehand, as the first of the given planes,
+    and not coded."""
     ranges: tuple[Range, ...] = field(init=False)
     stages: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         ranges: list[Range] = []
         stages: list[int] = []
-        kept = self._kept_ranges()
+        kept = self._kept()
+        sources = Sources(self.channels, self.top, kept, self.parameters, self.given)
         for number, operation in enumerate(self.operations):
-            ranges.append(range_of(operation, number, ranges, Sources(self.channels, self.top, kept, self.parameters)))
+            ranges.append(range_of(operation, number, ranges, sources))
             stages.append(self._stage(operation, stages))
         object.__setattr__(self, "ranges", tuple(ranges))
         object.__setattr__(self, "stages", tuple(stages))
+        self._check_passes()
         self._check_memories()
         self._check_ends()
 
     @cached_property
     def hood(self) -> Neighbourhood:
-        """The reach of all taps."""
-        return Neighbourhood.of(offset for operation in self.operations for offset in offsets(operation))
+        """The reach of all taps, and the slope that lets every pass find what it reaches."""
+        return Neighbourhood.reaching(
+            (reach for operation in self.operations for reach in self.reaches(operation)), BACKWARDS in self.leads
+        )
+
+    def reaches(self, operation: Operation) -> list[Reach]:
+        """The neighbours that an operation reaches, each with its own lead and that of the plane."""
+        if operation.kind != "tap":
+            return []
+        planes, dy, dx = (np.asarray(operation.attributes[name]).tolist() for name in ("planes", "dy", "dx"))
+        leads = [self.lead(plane) for plane in planes]
+        return list(zip(dy, dx, [operation.lead] * len(dy), leads, strict=True))
+
+    def lead(self, plane: int) -> int:
+        """That of the pass that makes a plane which taps reach."""
+        return 0 if plane < self.channels else self.operations[self.kept[plane - self.channels].value].lead
+
+    @cached_property
+    def leads(self) -> tuple[int, ...]:
+        """Those of the passes, in the order in which a front runs them: the largest first, 0 last but for `BACKWARDS`,
+        which runs where a row ends."""
+        return tuple(sorted({0, *(operation.lead for operation in self.operations)}, reverse=True))
 
     @property
     def planes(self) -> int:
         """Planes that taps reach: the samples, then the kept ones."""
         return self.channels + len(self.kept)
 
-    def _kept_ranges(self) -> list[Range]:
-        """Ranges of the kept planes, which taps see before the operations that make them: given by clamps."""
+    def _kept(self) -> list[Kept]:
+        """The kept planes, which taps see before the operations that make them: clamps, which give their ranges."""
         found = []
         for plane in self.kept:
             if not 0 <= plane.value < len(self.operations):
@@ -127,13 +168,31 @@ class Program:
             lo, hi = int(_number(operation, "lo")), int(_number(operation, "hi"))
             if not lo <= plane.initial <= hi or plane.rule not in (BORDER, CONSTANT):
                 raise _refused(operation, plane.value, "is kept with an initial value or a rule that is not valid")
-            found.append(Range.of(1, lo, hi))
+            if operation.lead and plane.rule != CONSTANT:
+                raise _refused(operation, plane.value, "is kept by a pass with a lead, but is not constant outside")
+            found.append(Kept(Range.of(1, lo, hi), operation.lead, plane.rule))
         return found
 
     def _stage(self, operation: Operation, stages: Sequence[int]) -> int:
         if operation.kind == "sample":
             return int(_number(operation, "channel")) + 1
         return max((stages[value] for value in operation.inputs), default=0)
+
+    def _check_passes(self) -> None:
+        """Values of a pass come from its own; a program that runs rows backwards has no other lead."""
+        for number, operation in enumerate(self.operations):
+            if not BACKWARDS <= operation.lead <= MOST_LEAD:
+                raise _refused(operation, number, "has a lead out of range")
+            if any(self.operations[value].lead != operation.lead for value in operation.inputs):
+                raise _refused(operation, number, "takes a value of another pass")
+            if operation.lead and operation.kind in ("sample", "memory", "learn"):
+                raise _refused(operation, number, "cannot run ahead")
+            if BACKWARDS in self.leads and operation.kind == "tap":
+                planes = np.asarray(operation.attributes["planes"]).tolist()
+                if any(plane < self.channels or self.kept[plane - self.channels].rule == BORDER for plane in planes):
+                    raise _refused(operation, number, "reaches a border, in a program that runs rows backwards")
+        if BACKWARDS in self.leads and max(self.leads) > 0:
+            raise ModelRefusedError("a program runs rows backwards and others ahead; export the model again")
 
     def _check_memories(self) -> None:
         """Every memory learns one value a pixel, of the range that it says."""
@@ -160,7 +219,8 @@ class Program:
             )
         for channel, output in enumerate(self.outputs):
             for part, value in output.parts.items():
-                if not 0 <= value < len(self.operations) or self.stages[value] > channel:
+                known = 0 <= value < len(self.operations) and self.operations[value].lead == 0
+                if not known or self.stages[value] > channel:
                     raise ModelRefusedError(
                         f"the {part} of channel {channel} are not known when they are needed; export the model again"
                     )
@@ -173,16 +233,32 @@ class Program:
         for plane in self.kept:
             if not 0 <= plane.row < len(self.ranges[plane.value]):
                 raise ModelRefusedError("a kept plane refers to a row that does not exist; export the model again")
+        for plane_given in self.given:
+            if not -LIMIT < plane_given.lo <= plane_given.hi < LIMIT or not 0 <= plane_given.margin <= MOST_MARGIN:
+                raise ModelRefusedError("a given plane is out of range; export the model again")
+        samples = self.given[: self.channels]
+        if self.halved and (len(samples) < self.channels or any((p.lo, p.hi) != (0, self.top) for p in samples)):
+            raise ModelRefusedError("half of the samples are to be given, but are not; export the model again")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is known of a kept plane before it is filled: its range [1], the lead of its pass, and its rule."""
+
+    range: Range
+    lead: int = 0
+    rule: int = BORDER
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a program takes its values from: samples from 0 to ``top``, kept planes, parameters of the tile."""
+    """What a program takes its values from: samples from 0 to ``top``, kept planes, what is told of the tile."""
 
     channels: int
     top: int
-    kept: Sequence[Range]
+    kept: Sequence[Kept]
     parameters: Sequence[Parameter]
+    given: Sequence[Given]
 
 
 def range_of(operation: Operation, number: int, ranges: Sequence[Range], sources: Sources) -> Range:
@@ -233,14 +309,6 @@ class _Case:
         return _refused(self.operation, self.number, what)
 
 
-def offsets(operation: Operation) -> list[Offset]:
-    """The neighbours that an operation reaches."""
-    if operation.kind != "tap":
-        return []
-    dy, dx = (np.asarray(operation.attributes[name]).tolist() for name in ("dy", "dx"))
-    return list(zip(dy, dx, strict=True))
-
-
 def _number(operation: Operation, name: str) -> int:
     found = operation.attributes[name]
     if isinstance(found, np.ndarray) or abs(int(found)) >= LIMIT:
@@ -260,13 +328,28 @@ def _tap(case: _Case) -> Range:
     sources = case.sources
     if (planes < 0).any() or (planes >= sources.channels + len(sources.kept)).any():
         raise case.refused("reaches a plane that does not exist")
-    if ((dy > 0) | ((dy == 0) & (dx >= 0)) | (dy < -64) | (np.abs(dx) > 64)).any():
+    if ((dy > 0) | (dy < -64) | (np.abs(dx) > 64)).any():
         raise case.refused("reaches a neighbour that is not causal, or too far away")
-    every = [Range.of(1, 0, sources.top)] * sources.channels + list(sources.kept)
-    return Range(
-        np.array([every[p].lo[0] for p in planes.tolist()], np.int64),
-        np.array([every[p].hi[0] for p in planes.tolist()], np.int64),
-    )
+    every = [Kept(Range.of(1, 0, sources.top))] * sources.channels + list(sources.kept)
+    own, reached = case.operation.lead, [every[plane] for plane in planes.tolist()]
+    for y, x, plane in zip(dy.tolist(), dx.tolist(), reached, strict=True):
+        if not causal((y, x), own, plane.lead):
+            raise case.refused("reaches a neighbour that is not causal, or too far away")
+        if own and plane.rule == BORDER:
+            raise case.refused("runs ahead, and reaches a plane that is not constant outside")
+    lo, hi = (np.array([getattr(plane.range, end)[0] for plane in reached], np.int64) for end in ("lo", "hi"))
+    return Range(lo, hi)
+
+
+def _given(case: _Case) -> Range:
+    planes, dy, dx = (case.array(name, None) for name in ("planes", "dy", "dx"))
+    known = case.sources.given
+    if not len(planes) == len(dy) == len(dx) or (planes < 0).any() or (planes >= len(known)).any():
+        raise case.refused("reaches a plane that is not given")
+    reached = [known[plane] for plane in planes.tolist()]
+    if any(max(abs(y), abs(x)) > p.margin for y, x, p in zip(dy.tolist(), dx.tolist(), reached, strict=True)):
+        raise case.refused("reaches beyond the margin of a given plane")
+    return Range(np.array([p.lo for p in reached], np.int64), np.array([p.hi for p in reached], np.int64))
 
 
 def _place(case: _Case) -> Range:
@@ -449,6 +532,7 @@ def _learn(case: _Case) -> Range:
 
 OPERATIONS: dict[str, tuple[Callable[[_Case], Range], int, int]] = {
     "tap": (_tap, 0, 0),
+    "given": (_given, 0, 0),
     "place": (_place, 0, 0),
     "sample": (_sample, 0, 0),
     "parameter": (_parameter, 0, 0),

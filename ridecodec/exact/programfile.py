@@ -16,7 +16,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from ridecodec.errors import ModelRefusedError
-from ridecodec.exact.program import Attribute, Operation, Output, Parameter, Plane, Program
+from ridecodec.exact.program import Attribute, Given, Operation, Output, Parameter, Plane, Program
 from ridecodec.exact.ranges import Int64
 
 _INLINE = 64
@@ -99,7 +99,7 @@ class _Writer:
         return value.tolist() if value.ndim == 1 and value.size <= _INLINE else self.array(value)
 
     def program(self, program: Program) -> dict[str, Any]:
-        return {
+        written = {
             "channels": program.channels,
             "top": program.top,
             "operations": [self.operation(operation) for operation in program.operations],
@@ -110,6 +110,11 @@ class _Writer:
             "kept": [[plane.value, plane.row, plane.rule, plane.initial] for plane in program.kept],
             "parameters": [[p.name, p.lo, p.hi, p.size] for p in program.parameters],
         }
+        if program.given:
+            written["given"] = [[p.name, p.lo, p.hi, p.margin] for p in program.given]
+        if program.halved:
+            written["halved"] = True
+        return written
 
     def operation(self, operation: Operation) -> list[Any]:
         written: list[Any] = [
@@ -117,9 +122,11 @@ class _Writer:
             list(operation.inputs),
             {name: self.attribute(value) for name, value in operation.attributes.items()},
         ]
-        if operation.name or operation.real or operation.smooth:
+        if operation.name or operation.real or operation.smooth or operation.lead:
             real = {name: self.array(value) for name, value in operation.real.items()}
             written += [operation.name, real, operation.smooth]
+        if operation.lead:
+            written.append(operation.lead)
         return written
 
 
@@ -137,11 +144,14 @@ class _Reader:
             tuple(self.output(*each) for each in written["outputs"]),
             tuple(Plane(*map(int, each)) for each in written["kept"]),
             tuple(Parameter(str(name), int(lo), int(hi), int(size)) for name, lo, hi, size in written["parameters"]),
+            tuple(Given(str(name), int(lo), int(hi), int(m)) for name, lo, hi, m in written.get("given", [])),
+            bool(written.get("halved", False)),
         )
 
     def operation(self, written: list[Any]) -> Operation:
         kind, inputs, attributes, *rest = written
-        name, real, smooth = rest or ("", {}, False)
+        usual: list[Any] = ["", {}, False, 0]
+        name, real, smooth, lead = rest + usual[len(rest) :]
         return Operation(
             str(kind),
             tuple(map(int, inputs)),
@@ -149,6 +159,7 @@ class _Reader:
             str(name),
             {str(key): self.float_array(value) for key, value in real.items()},
             bool(smooth),
+            lead=int(lead),
         )
 
     def attribute(self, value: Any, name: str) -> Attribute:

@@ -6,7 +6,8 @@ and float weights; `linear` turns these into integers as large as the proven sum
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from ridecodec.exact.program import (
     BORDER,
     MOST_SHIFT,
     Attribute,
+    Given,
+    Kept,
     Operation,
     Output,
     Parameter,
@@ -97,8 +100,10 @@ class Recorder:
     def __init__(self, channels: int, *, top: int = 255, kept: Sequence[tuple[int, int]] = ()) -> None:
         """``kept``: the limits (lo, hi) of each plane that `keep` will fill."""
         self.channels, self.top = channels, top
-        self._kept = [Range.of(1, lo, hi) for lo, hi in kept]
-        self._planes: list[Plane] = []
+        self._kept = [Kept(Range.of(1, lo, hi)) for lo, hi in kept]
+        self._planes: dict[int, Plane] = {}
+        self._given: list[Given] = []
+        self._lead = 0
         self._operations: list[Operation] = []
         self._ranges: list[Range] = []
         self._outputs: list[Output] = []
@@ -118,8 +123,8 @@ class Recorder:
     ) -> Value:
         """Any operation; the methods below are easier to read."""
         numbers = tuple(value.number for value in inputs)
-        operation = Operation(kind, numbers, attributes or {}, name, real or {}, smooth, scale or {})
-        sources = Sources(self.channels, self.top, self._kept, self._parameters)
+        operation = Operation(kind, numbers, attributes or {}, name, real or {}, smooth, scale or {}, self._lead)
+        sources = Sources(self.channels, self.top, self._kept, self._parameters, self._given)
         found = range_of(operation, len(self._operations), self._ranges, sources)
         self._operations.append(operation)
         self._ranges.append(found)
@@ -130,6 +135,35 @@ class Recorder:
         """Samples and kept values of neighbours: planes below `channels` are the samples."""
         planes, dy, dx = np.array([(plane, *offset) for plane, offset in taps], np.int64).T
         return self.record("tap", attributes={"planes": planes, "dy": dy, "dx": dx}, unit=unit)
+
+    @property
+    def lead(self) -> int:
+        """Of the pass that is being recorded."""
+        return self._lead
+
+    @contextmanager
+    def ahead(self, lead: int) -> Iterator[None]:
+        """What is recorded meanwhile is of the pass with this lead."""
+        before, self._lead = self._lead, lead
+        try:
+            yield
+        finally:
+            self._lead = before
+
+    def planes(self, size: int, lo: int, hi: int, rule: int = BORDER) -> int:
+        """Declare planes of the pass at hand that taps reach before `keep` fills them; gives the first's number."""
+        self._kept += [Kept(Range.of(1, lo, hi), self._lead, rule)] * size
+        return self.channels + len(self._kept) - size
+
+    def give(self, name: str, lo: int, hi: int, margin: int) -> int:
+        """Declare a plane that is known beforehand; gives its number among them."""
+        self._given.append(Given(name, lo, hi, margin))
+        return len(self._given) - 1
+
+    def given(self, taps: Iterable[Tap], unit: float = 1.0) -> Value:
+        """Values of planes that are known beforehand, at any offsets within their margins."""
+        planes, dy, dx = np.array([(plane, *offset) for plane, offset in taps], np.int64).T
+        return self.record("given", attributes={"planes": planes, "dy": dy, "dx": dx}, unit=unit)
 
     def place(self, limit: int) -> Value:
         """Distances to the top, left, bottom and right border, none above ``limit``; parities of row and column."""
@@ -151,6 +185,10 @@ class Recorder:
         """Declare integers of a tile, from its side information; gives their number."""
         self._parameters.append(Parameter(name, lo, hi, size))
         return len(self._parameters) - 1
+
+    def told(self, parameter: int, unit: float = 1.0) -> Value:
+        """A tile's integers as they are, the same at all pixels."""
+        return self.record("parameter", attributes={"parameter": parameter}, unit=unit)
 
     def fitted(self, x: Value, parameter: int, reach: int, unit: float) -> Value:
         """Products with a tile's own matrix [size / len(x), len(x)], whose integers are 1 / ``unit``.
@@ -178,12 +216,14 @@ class Recorder:
         down: bool = False,
         capacity: int = _CAPACITY,
         largest: int | None = None,
+        dropped: int = 0,
     ) -> Value:
         """``weight @ x + bias`` in real numbers, [out] in ``unit``, rounded; ``down``: rounded down.
 
         ``embeddings``: (name, index, table [entries, out]) whose rows are added. Each row of the weights gets the
-        largest exponent whose sums stay below ``capacity`` and whose weights do not exceed ``largest``. Training knows
-        the weights as `name.weight`, `name.bias` and, of embeddings, `name.table`.
+        largest exponent whose sums stay below ``capacity`` and whose weights do not exceed ``largest``. ``dropped``:
+        bits that are shifted out later, which then rounds. Training knows the weights as `name.weight`, `name.bias`
+        and, of embeddings, `name.table`.
         """
         units = np.broadcast_to(np.asarray(unit, np.float64), len(weight)).copy()
         scale = units[:, None] / x.unit
@@ -206,7 +246,7 @@ class Recorder:
             inputs.append(rows[0] if len(rows) == 1 else sum(rows[1:], rows[0]))
         attributes: dict[str, Attribute] = {
             "weight": np.rint(scaled * grid[:, None]).astype(np.int64),
-            "bias": np.rint(offset * grid + half).astype(np.int64),
+            "bias": np.rint((offset + (1 << dropped >> 1)) * grid + half).astype(np.int64),
             "shift": shift.astype(np.int64),
         }
         real = {"weight": scaled.astype(np.float32), "bias": offset.astype(np.float32)}
@@ -262,30 +302,36 @@ class Recorder:
         """Teach a memory, whose result is ``found``, what the pixel's value [1] is; gives the value."""
         return self.record("learn", [found, value])
 
-    def keep(self, value: Value, rule: int = BORDER, initial: int = 0) -> None:
-        """Fill the next planes that taps reach with the rows of ``value``, clamped to the planes' limits."""
-        first = len(self._planes)
-        limits = [(int(each.lo[0]), int(each.hi[0])) for each in self._kept[first : first + len(value)]]
+    def keep(self, value: Value, rule: int = BORDER, initial: int = 0, first: int | None = None) -> Value:
+        """Fill planes that taps reach with the rows of ``value``, clamped to the planes' limits; gives them.
+
+        ``first``: the number of the first of them; else the first that is not filled yet.
+        """
+        empty = (k for k in range(len(self._kept)) if k not in self._planes)
+        start = next(empty, len(self._kept)) if first is None else first - self.channels
+        limits = [(int(each.range.lo[0]), int(each.range.hi[0])) for each in self._kept[start : start + len(value)]]
         if len(set(limits)) > 1:
-            for row in range(len(value)):
-                self.keep(value[row], rule, initial)
-            return
+            rows = [self.keep(value[k], rule, initial, self.channels + start + k) for k in range(len(value))]
+            return self.concatenate(rows)
         limited = self._operations[value.number]
         known = limited.kind == "clamp" and limited.attributes == dict(zip(("lo", "hi"), limits[0], strict=True))
         kept = value if known else value.clamp(*limits[0])
-        self._planes += [Plane(kept.number, row, rule, initial) for row in range(len(value))]
+        self._planes |= {start + row: Plane(kept.number, row, rule, initial) for row in range(len(value))}
+        return kept
 
     def output(self, family: str, parts: Mapping[str, Value], tables: Mapping[str, Int64]) -> None:
         """The distribution of the next channel."""
         self._outputs.append(Output(family, {part: value.number for part, value in parts.items()}, dict(tables)))
 
-    def program(self) -> Program:
+    def program(self, halved: bool = False) -> Program:
         """What was recorded, proven."""
         return Program(
             self.channels,
             self.top,
             tuple(self._operations),
             tuple(self._outputs),
-            tuple(self._planes),
+            tuple(self._planes[k] for k in range(len(self._planes))),
             tuple(self._parameters),
+            tuple(self._given),
+            halved,
         )

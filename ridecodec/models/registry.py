@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,10 +20,7 @@ from ridecodec.files.placing import placed
 from ridecodec.models import files
 
 if TYPE_CHECKING:
-    import torch
-
     from ridecodec.engines.tilecoder import TileCodec
-    from ridecodec.models.base import Backend
 
 PROGRAM = "program"
 """The family of the models that are programs."""
@@ -282,8 +278,6 @@ def engine_of(card: ModelCard) -> str:
     if card.members:
         engines = [engine_of(find(name, bytes.fromhex(hash4))) for name, hash4 in card.members]
         return ", ".join(dict.fromkeys(engines))
-    if not _is_program(card):
-        return "torch" if importlib.util.find_spec("torch") else "none"
     return load(card).engine
 
 
@@ -298,36 +292,11 @@ def _load(card: ModelCard, device: str, engine: str) -> TileCodec:
 
     if card.members:
         raise UsageError(f"{card.name!r} is not a single density model; choose one, such as photo")
-    if _is_program(card):
-        data = None if card.file is None else weights(card)
-        found: TileCodec = programs.program_codec(card.name, data, engine, device)
-    else:
-        if engine not in ("auto", "torch"):
-            raise UsageError(f"the engine {engine!r} cannot run the model {card.name!r}; choose torch, or auto")
-        try:
-            from ridecodec.engines.torch.adapter import TorchCodec
-        except ImportError as error:
-            raise ModelMissingError(f"the model {card.name!r}: {extras.hint(error) or error}") from error
-        found = TorchCodec(backend(card, device))
+    if not _is_program(card):
+        raise ModelRefusedError(f"{card.file}: the model {card.name!r} is no program; export it again")
+    data = None if card.file is None else weights(card)
+    found = programs.program_codec(card.name, data, engine, device)
     return Orientations(found) if card.ensemble else found
-
-
-@cache
-def backend(card: ModelCard, device: str = "auto") -> Backend:
-    """The torch backend of a model that is no program, on a device: for generation, and for what `load` gives."""
-    from ridecodec.coding.exact import check_products, exact_arithmetic
-    from ridecodec.engines.torch.devices import torch_device
-    from ridecodec.models.pixelcnn.backend import PixelBackend
-
-    place = torch_device(device)
-    check_products(place)
-    with exact_arithmetic():
-        backends: dict[str, Callable[[bytes, torch.device], Backend]] = {"pixelcnn": PixelBackend}
-        if card.family_name not in backends:
-            raise ModelRefusedError(f"{card.file}: there is no backend for the model {card.name!r}")
-        found = backends[card.family_name](weights(card), place)
-        found.name = card.name
-        return found
 
 
 def weights(card: ModelCard) -> bytes:

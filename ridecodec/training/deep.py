@@ -130,8 +130,9 @@ def _misses(picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
     ops, found = recorded(len(picture), blank, blank)
     program, planes = ops.program(), parted(picture)
     side = Prediction(program, {})
+    told = side.read(side.write(planes, None), *planes.shape[1:])
     rows, misses = [], []
-    for at, values in Reference().open(program).evaluate(planes, side.read(side.write(planes, None))):
+    for at, values in Reference().open(program).evaluate(planes, told):
         for c, (context, means) in enumerate(found):
             rows.append(kind(len(picture), c) * CONTEXTS + values[context.number][0])
             misses.append(picture[c].reshape(-1)[at] - values[means.number] / WideHigh.MEAN_UNIT)

@@ -133,8 +133,9 @@ def programs(nets: Mapping[str, Net]) -> dict[int, Program]:
 def samples(program: Program, planes: NDArray[np.uint8], rng: np.random.Generator) -> Iterator[tuple[str, Samples]]:
     """(name of the network, samples) of a picture [C, H, W] in coding order; the program's networks do not matter."""
     side = LargestSample(program, {})
+    known = side.read(side.write(planes, None), *planes.shape[1:])
     layers = {operation.name: operation for operation in program.operations}
-    for at, found in Reference().open(program).evaluate(planes, side.read(side.write(planes, None))):
+    for at, found in Reference().open(program).evaluate(planes, known):
         for c, output in enumerate(program.outputs):
             parts = {name: found[value].astype(np.float64) for name, value in output.parts.items()}
             wanted = planes[c].reshape(-1)[at].astype(np.int64)

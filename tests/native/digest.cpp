@@ -19,10 +19,16 @@ int main(int, char** arguments) {
                 for (int32_t& value : parameters.back())
                     value = int32_t(random() % 21) - 10;
             }
+            for (const Given& plane : plan->spec.given) {
+                parameters.emplace_back(size_t(height + 2 * plane.margin) * size_t(width + 2 * plane.margin));
+                for (int32_t& value : parameters.back())
+                    value = int32_t(plane.lo + int64_t(random()) % (plane.hi - plane.lo + 1));
+            }
             std::vector<uint8_t> planes(size_t(plan->spec.channels) * size_t(height) * size_t(width)),
                 back(planes.size());
             for (size_t i = 0; i < planes.size(); i++)
                 planes[i] = uint8_t(i % 7 ? planes[i - 1] + random() % 3 : random());
+            if (plan->spec.halved) halve(plan->spec, parameters, height, width, planes);
             std::vector<float> bits(size_t(height) * size_t(width));
             const auto code = encode(*plan, planes.data(), parameters, height, width, bits.data(), nullptr);
             decode(*plan, code.data(), code.size(), parameters, height, width, back.data(), nullptr);

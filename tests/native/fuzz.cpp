@@ -43,6 +43,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             value >>= shift;
         }
     }
+    for (const Given& plane : plan.spec.given) {
+        parameters.emplace_back(size_t(height + 2 * plane.margin) * size_t(width + 2 * plane.margin));
+        for (size_t i = 0; i < parameters.back().size() && size; i++)
+            parameters.back()[i] = int32_t(plane.lo + data[i % size] % (plane.hi - plane.lo + 1));
+    }
     std::vector<uint8_t> planes(size_t(plan.spec.channels) * size_t(height) * size_t(width));
     try {
         if (!encoding) {
@@ -51,6 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         for (size_t i = 0; i < planes.size() && size; i++)
             planes[i] = data[i % size];
+        if (plan.spec.halved) halve(plan.spec, parameters, height, width, planes);
         std::vector<float> bits(size_t(height) * size_t(width));
         const auto code = encode(plan, planes.data(), parameters, height, width, bits.data(), nullptr);
         std::vector<uint8_t> back(planes.size());

@@ -53,9 +53,16 @@ struct Reader {  // of tests/native/specs.py
         Spec spec;
         for (int* value : {&spec.channels, &spec.top, &spec.slope, &spec.rows_above, &spec.left, &spec.right})
             *value = int(number());
+        for (int64_t lead : listed())
+            spec.leads.push_back(int(lead));
+        spec.halved = number() != 0;
         for (int64_t n = number(); n--;) {
-            const int64_t lo = number(), hi = number(), rule = number(), initial = number();
-            spec.planes.push_back({lo, hi, int(rule), initial});
+            const int64_t lo = number(), hi = number(), rule = number(), initial = number(), pass = number();
+            spec.planes.push_back({lo, hi, int(rule), initial, int(pass)});
+        }
+        for (int64_t n = number(); n--;) {
+            const int64_t lo = number(), hi = number(), margin = number();
+            spec.given.push_back({lo, hi, int(margin)});
         }
         for (int64_t size : listed())
             spec.parameters.push_back(size_t(size));
@@ -83,6 +90,19 @@ struct Reader {  // of tests/native/specs.py
         return spec;
     }
 };
+
+// Samples that are known beforehand, into planes [C, H, W].
+inline void halve(const Spec& spec, const std::vector<std::vector<int32_t>>& parameters, int height, int width,
+                  std::vector<uint8_t>& planes) {
+    for (int c = 0; c < spec.channels; c++) {
+        const int margin = spec.given[size_t(c)].margin;
+        const auto& values = parameters[spec.parameters.size() + size_t(c)];
+        for (int y = 0; y < height; y += 2)
+            for (int x = 0; x < width; x += 2)
+                planes[size_t((c * height + y) * width + x)] =
+                    uint8_t(values[size_t((y + margin) * (width + 2 * margin) + x + margin)]);
+    }
+}
 
 // The plans of all programs in a folder.
 inline std::vector<std::unique_ptr<Plan>> read_plans(const std::string& folder, const Kernels& kernels) {

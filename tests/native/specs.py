@@ -48,9 +48,13 @@ def written(spec: dict[str, Any]) -> bytes:
     """A program, as the compiled engine takes it, as bytes."""
     out = _Writer()
     out.numbers([spec["channels"], spec["top"], spec["slope"], *spec["hood"]])
-    out.numbers([len(spec["planes"])])
+    out.listed(spec["leads"])
+    out.numbers([spec["halved"], len(spec["planes"])])
     for plane in spec["planes"]:
         out.numbers(plane)
+    out.numbers([len(spec["given"])])
+    for given in spec["given"]:
+        out.numbers(given)
     out.listed(size for _, size in spec["parameters"])
     out.numbers([len(spec["ops"])])
     for (kind, inputs, size, stage, attributes), lo, hi in zip(spec["ops"], spec["lo"], spec["hi"], strict=True):

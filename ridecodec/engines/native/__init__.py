@@ -97,24 +97,36 @@ class NativeRunner(Runner):
 
 
 def _words(parameters: Parameters) -> list[NDArray[np.int32]]:
-    return [np.ascontiguousarray(each, np.int32) for each in parameters]
+    return [np.ascontiguousarray(each, np.int32).reshape(-1) for each in parameters]
 
 
 def native_spec(program: Program) -> dict[str, Any]:
     """The program as `_native` takes it: numbers and int64 arrays."""
     hood = program.hood
     clamps = [program.operations[plane.value].attributes for plane in program.kept]
-    kept = [(int(c["lo"]), int(c["hi"]), p.rule, p.initial) for c, p in zip(clamps, program.kept, strict=True)]
+    main = program.leads.index(0)
+    makers = [program.leads.index(program.operations[plane.value].lead) for plane in program.kept]
+    kept = [
+        (int(c["lo"]), int(c["hi"]), p.rule, p.initial, maker)
+        for c, p, maker in zip(clamps, program.kept, makers, strict=True)
+    ]
+    stages = [
+        program.leads.index(o.lead) if o.lead else main + s
+        for o, s in zip(program.operations, program.stages, strict=True)
+    ]
     return {
         "channels": program.channels,
         "top": program.top,
         "slope": hood.slope,
         "hood": (hood.top, hood.left, hood.right),
-        "planes": [(0, program.top, BORDER, INITIAL)] * program.channels + kept,
+        "leads": list(program.leads),
+        "halved": program.halved,
+        "planes": [(0, program.top, BORDER, INITIAL, main)] * program.channels + kept,
+        "given": [(plane.lo, plane.hi, plane.margin) for plane in program.given],
         "parameters": [(p.name, p.size) for p in program.parameters],
         "ops": [
             (o.kind, list(o.inputs), len(r), stage, {k: _attribute(v) for k, v in o.attributes.items()})
-            for o, r, stage in zip(program.operations, program.ranges, program.stages, strict=True)
+            for o, r, stage in zip(program.operations, program.ranges, stages, strict=True)
         ],
         "lo": [r.lo for r in program.ranges],
         "hi": [r.hi for r in program.ranges],

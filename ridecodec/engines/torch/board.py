@@ -38,10 +38,11 @@ class TorchBoard:
             index = (index[:, None] + self.each[:, None]).flatten(1)
         return self.values.take(index)
 
-    def write(self, first: int, y: Tensor, x: Tensor, values: Tensor) -> None:
-        """Some planes' values [n, tiles * k] at k pixels, from plane ``first`` on."""
-        part = self.values[first : first + len(values)]
-        part[:, :, y * self.width + x] = values.reshape(len(values), self.tiles, -1).to(part.dtype)
+    def write(self, planes: Tensor, y: Tensor, x: Tensor, values: Tensor) -> None:
+        """Some planes' values [n, tiles * k] at k pixels; ``planes`` [n] are their numbers."""
+        at = y * self.width + x
+        each = torch.arange(self.tiles, device=at.device)[:, None]
+        self.values[planes[:, None, None], each, at] = values.reshape(len(values), self.tiles, -1).to(self.values.dtype)
 
     def fill(self, first: int, planes: Tensor) -> None:
         """All pixels of some planes [n, tiles, H, W], from plane ``first`` on."""

@@ -14,7 +14,7 @@ from ridecodec.coding.exact import check_products, exact_arithmetic
 from ridecodec.coding.tables import Distribution, high_table, intervals, low_table
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, planes_bytes
 from ridecodec.engines.reference import entropy_code
-from ridecodec.engines.schedule import ancestors, levels
+from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.torch.board import TorchBoard
 from ridecodec.engines.torch.families import family
 from ridecodec.engines.torch.steps import Pixels, arrays, result_type, step, supported, working_type
@@ -68,6 +68,12 @@ class TorchRunner(Runner):
         outputs = [value for output in program.outputs for value in output.parts.values()]
         stays = [*(plane.value for plane in program.kept), *(k for k, kind in enumerate(kinds) if kind == "learn")]
         self.needed = ancestors(program, [*outputs, *stays])
+        self.whole = whole(program)
+        self.ends = set(outputs)
+        self.passes = {
+            lead: {k for k, operation in enumerate(program.operations) if operation.lead == lead}
+            for lead in program.leads
+        }
         self.families = [family(output, device) for output in program.outputs]
         self.steps = [step(k, operation, real=False) for k, operation in enumerate(program.operations)]
         self.types = [(working_type(program, k), result_type(program, k)) for k in range(len(self.steps))]
@@ -79,15 +85,16 @@ class TorchRunner(Runner):
         start = np.empty((channels, 2, height * width), np.int64)
         size = np.empty_like(start)
         bits = np.zeros(height * width)
+        coded = coded_pixels(self.program, height, width)
         with exact_arithmetic():
-            for at, values in self._evaluate_all(planes, parameters, self.needed):
+            for at, values in self._evaluate_all(planes, parameters, self.ends):
                 for c in range(channels):
                     known = torch.from_numpy(planes[c].reshape(-1)[at]).to(self.device).int()
                     found = intervals(self._distribution(c, values), known)
                     start[c][:, at], size[c][:, at] = found.start.cpu().numpy(), found.width.cpu().numpy()
-                    bits[at] += found.bits().cpu().numpy()
+                    bits[at] += found.bits().cpu().numpy() * coded[at]
                 tick(len(at), float(bits[at].sum()))
-        code = entropy_code(start, size, height, width, self.program.hood.slope)
+        code = entropy_code(start, size, height, width, self.program.hood.pace(width), coded)
         return Coded(code, bits.reshape(height, width).astype(np.float32))
 
     def squares(
@@ -96,7 +103,7 @@ class TorchRunner(Runner):
         sizes = [len(self.program.ranges[v]) for v in wanted.vectors]
         sums = [torch.zeros(wanted.groups, n, n, dtype=torch.float64, device=self.device) for n in sizes]
         pixels = np.zeros(wanted.groups)
-        needed = ancestors(self.program, [wanted.group, wanted.weight, *wanted.vectors])
+        needed = {wanted.group, wanted.weight, *wanted.vectors}
         with exact_arithmetic():
             for at, values in self._evaluate_all(planes, parameters, needed):
                 groups = values[wanted.group][0].long()
@@ -123,33 +130,43 @@ class TorchRunner(Runner):
         share = 8 * sum(map(len, codes)) / (tiles * height * width)
         with exact_arithmetic():
             board = TorchBoard(program, height, width, tiles, self.device)
-            told, memories = self._told(parameters), self._empty(tiles, height * width)
-            for y, x in self._fronts(height, width):
+            told, given = self._told(parameters), self._given(parameters)
+            memories = self._empty(tiles, height * width)
+            coded = torch.from_numpy(coded_pixels(program, height, width)).to(self.device)
+            for lead, y, x in self._fronts(height, width):
                 samples = torch.zeros(channels, tiles * len(y), device=self.device)
-                pixels = _Front(board, y, x, told, samples, memories)
+                pixels = _Front(board, y, x, told, given, samples, memories)
                 values: Values = {}
-                for c in range(channels):
-                    self._evaluate(c, pixels, values, self.needed)
-                    distribution = self._distribution(c, values)
-                    high = _decode(coders, high_table(distribution, self.device)).to(self.device)
-                    low = _decode(coders, low_table(distribution, high)).to(self.device)
-                    samples[c] = SYMBOLS * high + low
-                self._evaluate(channels, pixels, values, self.needed)
-                board.write(0, y, x, samples)
-                self._keep(board, y, x, values)
-                tick(tiles * len(y), share * tiles * len(y))
+                if lead == 0:
+                    drawn = coded[y * width + x].repeat(tiles).nonzero()[:, 0]
+                    for c in range(channels):
+                        self._evaluate(c, pixels, values, self.needed & self.passes[0])
+                        if program.halved:
+                            samples[c] = pixels.given(c, 0, 0).to(samples.dtype)
+                        if len(drawn):
+                            distribution = self._distribution(c, values, drawn)
+                            high = _decode(coders, high_table(distribution, self.device)).to(self.device)
+                            low = _decode(coders, low_table(distribution, high)).to(self.device)
+                            samples[c, drawn] = (SYMBOLS * high + low).to(samples.dtype)
+                    board.write(torch.arange(channels, device=self.device), y, x, samples)
+                    tick(tiles * len(y), share * tiles * len(y))
+                self._evaluate(channels, pixels, values, self.needed & self.passes[lead], upto=True)
+                self._keep(board, lead, y, x, values)
             found = board.values[:channels, :, :-1].byte().view(channels, tiles, height, width)
             return found.transpose(0, 1).contiguous().cpu().numpy()
 
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
         at = y * planes.shape[2] + x
         operations = range(len(self.steps))
+        held: dict[int, NDArray[np.int64]] = {}
         with exact_arithmetic():
-            for chunk, values in self._evaluate_all(planes, parameters, operations):
+            for chunk, values in self._runs(planes, parameters, None):
                 found = np.flatnonzero(chunk == at)
                 if len(found):
-                    return [values[k][:, int(found[0])].long().cpu().numpy() for k in operations]
-        raise IndexError(f"there is no pixel ({y}, {x})")
+                    held |= {k: value[:, int(found[0])].long().cpu().numpy() for k, value in values.items()}
+        if not held:
+            raise IndexError(f"there is no pixel ({y}, {x})")
+        return [held[k] for k in operations]
 
     def kept(self, planes: Planes, parameters: Parameters) -> NDArray[np.int64]:
         """The planes that the program keeps of a known tile, of one in which nothing recurs: [kept, H, W]."""
@@ -170,32 +187,49 @@ class TorchRunner(Runner):
         count = len(self.program.parameters)
         return [torch.from_numpy(np.stack([p[k] for p in parameters])).to(self.device) for k in range(count)]
 
-    def _fronts(self, height: int, width: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Rows and columns of each front's pixels."""
-        hood = self.program.hood
-        rows = torch.arange(height, device=self.device)
-        for t in range(hood.fronts(height, width)):
-            y0, y1 = hood.rows(t, height, width)
-            if y0 < y1:
-                yield rows[y0:y1], t - hood.pace(width) * rows[y0:y1]
+    def _given(self, parameters: Sequence[Parameters]) -> list[Tensor]:
+        """Given planes of the tiles, [tiles, H + 2 margin, W + 2 margin] each."""
+        first, count = len(self.program.parameters), len(self.program.given)
+        return [torch.from_numpy(np.stack([p[first + k] for p in parameters])).to(self.device) for k in range(count)]
+
+    def _fronts(self, height: int, width: int, last: bool = False) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Every pass of each front, and rows and columns of its pixels."""
+        for lead, y, x in passes(self.program, height, width, last):
+            yield lead, torch.from_numpy(y).to(self.device), torch.from_numpy(x).to(self.device)
 
     def _evaluate_all(
         self, planes: Planes, parameters: Parameters, wanted: Collection[int]
     ) -> Iterator[tuple[NDArray[np.int64], Values]]:
-        """All pixels of a known tile: their raster positions, and the results of the wanted operations."""
+        """All pixels of a known tile: their raster positions, and the results of the wanted operations.
+
+        These are of the pass without a lead.
+        """
+        for at, values in self._runs(planes, parameters, wanted):
+            if values.keys() >= set(wanted):
+                yield at, values
+
+    def _runs(
+        self, planes: Planes, parameters: Parameters, wanted: Collection[int] | None
+    ) -> Iterator[tuple[NDArray[np.int64], Values]]:
+        """The same for all passes; the results of all operations where ``wanted`` is None."""
         _, height, width = planes.shape
-        told = self._told([parameters])
+        told, given = self._told([parameters]), self._given([parameters])
         if self.recurs:
             board, memories = self._board(planes), self._empty(1, height * width)
-            wanted = {*wanted, *self.needed}
-            for y, x in self._fronts(height, width):
-                values = self._known(board, y, x, told, wanted, memories)
-                self._keep(board, y, x, values)
+            needed = set(range(len(self.steps)))
+            if wanted is not None:
+                needed = self.needed | ancestors(self.program, wanted)
+            for lead, y, x in self._fronts(height, width, last=wanted is None):
+                values = self._known(board, y, x, told, given, needed & self.passes[lead], memories)
+                self._keep(board, lead, y, x, values)
                 yield (y * width + x).cpu().numpy(), values
             return
         board = self._filled(planes, parameters)
+        kept = {} if wanted is None else self.whole
+        needed = set(range(len(self.steps))) if wanted is None else ancestors(self.program, wanted, kept)
+        read = reading(self.program, needed, wanted or (), kept)
         for at, y, x in self._chunks(height, width):
-            yield at.cpu().numpy(), self._known(board, y, x, told, wanted)
+            yield at.cpu().numpy(), self._known(board, y, x, told, given, needed, kept=read)
 
     def _empty(self, tiles: int, pixels: int) -> Memories:
         """The memories of tiles of so many pixels that nothing is known of."""
@@ -205,15 +239,19 @@ class TorchRunner(Runner):
     def _filled(self, planes: Planes, parameters: Parameters) -> TorchBoard:
         """All planes of a known tile, of a program in which nothing recurs."""
         _, height, width = planes.shape
-        board, told = self._board(planes), self._told([parameters])
+        board, told, given = self._board(planes), self._told([parameters]), self._given([parameters])
         first = self.program.channels
+        done: set[int] = set()
         for level in self.levels:
-            kept = [self.program.kept[k] for k in level]
-            wanted = ancestors(self.program, (plane.value for plane in kept))
+            known = {value: numbers for value, numbers in self.whole.items() if value in done}
+            wanted = ancestors(self.program, level, known)
+            read = reading(self.program, wanted, level, known)
             for at, y, x in self._chunks(height, width):
-                values = self._known(board, y, x, told, wanted)
-                for k, plane in zip(level, kept, strict=True):
-                    board.values[first + k, 0, at] = values[plane.value][plane.row].to(board.values.dtype)
+                values = self._known(board, y, x, told, given, wanted, kept=read)
+                for k, plane in enumerate(self.program.kept):
+                    if plane.value in level:
+                        board.values[first + k, 0, at] = values[plane.value][plane.row].to(board.values.dtype)
+            done.update(level)
         return board
 
     def _board(self, planes: Planes) -> TorchBoard:
@@ -233,32 +271,42 @@ class TorchRunner(Runner):
         y: Tensor,
         x: Tensor,
         told: list[Tensor],
+        given: list[Tensor],
         wanted: Collection[int],
         memories: Memories = _NONE,
+        kept: Mapping[int, NDArray[np.int64]] | None = None,
     ) -> Values:
-        """The results of the wanted operations at some pixels of a known tile."""
-        samples = board.values[: self.program.channels, 0, y * board.width + x].float()
-        pixels = _Front(board, y, x, told, samples, memories)
+        """The results of the wanted operations at some pixels of a known tile; ``kept``: those that stand in planes."""
+        at = y * board.width + x
+        samples = board.values[: self.program.channels, 0, at].float()
+        pixels = _Front(board, y, x, told, given, samples, memories)
         values: Values = {}
-        for stage in range(self.program.channels + 1):
-            self._evaluate(stage, pixels, values, wanted)
+        for value, numbers in (kept or {}).items():
+            rows = torch.from_numpy(numbers).to(self.device)
+            values[value] = board.values[rows[:, None], 0, at].to(self.types[value][1])
+        self._evaluate(self.program.channels, pixels, values, wanted, upto=True)
         return values
 
-    def _evaluate(self, stage: int, pixels: Pixels, values: Values, wanted: Collection[int]) -> None:
-        """Run one stage of the program; results go to ``values``."""
+    def _evaluate(
+        self, stage: int, pixels: Pixels, values: Values, wanted: Collection[int], upto: bool = False
+    ) -> None:
+        """Run one stage of the program, or all ``upto`` it; results go to ``values``."""
         for k, at in enumerate(self.program.stages):
-            if at == stage and k in wanted:
+            if (at <= stage if upto else at == stage) and k in wanted and k not in values:
                 working, result = self.types[k]
                 inputs = [values[number].to(working) for number in self.program.operations[k].inputs]
                 values[k] = self.steps[k](pixels, inputs, self.arrays[k]).to(result)
 
-    def _keep(self, board: TorchBoard, y: Tensor, x: Tensor, values: Values) -> None:
-        if self.program.kept:
-            kept = torch.stack([values[plane.value][plane.row].to(board.values.dtype) for plane in self.program.kept])
-            board.write(self.program.channels, y, x, kept)
+    def _keep(self, board: TorchBoard, lead: int, y: Tensor, x: Tensor, values: Values) -> None:
+        """Put a pass's kept planes on the board."""
+        for value, (rows, numbers) in kept_planes(self.program, lead).items():
+            kept = values[value][torch.from_numpy(rows).to(self.device)]
+            board.write(torch.from_numpy(numbers).to(self.device), y, x, kept)
 
-    def _distribution(self, channel: int, values: Values) -> Distribution:
+    def _distribution(self, channel: int, values: Values, pixels: Tensor | None = None) -> Distribution:
         parts = {part: values[number] for part, number in self.program.outputs[channel].parts.items()}
+        if pixels is not None:
+            parts = {part: value[:, pixels] for part, value in parts.items()}
         return self.families[channel].distribution(parts)
 
 
@@ -266,16 +314,29 @@ class _Front(Pixels):
     """The same k pixels of all tiles of a board."""
 
     def __init__(
-        self, board: TorchBoard, y: Tensor, x: Tensor, told: list[Tensor], samples: Tensor, memories: Memories
+        self,
+        board: TorchBoard,
+        y: Tensor,
+        x: Tensor,
+        told: list[Tensor],
+        given: list[Tensor],
+        samples: Tensor,
+        memories: Memories,
     ) -> None:
         """``samples`` [C, tiles * k]: those that are not known yet are not asked for."""
-        self.board, self.told, self.samples, self.memories = board, told, samples, memories
+        self.board, self.told, self.held, self.samples, self.memories = board, told, given, samples, memories
         self.own = y, x
         self.y, self.x = (y, x) if board.tiles == 1 else (y.repeat(board.tiles), x.repeat(board.tiles))
         self.height, self.width = board.height, board.width
 
     def tap(self, planes: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
         return self.board.tap(*self.own, planes, dy, dx)
+
+    def given(self, plane: int, dy: int, dx: int) -> Tensor:
+        values = self.held[plane]
+        margin = (values.shape[1] - self.board.height) // 2
+        y, x = self.own
+        return values[:, y + margin + dy, x + margin + dx].flatten()
 
     def sample(self, channel: int) -> Tensor:
         return self.samples[channel]

@@ -36,6 +36,10 @@ class Pixels(ABC):
     def tap(self, planes: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
         """Neighbours [n, m] in some planes; all int64 [n]."""
 
+    def given(self, plane: int, dy: int, dx: int) -> Tensor:
+        """A given plane's values at an offset [m]."""
+        raise NotImplementedError("these pixels have no given planes")
+
     @abstractmethod
     def sample(self, channel: int) -> Tensor:
         """The pixels' own samples [m]."""
@@ -101,7 +105,7 @@ def _type(reach: float) -> torch.dtype:
 def arrays(operation: Operation, real: bool, dtype: torch.dtype) -> dict[str, Tensor]:
     """The operation's arrays as it computes with them, those that are no indices in ``dtype``."""
     held = {name: value for name, value in operation.attributes.items() if isinstance(value, np.ndarray)}
-    if operation.kind in ("tap", "take"):
+    if operation.kind in ("tap", "given", "take"):
         return {name: torch.from_numpy(value) for name, value in held.items()}
     if real and operation.real:
         return {name: torch.from_numpy(value).to(dtype) for name, value in operation.real.items()}
@@ -125,6 +129,11 @@ def _floors(operation: Operation, real: bool) -> bool:
 
 def _tap(operation: Operation, real: bool) -> Step:
     return lambda pixels, inputs, held: pixels.tap(held["planes"], held["dy"], held["dx"])
+
+
+def _given(operation: Operation, real: bool) -> Step:
+    taps = list(zip(*(np.asarray(operation.attributes[name]).tolist() for name in ("planes", "dy", "dx")), strict=True))
+    return lambda pixels, inputs, held: torch.stack([pixels.given(*tap) for tap in taps]).float()
 
 
 def _place(operation: Operation, real: bool) -> Step:
@@ -230,6 +239,7 @@ def _learn(operation: Operation, real: bool) -> Step:
 
 _MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
     "tap": _tap,
+    "given": _given,
     "place": _place,
     "sample": _sample,
     "parameter": _parameter,

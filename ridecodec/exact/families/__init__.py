@@ -10,16 +10,18 @@ from ridecodec.exact.families.base import Family
 from ridecodec.exact.families.even import Even
 from ridecodec.exact.families.gaussians import Gaussians
 from ridecodec.exact.families.logistics import Logistics
+from ridecodec.exact.families.softmax import Softmax
 from ridecodec.exact.families.spikes import Spikes
 from ridecodec.exact.families.wide import WideHigh, WideLow
 
-__all__ = ["FAMILIES", "Even", "Family", "Gaussians", "Logistics", "Spikes", "WideHigh", "WideLow"]
+__all__ = ["FAMILIES", "Even", "Family", "Gaussians", "Logistics", "Softmax", "Spikes", "WideHigh", "WideLow"]
 
 FAMILIES: dict[str, Family] = {
     "logistics": Logistics(),
     "even": Even(),
     "gaussians": Gaussians(),
     "spikes": Spikes(),
+    "softmax": Softmax(),
     "wide.high": WideHigh(),
     "wide.low": WideLow(),
 }

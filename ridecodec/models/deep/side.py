@@ -32,5 +32,5 @@ class Prediction(Side):
             return b""
         return prediction.pack(prediction.fit(*prediction.sampled(planes)))
 
-    def read(self, data: bytes) -> Parameters:
+    def read(self, data: bytes, height: int, width: int) -> Parameters:
         return [each.astype(np.int32) for each in prediction.unpack(data, self.channels)]

@@ -24,7 +24,7 @@ class LargestSample(Side):
     def write(self, planes: Planes, label: int | None) -> bytes:
         return bytes([int(planes.max())])
 
-    def read(self, data: bytes) -> Parameters:
+    def read(self, data: bytes, height: int, width: int) -> Parameters:
         if len(data) != 1:
             raise DamagedError("the pixel data is damaged: it does not say its largest sample")
         return (np.array([data[0]], np.int32),)

@@ -59,5 +59,5 @@ class ImageExperts(Side):
             return b""
         return pack(fit(covariances(planes, self.features), self.default), self.default)
 
-    def read(self, data: bytes) -> Parameters:
+    def read(self, data: bytes, height: int, width: int) -> Parameters:
         return parameters(unpack(data, self.default))

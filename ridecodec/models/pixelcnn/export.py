@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.engines.codec import Limits
 from ridecodec.errors import InputError, ModelRefusedError, UsageError
-from ridecodec.models import checkpoints, registry
-from ridecodec.models.pixelcnn.backend import PixelBackend
+from ridecodec.models import checkpoints, programs, registry
 from ridecodec.models.pixelcnn.config import PixelConfig
-from ridecodec.models.pixelcnn.exact_outputs import Outputs
-from ridecodec.models.pixelcnn.integers import GateTables
 from ridecodec.models.pixelcnn.model import PixelModel
-from ridecodec.models.pixelcnn.rounding import pack
+
+TILE, LARGEST_TILE = 64, 256
+"""Default and largest side of a tile: small pictures are what the networks learn."""
 
 
 def export(path: Path, out: Path, name: str, purpose: str, about: dict[str, str] | None = None) -> registry.ModelCard:
@@ -25,21 +22,30 @@ def export(path: Path, out: Path, name: str, purpose: str, about: dict[str, str]
     nothing is written then.
     """
     model, training = read_checkpoint(path)
-    data = model_file(model)
     try:
-        with exact_arithmetic():
-            PixelBackend(data, torch.device("cpu"), name)
+        data = model_file(model)
     except ModelRefusedError as error:
         raise UsageError(
             f"the coder cannot use the trained network ({error}); train it again with a smaller learning rate"
         ) from error
     channels = (model.config.channels,)
-    return registry.write(out, data, name, purpose, (about or {}) | training, channels=channels, family="pixelcnn")
+    return registry.write(
+        out, data, name, purpose, (about or {}) | training, channels=channels, family=registry.PROGRAM
+    )
 
 
 def model_file(model: PixelModel) -> bytes:
     """The bytes of a model file."""
-    return pack(model, model.config, GateTables.make() | Outputs.make(model.config))
+    channels, smaller = model.config.channels, model.smaller_program()
+    encoder = {} if model.encoder is None else model.encoder.state_dict()
+    arrays = {name: value.detach().float().cpu().numpy() for name, value in encoder.items()}
+    return programs.save(
+        {channels: model.program()},
+        model.side,
+        {channels: arrays},
+        halves={} if smaller is None else {channels: smaller},
+        limits=Limits(TILE, LARGEST_TILE, bounded=True),
+    )
 
 
 def read_checkpoint(path: Path) -> tuple[PixelModel, dict[str, Any]]:

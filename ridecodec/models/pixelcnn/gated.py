@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ridecodec.exact.recorder import Recorder, Value
+from ridecodec.models.pixelcnn import integers
+from ridecodec.models.pixelcnn.integers import (
+    GATE_UNIT,
+    HERE,
+    PRE_TOP,
+    PRE_UNIT,
+    STREAM_TOP,
+    STREAM_UNIT,
+    Floats,
+    Maps,
+    columns,
+    product,
+)
 from ridecodec.models.pixelcnn.masked import Conv, bounded, group_mask
+from ridecodec.models.pixelcnn.recorded import Inputs, Layer
 
 GAIN = 2.0
 """Gates weaken what goes through; without it the upper vertical layers begin next to dead."""
@@ -50,3 +68,90 @@ class GatedLayer(nn.Module):
             rows, row = rows + up, row + beside
         found = self.out(gate(row))
         return gate(rows), bounded(found if self.first else found + horizontal)
+
+    def recorded(self, ops: Recorder, name: str, lead: int, told: Told | None) -> RecordedGated:
+        """The layer in a recording; its vertical stack runs ``lead`` fronts ahead."""
+        return RecordedGated(ops, name, self, lead, told)
+
+
+class Told:
+    """What a recorded network is told of the picture, pixel by pixel: maps, or the index of a row of weights."""
+
+    def __init__(self, maps: Callable[[], Value] | None = None, index: Callable[[], Value] | None = None) -> None:
+        """What gives the value in the pass at hand."""
+        self.maps, self.index = maps, index
+
+
+class RecordedGated(Layer):
+    """`GatedLayer` as operations: maps of the horizontal stack, of the vertical one, and of that before its gate."""
+
+    def __init__(self, ops: Recorder, name: str, layer: GatedLayer, lead: int, told: Told | None) -> None:
+        self.ops, self.name, self.layer, self.lead, self.told = ops, name, layer, lead, told
+        count = layer.out.weight.shape[0]
+        self.maps = Maps.declare(ops, count, STREAM_UNIT, -STREAM_TOP, STREAM_TOP)
+        with ops.ahead(lead):
+            self.vertical = Maps.declare(ops, count, GATE_UNIT, -GATE_UNIT, GATE_UNIT)
+            self.rows = Maps.declare(ops, 2 * count, PRE_UNIT, -PRE_TOP, PRE_TOP)
+        self.gated: list[Value] = []
+
+    def prepare(self, below: Inputs | Layer) -> None:
+        ops, layer = self.ops, self.layer
+        weight, bias = layer.vertical.numbers
+        with ops.ahead(self.lead):
+            if isinstance(below, RecordedGated):
+                parts = [(below.vertical.tap(ops, layer.vertical.taps), weight)]
+            else:
+                assert isinstance(below, Inputs)
+                parts = [below.seen(layer.vertical.taps, weight)]
+            found = product(ops, f"{self.name}.vertical", parts, bias, PRE_UNIT)
+            self.rows.keep(ops, found)
+            inner = self.rows.own[0]
+            context = self._context(slice(0, len(found)))
+            self.vertical.keep(ops, integers.gate(ops, inner if context is None else inner + context))
+
+    def _context(self, rows: slice) -> Value | None:
+        """What the gates' arguments are told, apart from what else they sum up."""
+        if self.told is None:
+            return None
+        weight = self._weight()[rows]
+        if self.told.index is not None:
+            table = weight.T * PRE_UNIT
+            return self.ops.record(
+                "lookup",
+                [self.told.index()],
+                {"table": np.rint(table).astype(np.int64)},
+                unit=PRE_UNIT,
+                name=f"{self.name}.told",
+                real={"table": table.astype(np.float32)},
+            )
+        assert self.told.maps is not None
+        return product(self.ops, f"{self.name}.context", [(self.told.maps(), weight)], None, PRE_UNIT)
+
+    def _weight(self) -> Floats:
+        assert self.layer.context is not None
+        return self.layer.context.numbers[0]
+
+    def run(self, below: Inputs | Layer, channel: int) -> None:
+        ops, layer, taps = self.ops, self.layer, self.layer.horizontal.taps
+        count, size = self.maps.size, self.maps.size // ops.channels
+        chosen = np.arange(channel * size, (channel + 1) * size)
+        own = np.concatenate([chosen, chosen + count])
+        weight, bias = layer.horizontal.numbers
+        if isinstance(below, Inputs):
+            first = below.seen(taps, weight[own])
+        else:
+            seen = below.maps.seen(ops, taps)
+            first = seen, columns(weight[own], taps, sum(map(len, below.maps.own)))
+        inner = self.rows.own[0] if self.lead == 0 else self.rows.tap(ops, [HERE])
+        parts = [first, (inner, layer.down.numbers[0][own])]
+        told = None
+        if self.told is not None and self.told.index is not None:
+            told = self.told.index(), self._weight()[2 * count + own].T
+        elif self.told is not None and self.told.maps is not None:
+            parts.append((self.told.maps(), self._weight()[2 * count + own]))
+        row = product(ops, f"{self.name}.horizontal.{channel}", parts, bias[own], PRE_UNIT, told)
+        self.gated.append(integers.gate(ops, row))
+        weight, bias = layer.out.numbers
+        inputs = [(ops.concatenate(self.gated), weight[chosen, : (channel + 1) * size])]
+        found = product(ops, f"{self.name}.out.{channel}", inputs, bias[chosen], STREAM_UNIT)
+        self.maps.keep(ops, found if isinstance(below, Inputs) else found + below.maps.own[channel])

@@ -1,68 +1,160 @@
-"""Units of the integer networks, and their gates by table."""
+"""Units of the integer networks, and how they are recorded: feature maps as kept planes, products, gates by table."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from ridecodec.coding.exact import whole
-from ridecodec.models.pixelcnn.masked import LIMIT
+import numpy as np
+from numpy.typing import NDArray
 
-INPUT_BITS = 8
-INPUT_TOP = 1 << INPUT_BITS
-"""Inputs are 2 v - 255, in 1/2^8, and 1 where the picture is."""
-PRE_BITS = 10
+from ridecodec.exact.order import Offset
+from ridecodec.exact.program import CONSTANT
+from ridecodec.exact.recorder import Recorder, Value
+
+Floats = NDArray[np.float64]
+PRE_UNIT = 1 << 10
 """Arguments of gates are in 1/2^10."""
-STREAM_BITS = 11
+STREAM_UNIT = 1 << 10
 """What goes on from layer to layer is in 1/2^11."""
-GATE_BITS = 12
-"""Gated units and hidden units are in 1/2^12."""
-PRE_TOP, STREAM_TOP, GATE_TOP = (int(LIMIT) << PRE_BITS), (int(LIMIT) << STREAM_BITS), 1 << GATE_BITS
-MEMORY_TOP = int(LIMIT) << GATE_BITS
-"""Memories of LSTMs are in 1/2^GATE_BITS."""
+GATE_UNIT = 1 << 12
+"""Gated units, hidden units and memories are in 1/2^12."""
+LIMIT = 16
+"""Sums that go on from layer to layer stop here, so that integers can hold them."""
+STREAM_TOP = LIMIT * STREAM_UNIT - 1
+PRE_TOP = LIMIT * PRE_UNIT
+MEMORY_TOP = LIMIT * GATE_UNIT
+GATES = 4
+"""Of an LSTM: o, f, i and g, in this order."""
+HERE: Offset = (0, 0)
+_CAPACITY = 1 << 31
+_MOST = (1 << 15) - 1
+"""What int32 sums and int16 weights hold."""
+_FINE, _MOST_SHARES = 1 << 12, 4
+"""What 1 is at least among a product's weights, and how many sums it is parted into for it at most."""
+_MORE_BITS = 3
+"""Of these sums, before they are added."""
+_GATE_BITS = 12
 _RANGE = 8
-_MIDDLE = _RANGE << PRE_BITS
+_MIDDLE = _RANGE * PRE_UNIT
 _ENTRIES = 2 * _MIDDLE
 
 
-class GateTables:
-    """tanh and sigmoid, made once at export and shipped with the model."""
+@dataclass
+class Maps:
+    """Maps of a layer: planes that taps reach, and the pixel's own values, group after group as they become known."""
 
-    def __init__(self, tanh: Tensor, sigmoid: Tensor) -> None:
-        """int [entries] each, in 1/2^GATE_BITS; ModelRefusedError for others."""
-        tanh = whole("tables.tanh", tanh, (_ENTRIES,), -GATE_TOP, GATE_TOP)
-        sigmoid = whole("tables.sigmoid", sigmoid, (_ENTRIES,), 0, GATE_TOP)
-        self.tanh, self.sigmoid = tanh.float(), sigmoid.float() / GATE_TOP
+    first: int
+    """The number of their first plane."""
+    size: int
+    unit: float
+    own: list[Value] = field(default_factory=list)
 
-    @staticmethod
-    def make() -> dict[str, Tensor]:
-        """The tables as int32 tensors."""
-        argument = (torch.arange(_ENTRIES, dtype=torch.float64) - _MIDDLE + 0.5) / (1 << PRE_BITS)
-        return {
-            "tanh": torch.round(torch.tanh(argument) * GATE_TOP).int(),
-            "sigmoid": torch.round(torch.sigmoid(argument) * GATE_TOP).int(),
-        }
+    @classmethod
+    def declare(cls, ops: Recorder, size: int, unit: float, lo: int, hi: int) -> Maps:
+        """Planes that nothing is known of; zeros stand around the tile."""
+        return cls(ops.planes(size, lo, hi, CONSTANT), size, unit)
 
-    def to(self, device: torch.device) -> GateTables:
-        """Move the tables."""
-        self.tanh, self.sigmoid = self.tanh.to(device), self.sigmoid.to(device)
-        return self
+    def keep(self, ops: Recorder, value: Value) -> None:
+        """The next of the pixel's own maps."""
+        first = self.first + sum(map(len, self.own))
+        self.own.append(ops.keep(value, CONSTANT, 0, first).in_unit(self.unit))
 
-    def gate(self, x: Tensor) -> Tensor:
-        """Integers [2p, m] in 1/2^PRE_BITS -> tanh of the first half times sigmoid of the second, [p, m]."""
-        index = x.add(_MIDDLE).clamp_(0, _ENTRIES - 1).int()
-        features, gates = index.view(2, -1)
-        found = self.tanh.index_select(0, features).mul_(self.sigmoid.index_select(0, gates)).floor_()
-        return found.view(len(x) // 2, -1)
+    def tap(self, ops: Recorder, offsets: Sequence[Offset], chosen: slice = slice(None)) -> Value:
+        """Those of neighbours, all maps of the first one before those of the next."""
+        maps = range(self.size)[chosen]
+        return ops.tap(((self.first + k, offset) for offset in offsets for k in maps), self.unit)
 
-    def cell(self, gates: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """An LSTM's gates o, f, i, g [4n, m] in 1/2^PRE_BITS and memory before [n, m] -> hidden units and memory."""
-        count = before.numel()
-        index = gates.add(_MIDDLE).clamp_(0, _ENTRIES - 1).int().view(-1)
-        o, f, i = self.sigmoid.index_select(0, index[: 3 * count]).view(3, *before.shape)
-        g = self.tanh.index_select(0, index[3 * count :]).view(before.shape)
-        # in float64: 17 bits of memory times 12 of a gate
-        memory = torch.addcmul(i.double() * g, f.double(), before).floor_().clamp_(-MEMORY_TOP, MEMORY_TOP)
-        index = memory.mul(2.0 ** (PRE_BITS - GATE_BITS)).floor_().add_(_MIDDLE).clamp_(0, _ENTRIES - 1).int().view(-1)
-        hidden = self.tanh.index_select(0, index).view(before.shape).mul_(o).floor_()
-        return hidden, memory.to(before.dtype)
+    def seen(self, ops: Recorder, offsets: Sequence[Offset]) -> Value:
+        """Those of neighbours, and the pixel's own that are known, which stand last."""
+        around = [offset for offset in offsets if offset != HERE]
+        own = self.own if HERE in offsets else []
+        return ops.concatenate([*([self.tap(ops, around)] if around else []), *own])
+
+
+def columns(matrix: Floats, offsets: Sequence[Offset], own: int) -> Floats:
+    """The weights [rows, offsets * maps] of what `Maps.seen` gives where ``own`` of the pixel's own maps are known."""
+    each = matrix.reshape(len(matrix), len(offsets), -1)
+    around = [k for k, offset in enumerate(offsets) if offset != HERE]
+    here = [each[:, offsets.index(HERE), :own]] if HERE in offsets else []
+    return np.concatenate([each[:, around].reshape(len(matrix), -1), *here], 1)
+
+
+def product(
+    ops: Recorder,
+    name: str,
+    parts: Sequence[tuple[Value, Floats]],
+    bias: Floats | None,
+    unit: float | Floats,
+    told: tuple[Value, Floats] | None = None,
+) -> Value:
+    """The sum of matrices [rows, n] times values [n], rounded to ``unit``; ``told``: an index, and the table whose row
+    is added."""
+    x = ops.concatenate([value for value, _ in parts])
+    weight = np.concatenate([matrix for _, matrix in parts], 1)
+    embeddings = [] if told is None else [(f"{name}.told", *told)]
+    count = _shares(x, weight, unit)
+    if count == 1:
+        return ops.linear(name, x, weight, bias, unit=unit, embeddings=embeddings, capacity=_CAPACITY, largest=_MOST)
+    found = []
+    for k, chosen in enumerate(np.array_split(np.arange(len(x)), count)):
+        part = ops.linear(
+            f"{name}.{k}",
+            ops.take(x, chosen.tolist()),
+            weight[:, chosen],
+            None if k else bias,
+            unit=np.asarray(unit) * 2.0**_MORE_BITS,
+            embeddings=[] if k else embeddings,
+            capacity=_CAPACITY,
+            largest=_MOST,
+            dropped=0 if k else _MORE_BITS,
+        )
+        found.append(part)
+    return sum(found[1:], found[0]).rescaled(_MORE_BITS, smooth=True)
+
+
+def _shares(x: Value, weight: Floats, unit: float | Floats) -> int:
+    """Into how many sums a product is parted, so that the weights' integers are fine enough."""
+    reach = np.abs(weight) @ (x.range.top / x.unit) * np.asarray(unit)
+    one = _CAPACITY / np.maximum(reach, 1)[:, None] * np.asarray(unit).reshape(-1, 1) / x.unit
+    return int(np.clip(2 ** np.ceil(np.log2(_FINE / one.min())), 1, _MOST_SHARES))
+
+
+def _tables() -> tuple[Floats, Floats]:
+    argument = (np.arange(_ENTRIES) - _MIDDLE + 0.5) / PRE_UNIT
+    return np.tanh(argument), 0.5 * (1 + np.tanh(argument / 2))
+
+
+def _look(ops: Recorder, index: Value, table: Floats) -> Value:
+    """A function of each row of ``index``, in 1/GATE_UNIT."""
+    return ops.record(
+        "lookup",
+        [index],
+        {"table": np.rint(table * GATE_UNIT).astype(np.int64)[:, None]},
+        unit=GATE_UNIT,
+        real={"table": (table * GATE_UNIT).astype(np.float32)[:, None]},
+    )
+
+
+def _index(ops: Recorder, x: Value) -> Value:
+    """The entries of the tables for arguments in 1/PRE_UNIT."""
+    return (x + ops.constant(_MIDDLE)).clamp(0, _ENTRIES - 1)
+
+
+def gate(ops: Recorder, x: Value) -> Value:
+    """tanh of the first half of the rows times sigmoid of the second."""
+    tanh, sigmoid = _tables()
+    index, half = _index(ops, x), len(x) // 2
+    features, gates = _look(ops, index[:half], tanh), _look(ops, index[half:], sigmoid)
+    return (features * gates).rescaled(_GATE_BITS, smooth=True)
+
+
+def cell(ops: Recorder, gates: Value, before: Value) -> tuple[Value, Value]:
+    """An LSTM's gates [4 n] and memory before [n] -> hidden units and memory."""
+    tanh, sigmoid = _tables()
+    index, size = _index(ops, gates), len(before)
+    opened, g = _look(ops, index[: 3 * size], sigmoid), _look(ops, index[3 * size :], tanh)
+    o, f, i = (opened[k * size : (k + 1) * size] for k in range(3))
+    memory = (i * g + f * before).rescaled(_GATE_BITS, smooth=True).clamp(-MEMORY_TOP, MEMORY_TOP)
+    units = _look(ops, _index(ops, memory.rescaled(2, smooth=True)), tanh)
+    return (units * o).rescaled(_GATE_BITS, smooth=True), memory

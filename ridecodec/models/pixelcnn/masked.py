@@ -6,14 +6,14 @@ before, on the pixel's own channels before k, and behind the first layer on grou
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ridecodec.exact.order import Offset
-
-LIMIT = 16.0
-"""Sums that go on from layer to layer stop here, so that integers can hold them."""
+from ridecodec.models.pixelcnn.integers import LIMIT
 
 
 def group_mask(outputs: int, inputs: int, groups: int, strict: bool, halves: int = 1) -> Tensor:
@@ -31,12 +31,12 @@ def group_mask(outputs: int, inputs: int, groups: int, strict: bool, halves: int
 
 def bounded(x: Tensor) -> Tensor:
     """Within +-LIMIT."""
-    return functional.hardtanh(x, -LIMIT, LIMIT)
+    return functional.hardtanh(x, -float(LIMIT), float(LIMIT))
 
 
 def rectified(x: Tensor) -> Tensor:
     """ReLU that stops at LIMIT."""
-    return functional.hardtanh(x, 0.0, LIMIT)
+    return functional.hardtanh(x, 0.0, float(LIMIT))
 
 
 class Conv(nn.Conv2d):
@@ -88,6 +88,12 @@ class Conv(nn.Conv2d):
     def kernel(self) -> Tensor:
         """The weights that count, [outputs, inputs, above + 1, columns]."""
         return self.weight * self.keep
+
+    @property
+    def numbers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same weights and the biases, for the recorder."""
+        bias = np.zeros(len(self.weight)) if self.bias is None else self.bias.detach().double().cpu().numpy()
+        return self.matrix.detach().double().cpu().numpy(), bias
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, H, W] -> [B, outputs, H, W]."""

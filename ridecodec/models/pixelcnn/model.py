@@ -5,9 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ridecodec.exact.program import Program
+from ridecodec.exact.recorder import Recorder, Value
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder, Enlarger, Painter, halved
+from ridecodec.models.pixelcnn.gated import Told
+from ridecodec.models.pixelcnn.integers import HERE, STREAM_TOP, STREAM_UNIT, Maps
 from ridecodec.models.pixelcnn.network import PixelNetwork
+from ridecodec.models.pixelcnn.sides import CODE_TOP, CODE_UNIT
 
 
 class PixelModel(nn.Module):
@@ -55,3 +60,45 @@ class PixelModel(nn.Module):
     def bits(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Code length of every pixel, all channels together, bits [B, H, W]."""
         return self.each(x, labels).sum(1)
+
+    @property
+    def side(self) -> str:
+        """The kind of side information that its tiles have."""
+        return "label" if self.config.classes else "code" if self.encoder else "half" if self.smaller else "none"
+
+    def program(self) -> Program:
+        """The network of the whole picture, recorded."""
+        ops = Recorder(self.config.channels)
+        self.network.record(ops, self._told(ops))
+        return ops.program(self.smaller is not None)
+
+    def smaller_program(self) -> Program | None:
+        """That of the picture at half its size, if there is one."""
+        if self.smaller is None:
+            return None
+        ops = Recorder(self.config.channels)
+        self.smaller.record(ops)
+        return ops.program()
+
+    def _told(self, ops: Recorder) -> Told | None:
+        config = self.config
+        if config.classes:
+            label = ops.parameter("label", 0, config.classes - 1, 1)
+            return Told(index=lambda: ops.told(label))
+        if config.vector:
+            number = ops.parameter("code", -CODE_TOP, CODE_TOP, config.vector)
+            if self.painter is None:
+                return Told(maps=lambda: ops.told(number, CODE_UNIT))
+        if not config.context:
+            return None
+        with ops.ahead(self.network.lead):
+            maps = Maps.declare(ops, config.context, STREAM_UNIT, 0, STREAM_TOP)
+            if self.enlarger is not None:
+                maps.keep(ops, self.enlarger.record(ops))
+            elif self.painter is not None:
+                maps.keep(ops, self.painter.record(ops, ops.told(number, CODE_UNIT)))
+
+        def near() -> Value:
+            return maps.own[0] if ops.lead == self.network.lead else maps.tap(ops, [HERE])
+
+        return Told(maps=near)

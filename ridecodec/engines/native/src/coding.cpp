@@ -18,6 +18,19 @@ void check(bool good, const Reading& reading) {
     if (!good) throw Damaged("it is not a code");
 }
 
+// The high or low nibbles of a front's channel; of those that are not coded, what is known.
+void read(const Kernels& kernels, Reading& reading, Tile& tile, int c, int low) {
+    if (!tile.halved())
+        return check(kernels.symbols(reading, tile.edges(0), tile.pixels(), tile.nibbles(low, 0)), reading);
+    for (int p = 0; p < tile.pixels(); p++) {
+        uint8_t* to = tile.nibbles(low, 0) + p;
+        if (tile.coded(p))
+            check(kernels.symbols(reading, tile.edges(0) + ptrdiff_t(p) * SYMBOLS, 1, to), reading);
+        else
+            *to = low ? tile.known(c, p) % SYMBOLS : tile.known(c, p) / SYMBOLS;
+    }
+}
+
 class Ticker {
   public:
     explicit Ticker(const Tick& tick) : tick_(tick), last_(std::chrono::steady_clock::now()) {}
@@ -52,7 +65,7 @@ std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Param
     Ticker ticker(tick);
     const int slope = plan.spec.slope;
     std::vector<double> odds;
-    for (int t = 0; t < tile.fronts(); t++) {
+    for (int t = tile.first_front(); t < tile.fronts(); t++) {
         if (!tile.enter(t)) continue;
         tile.load(planes);
         const int n = tile.pixels();
@@ -66,9 +79,9 @@ std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Param
             for (int low = 0; low < 2; low++) {
                 const Interval* i = tile.intervals(low, 0);
                 for (int p = 0; p < n; p++)
-                    encoder.put(i[p]);
+                    if (tile.coded(p)) encoder.put(i[p]);
                 for (int p = 0; p < n; p++)
-                    odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
+                    if (tile.coded(p)) odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
             }
         }
         for (int b = 0; b < tile.blocks(); b++)
@@ -101,7 +114,7 @@ void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters
     }
     Ticker ticker(tick);
     const int slope = plan.spec.slope;
-    for (int t = 0; t < tile.fronts(); t++) {
+    for (int t = tile.first_front(); t < tile.fronts(); t++) {
         if (!tile.enter(t)) continue;
         const int n = tile.pixels();
         for (int c = 0; c < tile.channels(); c++) {
@@ -110,13 +123,11 @@ void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters
                 tile.compute(c, b);
                 family.high(tile.mixture(c), tile.state(b), tile.in_block(b), tile.edges(b), tile.below(b));
             }
-            bool good = kernels.symbols(reading, tile.edges(0), n, tile.nibbles(0, 0));
-            check(good, reading);
+            read(kernels, reading, tile, c, 0);
             for (int b = 0; b < tile.blocks(); b++)
                 family.low(tile.mixture(c), tile.state(b), tile.in_block(b), tile.nibbles(0, b), tile.below(b),
                            tile.edges(b));
-            good = kernels.symbols(reading, tile.edges(0), n, tile.nibbles(1, 0));
-            check(good, reading);
+            read(kernels, reading, tile, c, 1);
             for (int b = 0; b < tile.blocks(); b++) {
                 int16_t* lanes = tile.samples(c, b);
                 const ptrdiff_t y = tile.first_row() + b * LANES;

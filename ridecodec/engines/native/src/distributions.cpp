@@ -15,6 +15,7 @@ void Planner::mixture(int channel) {
             {"logistic", "inverse", "exponential", "odds"}}}}},
         {"gaussians", {GAUSSIANS, {{{"logits", "means"}, {"normal", "exponential", "inverse"}}}}},
         {"wide.high", {WIDE_HIGH, {{{"logits", "means", "scales"}, {"logistic", "inverse", "exponential"}}}}},
+        {"softmax", {SOFTMAX, {{{"logits"}, {"exponential"}}}}},
         {"wide.low", {WIDE_LOW, {{{"logits", "means", "scales", "high"}, {"logistic", "inverse", "exponential"}}}}},
     };
     const Output& output = spec_.outputs.at(channel);

@@ -190,6 +190,18 @@ void place_in(const Step& s, const Frame& f) {
         out[4][i] = T(y & 1), out[5][i] = T(x & 1);
     }
 }
+template <class T>
+void give(const Step& s, const Frame& f) {
+    T* out = at<T>(f, s.out.id[0]);
+    const int32_t* from = f.given[s.count];
+    const ptrdiff_t stride = f.width + 2 * ptrdiff_t(s.bits);
+    for (int32_t i = 0; i < f.lanes; i++) {  // as for place
+        const ptrdiff_t y = least(f.y + i, f.height - 1), x = least(most(f.x - f.slope * i, 0), f.width - 1);
+        out[i] = T(from[(y + s.lo) * stride + x + s.hi]);
+    }
+}
+Run find_give(int out) { return out == I16 ? give<int16_t> : give<int32_t>; }
+
 void place(const Step& s, const Frame& f) {
     if (s.out.type == I16)
         place_in<int16_t>(s, f);

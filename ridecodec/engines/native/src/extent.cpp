@@ -42,7 +42,7 @@ Extent::Extent(const Plan& plan, int height, int width) {
     Size at;
     for (int t = 0; t < 3; t++) {
         ring[t] = at.bytes();
-        at.add({plan.planes_of[t], size_t(plan.slots), ring_rows, size_t(TYPE_BYTES[t])});
+        at.add({plan.slots_of[t], ring_rows, size_t(TYPE_BYTES[t])});
     }
     temp = at.bytes(), at.add({plan.space_bytes[TEMP]});
     tile = at.bytes(), at.add({plan.space_bytes[TILE]});

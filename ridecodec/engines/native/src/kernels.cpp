@@ -91,6 +91,7 @@ INLINE T limit(int64_t x) {
 #include "gaussians.hpp"
 #include "logistics.hpp"
 #include "memory.hpp"
+#include "softmax.hpp"
 #include "spikes.hpp"
 #include "squares.hpp"
 #include "tables.hpp"
@@ -112,10 +113,11 @@ const Kernels kernels = {
     find_affine,
     find_look,
     find_learn,
+    find_give,
     place,
     pack,
     {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>(),
-     family<Gaussians>()},
+     family<Gaussians>(), family<Softmax>()},
     collect,
     add_squares,
     symbols,

@@ -10,23 +10,27 @@ namespace ride {
 std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes, const Parameters& parameters,
                                         int height, int width, int y, int x) {
     Tile tile(plan, parameters, height, width);
-    const int slope = plan.spec.slope, wanted = x + slope * y;
-    for (int t = 0; t <= wanted; t++) {
-        if (!tile.enter(t)) continue;
-        tile.load(planes);
-        const int own = (y - tile.first_row()) / LANES;
-        for (int stage = 0; stage <= tile.channels(); stage++)
-            for (int b = 0; b < tile.blocks(); b++)
-                if (t < wanted || b == own) tile.compute(stage, b);
-        if (t < wanted) tile.leave();
-    }
-    const int lane = (y - tile.first_row()) % LANES;
-    std::vector<std::vector<int64_t>> found;
-    for (const auto& rows : plan.values) {
-        found.emplace_back();
-        for (int row : rows)
-            found.back().push_back(tile.value(row, lane));
-    }
+    const Spec& spec = plan.spec;
+    const int wanted = x + spec.slope * y;
+    std::vector<std::vector<int64_t>> found(plan.values.size());
+    for (int t = tile.first_front(); t <= wanted; t++)
+        for (int pass = 0; pass <= spec.main_pass(); pass++) {
+            const int front = t + spec.leads[size_t(pass)];
+            if (!tile.enter(front, pass)) continue;
+            if (pass == spec.main_pass()) tile.load(planes);
+            const int last = pass < spec.main_pass() ? pass : spec.main_pass() + spec.channels;
+            for (int b = 0; b < tile.blocks(); b++) {
+                for (int stage = pass; stage <= last; stage++)
+                    tile.compute_in(stage, b);
+                const int lane = y - tile.first_row() - b * LANES;
+                if (front != wanted || lane < 0 || lane >= LANES) continue;
+                for (size_t v = 0; v < found.size(); v++)
+                    if (spec.operations[v].stage >= pass && spec.operations[v].stage <= last)
+                        for (int row : plan.values[v])
+                            found[v].push_back(tile.value(row, lane));
+            }
+            tile.leave();
+        }
     return found;
 }
 
@@ -52,7 +56,7 @@ Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& param
         lanes.emplace_back(size_t(LANES) * size_t(strides[v]));
     }
     std::vector<std::vector<int>> members(static_cast<size_t>(groups));  // lanes of a block, by group
-    for (int t = 0; t < tile.fronts(); t++) {
+    for (int t = tile.first_front(); t < tile.fronts(); t++) {
         if (!tile.enter(t)) continue;
         tile.load(planes);
         for (int b = 0; b < tile.blocks(); b++) {

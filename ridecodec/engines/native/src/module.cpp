@@ -48,12 +48,20 @@ Spec to_spec(const nb::dict& from) {
     spec.slope = nb::cast<int>(from["slope"]);
     auto hood = nb::cast<nb::tuple>(from["hood"]);
     spec.rows_above = nb::cast<int>(hood[0]), spec.left = nb::cast<int>(hood[1]), spec.right = nb::cast<int>(hood[2]);
+    for (nb::handle lead : nb::cast<nb::sequence>(from["leads"]))
+        spec.leads.push_back(nb::cast<int>(lead));
+    spec.halved = nb::cast<bool>(from["halved"]);
+    if (spec.leads.empty() || spec.leads.back() < 0) throw Unsupported("rows that run backwards");
     if (spec.channels < 1 || spec.top < 0 || spec.top > 255 || spec.slope < 1 || spec.rows_above < 0 || spec.right < 0)
         throw Unsupported("programs of this shape");
     for (nb::handle plane : nb::cast<nb::sequence>(from["planes"])) {
         auto p = nb::cast<nb::tuple>(plane);
-        spec.planes.push_back(
-            {nb::cast<int64_t>(p[0]), nb::cast<int64_t>(p[1]), nb::cast<int>(p[2]), nb::cast<int64_t>(p[3])});
+        spec.planes.push_back({nb::cast<int64_t>(p[0]), nb::cast<int64_t>(p[1]), nb::cast<int>(p[2]),
+                               nb::cast<int64_t>(p[3]), nb::cast<int>(p[4])});
+    }
+    for (nb::handle plane : nb::cast<nb::sequence>(from["given"])) {
+        auto p = nb::cast<nb::tuple>(plane);
+        spec.given.push_back({nb::cast<int64_t>(p[0]), nb::cast<int64_t>(p[1]), nb::cast<int>(p[2])});
     }
     for (nb::handle parameter : nb::cast<nb::sequence>(from["parameters"]))
         spec.parameters.push_back(nb::cast<size_t>(nb::cast<nb::tuple>(parameter)[1]));

@@ -1,6 +1,7 @@
 // Operations that take a step or none: what a pixel sees, and arithmetic row by row.
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <tuple>
 
 #include "planner.hpp"
@@ -47,6 +48,7 @@ void Planner::operation(int v) {
         {"lookup", &Planner::lookup},     {"select", &Planner::select},
         {"take", &Planner::take},         {"concatenate", &Planner::concatenate},
         {"memory", &Planner::memory},     {"learn", &Planner::learn},
+        {"given", &Planner::given},
     };
     static const std::map<std::string, int> pairs = {
         {"add", ADD},         {"subtract", SUBTRACT}, {"multiply", MULTIPLY}, {"minimum", MINIMUM},
@@ -63,24 +65,39 @@ void Planner::operation(int v) {
 void Planner::tap(int v) {
     const Array &planes = op(v).array("planes"), &dy = op(v).array("dy"), &dx = op(v).array("dx");
     for (size_t i = 0; i < planes.value.size(); i++) {
-        auto key = std::make_tuple(int(planes.value[i]), int(dy.value[i]), int(dx.value[i]));
+        auto key = std::make_tuple(int(planes.value[i]), int(dy.value[i]), int(dx.value[i]), op(v).stage);
         auto [found, isnew] = tapped_.try_emplace(key, 0);
         if (isnew) {
             const Plane& plane = spec_.planes.at(std::get<0>(key));
-            found->second = add_row(plane.lo, plane.hi, 0);
+            found->second = add_row(plane.lo, plane.hi, op(v).stage);
             Row& row = plan_.rows[found->second];
             row.space = row.type == I16 ? RING16 : row.type == I32 ? RING32 : RING64;
-            std::tie(row.plane, row.dy, row.dx) = key;
+            std::tie(row.plane, row.dy, row.dx, row.pass) = key;
         }
         plan_.values[v].push_back(found->second);
     }
 }
 
+void Planner::given(int v) {
+    const Array &planes = op(v).array("planes"), &dy = op(v).array("dy"), &dx = op(v).array("dx");
+    for (size_t i = 0; i < planes.value.size(); i++) {
+        Draft draft{GIVE, op(v).stage};
+        const Given& plane = spec_.given.at(size_t(planes.value[i]));
+        draft.op = int(planes.value[i]), draft.bits = plane.margin;
+        draft.lo = dy.value.at(i), draft.hi = dx.value.at(i);
+        if (std::max(std::abs(draft.lo), std::abs(draft.hi)) > plane.margin) throw Unsupported("a reach out of planes");
+        if (type_of(plane.lo, plane.hi) > I32) throw Unsupported("given planes of more than 32 bits");
+        draft.out = {add_row(plane.lo, plane.hi, draft.stage)};
+        plan_.values[v].push_back(draft.out[0]);
+        drafts_.push_back(draft);
+    }
+}
+
 void Planner::place(int v) {
     int limit = int(op(v).number("limit"));
-    Draft draft{PLACE, 0};
+    Draft draft{PLACE, op(v).stage};
     for (int i = 0; i < 6; i++)
-        draft.out.push_back(add_row(0, i < 4 ? limit : 1, 0, type_of(0, limit)));
+        draft.out.push_back(add_row(0, i < 4 ? limit : 1, draft.stage, type_of(0, limit)));
     draft.hi = limit;
     plan_.values[v] = draft.out;
     drafts_.push_back(draft);
@@ -92,7 +109,7 @@ void Planner::parameter(int v) {
     int number = int(op(v).number("parameter"));
     for (size_t i = 0; i < spec_.parameters.at(number); i++) {
         int64_t lo = range(v).lo[i], hi = range(v).hi[i];
-        int row = add_row(lo, hi, 0);
+        int row = add_row(lo, hi, op(v).stage);
         plan_.rows[row].space = TILE;
         plan_.parameters.push_back({row, number, i, lo, hi});
         plan_.values[v].push_back(row);

@@ -61,30 +61,43 @@ void Planner::drop_dead() {
     for (size_t i = 0; i < drafts_.size(); i++)
         if (alive[i]) left.push_back(std::move(drafts_[i]));
     drafts_ = std::move(left);
+    plan_.taps.resize(spec_.leads.size());
     for (size_t row = 0; row < plan_.rows.size(); row++)
-        if (plan_.rows[row].plane >= 0 && needed[row]) plan_.taps.push_back(int(row));
+        if (plan_.rows[row].plane >= 0 && needed[row]) plan_.taps.at(size_t(plan_.rows[row].pass)).push_back(int(row));
 }
 
 void Planner::place_ring() {
-    int lead = 1;
-    std::vector<bool> reached(spec_.planes.size());
-    for (int row : plan_.taps) {
-        const Row& r = plan_.rows[row];
-        lead = std::max(lead, -(r.dx + spec_.slope * r.dy));
-        if (r.dx + spec_.slope * r.dy >= 0) throw Unsupported("taps that its fronts do not allow");
-        if (-r.dy > spec_.rows_above || r.dx > spec_.right || -r.dx > spec_.left)
-            throw Unsupported("taps out of reach");
-        reached[r.plane] = true;
+    plan_.lead = 1;
+    std::vector<int> behind(spec_.planes.size(), -1);  // fronts that each plane must hold, beside the newest
+    for (const auto& taps : plan_.taps)
+        for (int row : taps) {
+            const Row& r = plan_.rows[row];
+            const int reach = -(r.dx + spec_.slope * r.dy), pass = spec_.planes.at(size_t(r.plane)).pass;
+            const int back = reach + spec_.leads.at(size_t(pass)) - spec_.leads.at(size_t(r.pass));
+            if (back < 0 || (back == 0 && pass >= r.pass)) throw Unsupported("taps that its fronts do not allow");
+            if (-r.dy > spec_.rows_above || r.dx > spec_.right || -r.dx > spec_.left)
+                throw Unsupported("taps out of reach");
+            plan_.lead = std::max(plan_.lead, reach);
+            behind[size_t(r.plane)] = std::max(behind[size_t(r.plane)], back);
+        }
+    plan_.ring_of.resize(spec_.leads.size());
+    plan_.kept_at.resize(size_t(spec_.main_pass() + spec_.channels) + 1);
+    for (size_t p = 0; p < behind.size(); p++) {
+        if (behind[p] < 0) continue;
+        const Plane& plane = spec_.planes[p];
+        // border values are written ahead of their front
+        const int held = plane.rule == BORDER ? plan_.lead + std::max(spec_.right, spec_.slope) : behind[p];
+        int slots = 1;
+        while (slots < held + 1)
+            slots *= 2;
+        const int32_t type = type_of(plane.lo, plane.hi);
+        const int row = p < size_t(spec_.channels) ? -1 : plan_.kept.at(p - size_t(spec_.channels));
+        const int stage = row < 0 ? -1 : stage_[size_t(row)];
+        plan_.ring_of[size_t(plane.pass)].push_back(plan_.ring.size());
+        if (row >= 0) plan_.kept_at.at(size_t(stage)).push_back(plan_.ring.size());
+        plan_.ring.push_back({int(p), type, slots, plan_.slots_of[type], row, stage});
+        plan_.slots_of[type] += size_t(slots);
     }
-    for (size_t p = 0; p < reached.size(); p++) {
-        if (!reached[p]) continue;
-        int32_t type = type_of(spec_.planes[p].lo, spec_.planes[p].hi);
-        plan_.ring.push_back({int(p), type, plan_.planes_of[type]++});
-    }
-    plan_.lead = lead, plan_.ahead = std::max(spec_.right, spec_.slope);
-    plan_.slots = 1;
-    while (plan_.slots < lead + 1 + plan_.ahead)
-        plan_.slots *= 2;
 }
 
 void Planner::place_rows() {
@@ -103,12 +116,12 @@ void Planner::place_rows() {
     }
     for (size_t c = 0; c < ends_.size(); c++)
         for (int row : ends_[c])
-            use(row, end, int(c));
+            use(row, end, spec_.main_pass() + int(c));
     for (const auto& rows : plan_.wanted)
         for (int row : rows)
-            use(row, end, spec_.channels);
+            use(row, end, spec_.main_pass() + spec_.channels);
     for (int row : plan_.kept)
-        use(row, end, spec_.channels);
+        use(row, end, stage_[row]);
     Pool temp, block, tile;
     for (size_t row = 0; row < n; row++) {
         Row& r = plan_.rows[row];
@@ -116,7 +129,7 @@ void Planner::place_rows() {
         if (r.space == BLOCK) r.offset = block.take(bytes(int(row)));
         if (scratch[row]) r.space = whole_ || until[row] > stage_[row] ? BLOCK : TEMP;
     }
-    for (int stage = 0; stage <= spec_.channels; stage++) {
+    for (int stage = 0; stage <= spec_.main_pass() + spec_.channels; stage++) {
         for (size_t row = 0; row < n && !whole_; row++)
             if (scratch[row] && plan_.rows[row].space == BLOCK && stage_[row] < stage && until[row] == stage - 1)
                 block.free[bytes(int(row))].push_back(plan_.rows[row].offset);

@@ -44,6 +44,7 @@ struct Frame {  // where the rows of a block of pixels are, and where the block 
     const void* const* fitted;  // weights made of the tile's parameters, as Affine::weight
     Slot* const* memory;        // tables of contexts, 2^slot_bits slots each, by operation
     int32_t slot_bits;
+    const int32_t* const* given;  // planes that are known beforehand, from the tile's first pixel on
 };
 
 struct Step;
@@ -71,8 +72,8 @@ struct Step {  // one instruction
     Run run;
     Rows x, y, out;
     int64_t lo, hi;     // of a clamp
-    int32_t bits;       // of a shift; number of a memory
-    int32_t count;      // of a select's alternatives, a look-up's columns, a memory's contexts
+    int32_t bits;       // of a shift; number of a memory; margin of a given plane, whose offset is lo, hi
+    int32_t count;      // of a select's alternatives, a look-up's columns, a memory's contexts; a given plane's number
     const void* table;  // int16 or int32 [entries, count], or of LOOKUP_MANY pointers to them; int32 ends of contexts
     const Affine* affine;
 };
@@ -111,7 +112,7 @@ struct Family {
                       Interval* low);
 };
 
-enum FamilyKind : int32_t { LOGISTICS, EVEN, SPIKES, WIDE_HIGH, WIDE_LOW, GAUSSIANS, FAMILIES };
+enum FamilyKind : int32_t { LOGISTICS, EVEN, SPIKES, WIDE_HIGH, WIDE_LOW, GAUSSIANS, SOFTMAX, FAMILIES };
 
 struct Kernels {  // one instruction set
     const char* name;
@@ -126,6 +127,7 @@ struct Kernels {  // one instruction set
     Run (*affine)(int kind, int out);
     Run (*look)(int x, int out);
     Run (*learn)(int x);
+    Run (*give)(int out);
     Run place, pack;
     Family family[FAMILIES];
     // rows of int32 to doubles [lanes][stride]

@@ -14,7 +14,7 @@ void Planner::make() {
         plan_.rows[row].space = BLOCK;
     }
     for (size_t c = 0; c < plan_.samples.size(); c++)
-        stage_[plan_.samples[c]] = int(c) + 1;
+        stage_[plan_.samples[c]] = spec_.main_pass() + int(c) + 1;
     for (size_t v = 0; v < spec_.operations.size(); v++)
         if (!done_[v]) operation(int(v));
     if (purpose_ == Purpose::MEASURE) {
@@ -37,12 +37,13 @@ Rows Planner::list(const std::vector<int>& rows) {
 }
 
 void Planner::emit() {
-    plan_.stages.resize(size_t(spec_.channels) + 1);
+    plan_.stages.resize(size_t(spec_.main_pass() + spec_.channels) + 1);
     for (const Draft& draft : drafts_) {
         Step step{};
         step.x = list(draft.x), step.y = list(draft.y), step.out = list(draft.out);
         step.lo = draft.lo, step.hi = draft.hi, step.bits = draft.bits, step.count = draft.count;
         step.table = draft.table, step.affine = draft.affine;
+        if (draft.what == GIVE) step.count = draft.op;
         if (draft.what == AFFINE && !(draft.then & CLAMPED))
             step.lo = std::numeric_limits<int64_t>::min(), step.hi = std::numeric_limits<int64_t>::max();
         if (draft.what == LOOKUP_MANY) {
@@ -72,6 +73,7 @@ Run Planner::kernel(const Draft& draft, const Step& step) const {
         case PACK: found = k.pack; break;
         case LOOK: found = k.look(x, out); break;
         case LEARN: found = k.learn(x); break;
+        case GIVE: found = k.give(out); break;
     }
     if (!found) throw Unsupported("operations on these types");
     return found;

@@ -13,14 +13,17 @@ namespace ride {
 struct Row {
     int32_t type;
     Space space = TEMP;
-    size_t offset = 0;               // in its space; of the ring: unused
-    int plane = -1, dy = 0, dx = 0;  // of a row in the ring
+    size_t offset = 0;                         // in its space; of the ring: unused
+    int plane = -1, dy = 0, dx = 0, pass = 0;  // of a row in the ring
 };
 
 struct RingPlane {
     int plane;  // of the program
     int32_t type;
-    size_t at;  // among the planes of its type
+    int slots;  // fronts that it holds, a power of two
+    size_t at;  // its first slot among those of its type
+    int row;    // that goes into it; none of a sample's
+    int stage;  // after which it does
 };
 
 struct FittedWeights {  // made of a tile's parameters
@@ -43,7 +46,7 @@ struct Plan {
     Spec spec;
     std::vector<Row> rows;
     std::vector<uint8_t> space;             // of every row
-    std::vector<std::vector<Step>> stages;  // [channels + 1]
+    std::vector<std::vector<Step>> stages;  // of all passes
     std::vector<Mixture> mixtures;          // [channels]
     std::vector<const Family*> families;    // [channels]
     std::vector<int> samples;               // rows that hold the pixel's own samples, [channels]
@@ -51,13 +54,15 @@ struct Plan {
     std::vector<std::vector<int>> values;   // rows of each value
     std::vector<std::vector<int>> wanted;   // rows, in int32, of the values that were asked for
     std::vector<RingPlane> ring;
-    std::vector<int> taps;  // rows in the ring
+    std::vector<std::vector<int>> taps;        // rows in the ring, of each pass
+    std::vector<std::vector<size_t>> ring_of;  // planes in the ring, of each pass
+    std::vector<std::vector<size_t>> kept_at;  // those that are filled after each stage
     std::vector<FittedWeights> fitted;
     std::vector<int> memories;  // contexts of each
     std::vector<ParameterRow> parameters;
     size_t space_bytes[SPACES] = {};
-    size_t planes_of[3] = {};  // in the ring, by type
-    int lead, ahead, slots;    // fronts: reach of taps, of border values, and of the ring
+    size_t slots_of[3] = {};  // in the ring, by type
+    int lead;                 // fronts that taps reach back
 
     // what Steps and Mixtures point to
     std::deque<std::vector<int32_t>> ids;

@@ -32,7 +32,8 @@ enum What {
     PLACE,
     PACK,
     LOOK,
-    LEARN
+    LEARN,
+    GIVE
 };
 
 struct Draft {  // a step whose rows have no place yet
@@ -71,11 +72,11 @@ class Planner {
     std::vector<Draft> drafts_;
     std::vector<int> uses_, user_;  // of each value: how often it is used, and by which operation
     std::vector<bool> done_;
-    std::vector<int64_t> lo_, hi_;                     // of each row
-    std::vector<int> stage_;                           // of each row
-    std::map<std::pair<int, int>, int> converted_;     // (row, type) -> row
-    std::map<std::pair<int, int>, int> packed_;        // (even row, odd row) -> row of pairs
-    std::map<std::tuple<int, int, int>, int> tapped_;  // (plane, dy, dx) -> row
+    std::vector<int64_t> lo_, hi_;                          // of each row
+    std::vector<int> stage_;                                // of each row
+    std::map<std::pair<int, int>, int> converted_;          // (row, type) -> row
+    std::map<std::pair<int, int>, int> packed_;             // (even row, odd row) -> row of pairs
+    std::map<std::tuple<int, int, int, int>, int> tapped_;  // (plane, dy, dx, pass) -> row
     int zero_ = -1;
     std::map<int, Draft> looked_;         // values that one draft looks up: sums of entries of many columns
     std::map<int, Draft> memories_;       // what looks into each, by its value
@@ -100,6 +101,7 @@ class Planner {
     int follower(int v, const char* kind) const;
     void operation(int v);
     void tap(int v);
+    void given(int v);
     void place(int v);
     void sample(int v);
     void parameter(int v);

@@ -7,9 +7,8 @@
 namespace ride {
 
 char* Tile::slot(const RingPlane& p, int t) {
-    const size_t n = size_t(t) & size_t(plan_.slots - 1);
-    return memory_.data() + extent_.ring[p.type] +
-           (p.at * size_t(plan_.slots) + n) * extent_.ring_rows * size_t(TYPE_BYTES[p.type]);
+    const size_t n = size_t(t) & size_t(p.slots - 1);
+    return memory_.data() + extent_.ring[p.type] + (p.at + n) * extent_.ring_rows * size_t(TYPE_BYTES[p.type]);
 }
 
 namespace {
@@ -34,7 +33,7 @@ void Tile::fill(const RingPlane& p, int t, ptrdiff_t first, ptrdiff_t last) {
 }
 
 void Tile::fill_plane(const RingPlane& p) {
-    for (int t = 0; t < plan_.slots; t++)
+    for (int t = 0; t < p.slots; t++)
         fill(p, t, 0, ptrdiff_t(extent_.ring_rows));
     plane_.resize(spec_.planes.size());
     plane_[size_t(p.plane)] = &p;
@@ -46,19 +45,19 @@ void Tile::put(const RingPlane& p, int b, const void* lanes) {
                 size_t(in_block(b)) * bytes);
 }
 
-void Tile::keep(int b) {
-    for (const RingPlane& p : plan_.ring)
-        if (p.plane >= spec_.channels) {
-            const int row = plan_.kept[size_t(p.plane - spec_.channels)];
-            put(p, b, row_[size_t(row)] + frame_.shift[plan_.rows[size_t(row)].space]);
-        }
+void Tile::keep(int stage, int b) {
+    for (size_t k : plan_.kept_at[size_t(stage)]) {
+        const RingPlane& p = plan_.ring[k];
+        put(p, b, row_[size_t(p.row)] + frame_.shift[plan_.rows[size_t(p.row)].space]);
+    }
 }
 
 void Tile::write_constants() {
     const int above = spec_.rows_above;
-    const int first = std::max(0, std::min(y0_, y1_) - above);
+    const int first = std::max(0, std::min(y0_, y1_) - above - 1 - spec_.right / spec_.slope);
     const int last = std::min(height_, std::max(y1_, (t_ + plan_.lead) / spec_.slope + 1));
-    for (const RingPlane& p : plan_.ring)
+    for (size_t k : plan_.ring_of[size_t(pass_)]) {
+        const RingPlane& p = plan_.ring[k];
         if (spec_.planes[size_t(p.plane)].rule == CONSTANT) {
             if (y0_ >= y1_) {
                 fill(p, t_, above + first, above + last);
@@ -67,6 +66,7 @@ void Tile::write_constants() {
                 fill(p, t_, above + y1_, above + last);
             }
         }
+    }
 }
 
 // See exact/order.py: left of a row stands the first pixel of the row above, right of it its own last, and above
@@ -97,8 +97,8 @@ void Tile::write_border(const RingPlane& p) {
 }
 
 void Tile::write_borders() {
-    for (const RingPlane& p : plan_.ring)
-        if (spec_.planes[size_t(p.plane)].rule == BORDER) {
+    for (size_t k : plan_.ring_of[size_t(pass_)])
+        if (const RingPlane& p = plan_.ring[k]; spec_.planes[size_t(p.plane)].rule == BORDER) {
             if (p.type == I16)
                 write_border<int16_t>(p);
             else if (p.type == I32)

@@ -28,7 +28,7 @@ struct Array {
 struct Operation {
     std::string kind;
     std::vector<int> inputs;
-    int size, stage;
+    int size, stage;  // the stages of the passes ahead come before those of the pass without a lead
     std::map<std::string, Array> attributes;
 
     const Array& array(const std::string& name) const {
@@ -53,6 +53,12 @@ struct Plane {
     int64_t lo, hi;
     int rule;
     int64_t initial;
+    int pass;  // that makes it
+};
+
+struct Given {  // a plane that is known beforehand, with its margin
+    int64_t lo, hi;
+    int margin;
 };
 
 struct Output {
@@ -64,12 +70,17 @@ struct Output {
 struct Spec {
     int channels, top, slope;
     int rows_above, left, right;  // the taps' reach
+    std::vector<int> leads;       // of the passes, the largest first; the last has none
+    bool halved;                  // pixels of even row and column are the first given planes'
     std::vector<Plane> planes;
+    std::vector<Given> given;
     std::vector<size_t> parameters;  // sizes
     std::vector<Operation> operations;
     std::vector<Range> ranges;
     std::vector<Output> outputs;
     std::vector<std::pair<int, int>> kept;  // value and its row, of each plane behind the samples'
+
+    int main_pass() const { return int(leads.size()) - 1; }  // the pass without a lead, and its first stage
 };
 
 }  // namespace ride

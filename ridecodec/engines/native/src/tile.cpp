@@ -14,7 +14,8 @@ Tile::Tile(const Plan& plan, const Parameters& parameters, int height, int width
       extent_(plan, height, width),
       memory_(extent_.end),
       row_(plan.rows.size()) {
-    frame_ = Frame{row_.data(), plan.space.data(), {}, 0, 0, 0, 0, spec_.slope, height, width, nullptr, nullptr, 0};
+    frame_ =
+        Frame{row_.data(), plan.space.data(), {}, 0, 0, 0, 0, spec_.slope, height, width, nullptr, nullptr, 0, nullptr};
     for (size_t i = 0; i < row_.size(); i++) {
         const Row& r = plan.rows[i];
         const size_t start = r.space == TEMP ? extent_.temp : r.space == TILE ? extent_.tile : extent_.block;
@@ -32,15 +33,25 @@ Tile::Tile(const Plan& plan, const Parameters& parameters, int height, int width
 }
 
 bool Tile::enter(int t) {
-    t_ = t;
+    for (int pass = 0; pass < spec_.main_pass(); pass++)
+        if (enter(t + spec_.leads[size_t(pass)], pass)) {
+            for (int b = 0; b < blocks(); b++)
+                compute_in(pass, b);
+            leave();
+        }
+    return t >= 0 && enter(t, spec_.main_pass());
+}
+
+bool Tile::enter(int t, int pass) {
+    t_ = t, pass_ = pass;
     const int slope = spec_.slope, past = t - width_ + 1;
     y0_ = past > 0 ? (past + slope - 1) / slope : 0;
-    y1_ = std::min(height_ - 1, t / slope) + 1;
+    y1_ = t < 0 ? 0 : std::min(height_ - 1, t / slope) + 1;
     if (y0_ >= y1_) {
         write_constants();
         return false;
     }
-    for (int tap : plan_.taps) {
+    for (int tap : plan_.taps[size_t(pass)]) {
         const Row& r = plan_.rows[size_t(tap)];
         const RingPlane& p = *plane_[size_t(r.plane)];
         row_[size_t(tap)] =
@@ -49,7 +60,7 @@ bool Tile::enter(int t) {
     return true;
 }
 
-void Tile::compute(int stage, int b) {
+void Tile::compute_in(int stage, int b) {
     Frame& f = frame_;
     f.pixels = in_block(b), f.lanes = (f.pixels + CHUNK - 1) / CHUNK * CHUNK;
     f.y = y0_ + b * LANES, f.x = t_ - spec_.slope * f.y;
@@ -58,14 +69,25 @@ void Tile::compute(int stage, int b) {
         f.shift[RING16 + t] = ptrdiff_t(b) * LANES * TYPE_BYTES[t];
     for (const Step& step : plan_.stages[size_t(stage)])
         step.run(step, f);
-    if (stage < spec_.channels && !plan_.families.empty())
-        plan_.families[size_t(stage)]->prepare(plan_.mixtures[size_t(stage)], f, state(b));
-    if (stage == spec_.channels) keep(b);
+    const int c = stage - spec_.main_pass();
+    if (c >= 0 && c < spec_.channels && !plan_.families.empty())
+        plan_.families[size_t(c)]->prepare(plan_.mixtures[size_t(c)], f, state(b));
+    keep(stage, b);
+}
+
+bool Tile::coded(int p) const {
+    const int y = y0_ + p, x = t_ - spec_.slope * y;
+    return !spec_.halved || y % 2 || x % 2;
+}
+
+uint8_t Tile::known(int c, int p) const {
+    const int y = y0_ + p, x = t_ - spec_.slope * y;
+    return uint8_t(given_[size_t(c)][ptrdiff_t(y) * (width_ + 2 * spec_.given[size_t(c)].margin) + x]);
 }
 
 void Tile::leave() {
-    for (const RingPlane& p : plan_.ring)
-        if (p.plane < spec_.channels)
+    for (size_t k : plan_.ring_of[size_t(pass_)])
+        if (const RingPlane& p = plan_.ring[k]; p.plane < spec_.channels)
             for (int b = 0; b < blocks(); b++)
                 put(p, b, samples(p.plane, b));
     write_constants();
@@ -96,8 +118,20 @@ void Tile::load(const uint8_t* planes) {
 }
 
 void Tile::set_parameters(const Parameters& parameters) {
-    if (parameters.size() != spec_.parameters.size()) throw Damaged("a tile has another number of parameters");
-    for (size_t i = 0; i < parameters.size(); i++)
+    const size_t vectors = spec_.parameters.size();
+    if (parameters.size() != vectors + spec_.given.size()) throw Damaged("a tile has another number of parameters");
+    for (size_t k = 0; k < spec_.given.size(); k++) {
+        const Given& plane = spec_.given[k];
+        const auto& values = parameters[vectors + k];
+        const size_t stride = size_t(width_ + 2 * plane.margin);
+        if (values.size() != size_t(height_ + 2 * plane.margin) * stride)
+            throw std::invalid_argument("a given plane has another size");
+        for (int32_t value : values)
+            if (value < plane.lo || value > plane.hi) throw Damaged("a tile's planes are out of range");
+        given_.push_back(values.data() + size_t(plane.margin) * stride + size_t(plane.margin));
+    }
+    frame_.given = given_.data();
+    for (size_t i = 0; i < vectors; i++)
         if (parameters[i].size() != spec_.parameters[i]) throw Damaged("a tile's parameters have another size");
     for (const ParameterRow& p : plan_.parameters) {
         const int32_t value = parameters[size_t(p.parameter)][p.index];

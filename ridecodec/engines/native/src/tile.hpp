@@ -10,7 +10,7 @@
 
 namespace ride {
 
-// Integers of a tile, by parameter.
+// Integers of a tile, by parameter, then by given plane [H + 2 margin, W + 2 margin]. They stay with the caller.
 using Parameters = std::vector<std::vector<int32_t>>;
 
 class Tile {
@@ -18,11 +18,15 @@ class Tile {
     // Throws Damaged for parameters that the plan does not take.
     Tile(const Plan& plan, const Parameters& parameters, int height, int width);
 
+    int first_front() const { return -spec_.leads.front(); }
     int fronts() const { return width_ + spec_.slope * (height_ - 1); }
     int channels() const { return spec_.channels; }
+    bool halved() const { return spec_.halved; }
 
-    // Begin front t: false where it has no pixels.
+    // Run the passes that are ahead of front t, then begin it: false where it has no pixels.
     bool enter(int t);
+    // Begin a pass at the front t of its own: false where it has no pixels.
+    bool enter(int t, int pass);
 
     int pixels() const { return y1_ - y0_; }
     int first_row() const { return y0_; }
@@ -39,7 +43,11 @@ class Tile {
     char* state(int b) { return memory_.data() + extent_.states + size_t(b) * extent_.state_bytes; }
 
     // Compute what a block's pixels need of this stage; and of a channel's distribution, if it is one.
-    void compute(int stage, int b);
+    void compute(int stage, int b) { compute_in(spec_.main_pass() + stage, b); }
+    void compute_in(int stage, int b);  // of all passes' stages
+    // Whether the front's pixel of this number is coded, and if not, its sample.
+    bool coded(int p) const;
+    uint8_t known(int c, int p) const;
     const Frame& frame() const { return frame_; }
 
     uint32_t* edges(int b) { return part<uint32_t>(extent_.edges) + b * LANES * SYMBOLS; }
@@ -70,7 +78,8 @@ class Tile {
     std::vector<Slot*> slots_;
     std::vector<const RingPlane*> plane_;
     Frame frame_;
-    int t_ = 0, y0_ = 0, y1_ = 0;
+    std::vector<const int32_t*> given_;
+    int t_ = 0, y0_ = 0, y1_ = 0, pass_ = 0;
 
     template <class T>
     T* part(size_t at) {
@@ -83,7 +92,7 @@ class Tile {
     void fill(const RingPlane& p, int t, ptrdiff_t first, ptrdiff_t last);
     void fill_plane(const RingPlane& p);
     void put(const RingPlane& p, int b, const void* lanes);
-    void keep(int b);
+    void keep(int stage, int b);
     void write_constants();
     template <class T>
     void write_border(const RingPlane& p);
