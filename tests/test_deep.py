@@ -77,7 +77,9 @@ def test_both_bytes_together_are_the_mixture(parts: Parts, value: int) -> None:
     for family, given_parts, known in steps:
         below = family.distribution(given_parts, TABLES).cumulative(np.stack([known, known + 1]))
         mass *= (below[1, 0] - below[0, 0]) / CDF_TOTAL
-    real = sum(float(f.bits({k: v.astype(np.float64) for k, v in p.items()}, known)[0]) for f, p, known in steps)
+    real = sum(
+        float(f.bits({k: v.astype(np.float64) for k, v in p.items()}, known, TABLES)[0]) for f, p, known in steps
+    )
     inverse = np.exp2((WideHigh.SCALE_ZERO - parts["scales"]) / WideHigh.SCALE_UNIT)
     ends = [-1e9 if value == 0 else value - 0.5, 1e9 if value == TOP else value + 0.5]
     lower, upper = (np.tanh((end - parts["means"] / WideHigh.MEAN_UNIT) * inverse / 2) / 2 for end in ends)

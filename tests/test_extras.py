@@ -33,9 +33,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["noise.png", "drawing.png", "deep.npy"])
-def test_pictures_need_no_torch(folder: Path, name: str) -> None:
-    done = run("compress", name, "-o", "out.rdc", folder=folder)
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["noise.png"],
+        ["drawing.png"],
+        ["deep.npy"],
+        ["noise.png", "--model", "ride-rgb"],
+        *(["noise.png", "--model", f"{name}-cifar"] for name in ("gated", "conditional", "autoencoder", "multiscale")),
+    ],
+    ids=" ".join,
+)
+def test_pictures_need_no_torch(folder: Path, args: list[str]) -> None:
+    done = run("compress", *args, "-o", "out.rdc", folder=folder)
     assert done.returncode == 0, done.stderr
     assert run("verify", "out.rdc", folder=folder).returncode == 0
 
@@ -43,7 +53,6 @@ def test_pictures_need_no_torch(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("args", "code"),
     [
-        (["compress", "noise.png", "--model", "gated-cifar"], 6),
         (["compress", "drawing.png", "--device", "cuda"], 2),
         (["synthesize", "drawing.png", "more.png"], 2),
     ],

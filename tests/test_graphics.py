@@ -80,7 +80,7 @@ def test_spikes_are_a_distribution(top: int, values: list[int], seed: int) -> No
     known = np.arange(VALUES)
     many = {name: part.repeat(VALUES, 1) for name, part in parts.items()}
     exact = 2.0 ** -intervals(Spikes().distribution(many, TABLES), known).bits()
-    real = 2.0 ** -Spikes().bits({name: part.astype(np.float64) for name, part in many.items()}, known)
+    real = 2.0 ** -Spikes().bits({name: part.astype(np.float64) for name, part in many.items()}, known, TABLES)
     assert np.allclose(exact, real, atol=2e-3)
 
 

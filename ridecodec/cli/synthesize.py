@@ -95,9 +95,7 @@ def command(
     if keep_model is not None:
         purpose = f"{'RIDE' if model == 'ride' else 'MCGSM'} of the texture {Path(texture).name}"
         made = {**({"steps": steps} if steps else {"minutes": minutes}), "seed": seed, **rates}
-        registry.write(
-            keep_model, learnt.pack(), keep_model.stem, purpose, made, channels=(len(planes),), family=registry.PROGRAM
-        )
+        registry.write(keep_model, learnt.pack(), keep_model.stem, purpose, made, channels=(len(planes),))
     width, height = size
     with pictures.bar(output, math.prod(with_margin(height, width))) as tick:
         drawn = learnt.sample(height, width, seed, tick)

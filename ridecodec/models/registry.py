@@ -228,12 +228,11 @@ def write(
     purpose: str,
     training: Any = None,
     channels: tuple[int, ...] = (1, 3),
-    family: str = "",
     ensemble: str | None = None,
 ) -> ModelCard:
     """Write a model file and its card (JSON, with how it was trained) beside it; ``ensemble``: the name of a second
     card, of the same weights as an ensemble over the orientations. What exists is replaced."""
-    card = ModelCard(name, purpose, short_hash(data), len(data), channels, None, path.name, True, family)
+    card = ModelCard(name, purpose, short_hash(data), len(data), channels, None, path.name, True, PROGRAM)
     made = [card]
     if ensemble is not None:
         again = f"{name} in the best of eight orientations, for each tile"

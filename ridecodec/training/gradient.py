@@ -33,7 +33,7 @@ def train(folder: Path, out: Path) -> Path:
         for channels in (1, 3):
             counts += _histogram(load(path, channels))
     data = save({channels: define(channels, *_best(counts)) for channels in (1, 3)})
-    registry.write(out, data, "gradient", "fast baseline: median edge predictor", family=registry.PROGRAM)
+    registry.write(out, data, "gradient", "fast baseline: median edge predictor")
     return out
 
 

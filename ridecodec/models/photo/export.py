@@ -36,7 +36,7 @@ def export(paths: list[Path], out: Path) -> registry.ModelCard:
         training.append(record | {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1)})
     purpose = f"photographs, {registry.words(sorted(networks))}"
     known = tuple(sorted(networks))
-    return registry.write(out, model_file(networks), "photo", purpose, training, known, family=registry.PROGRAM)
+    return registry.write(out, model_file(networks), "photo", purpose, training, known)
 
 
 def model_file(networks: Mapping[int, tuple[Weights, Coefficients]]) -> bytes:

@@ -29,9 +29,7 @@ def export(path: Path, out: Path, name: str, purpose: str, about: dict[str, str]
             f"the coder cannot use the trained network ({error}); train it again with a smaller learning rate"
         ) from error
     channels = (model.config.channels,)
-    return registry.write(
-        out, data, name, purpose, (about or {}) | training, channels=channels, family=registry.PROGRAM
-    )
+    return registry.write(out, data, name, purpose, (about or {}) | training, channels=channels)
 
 
 def model_file(model: PixelModel) -> bytes:

@@ -51,7 +51,6 @@ def export(
         purpose,
         (about or {}) | {"networks": training},
         channels=(len(nets),),
-        family=registry.PROGRAM,
         ensemble=ensemble,
     )
 
