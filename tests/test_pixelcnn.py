@@ -164,7 +164,7 @@ def test_recurrent_networks_see_only_what_is_before(name: str, channel: int) -> 
 def test_stepwise_is_teacher_forced(name: str) -> None:
     """The tables on a decoder's way, front by front, give the very code lengths that an encoder finds."""
     coder, tile = codec(name, "reference"), tiles(name)[0]
-    whole = coder.whole if isinstance(coder, Halves) else coder.inner if isinstance(coder, Labels) else coder
+    whole = coder.inner if isinstance(coder, (Halves, Labels)) else coder
     assert isinstance(whole, ProgramCodec)
     check_engines(whole, tile)
 

@@ -48,7 +48,7 @@ class NoSide(Side):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model says of its tiles; see `TileCodec`."""
+    """What a model says of its tiles; see `TileCodec`. Where it says nothing, taps tell whether it is bounded."""
 
     tile: int = TileCodec.tile
     largest_tile: int = TileCodec.largest_tile
@@ -69,10 +69,9 @@ class ProgramCodec(TileCodec):
         """``programs`` and ``sides`` by number of channels."""
         self.name, self.engine, self.programs, self.sides = name, engine.words, programs, sides
         self.code = max((side.code for side in sides.values()), default=0)
-        if limits is not None:
-            self.tile, self.largest_tile, self.bounded = limits.tile, limits.largest_tile, limits.bounded
+        limits = limits or Limits(bounded=all(map(_is_bounded, programs.values())))
+        self.tile, self.largest_tile, self.bounded = limits.tile, limits.largest_tile, limits.bounded
         self.runners: dict[int, Runner] = {channels: engine.open(program) for channels, program in programs.items()}
-        self.bounded = all(_is_bounded(program) for program in programs.values())
 
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
         channels = len(pixels)

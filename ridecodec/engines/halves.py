@@ -12,22 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.container.payload import join_payload, split_payload
-from ridecodec.engines.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
+from ridecodec.engines.tilecoder import EncodedTile, Tick, TileCodec
+from ridecodec.engines.wrapper import Wrapper, quiet
 
 
-class Halves(TileCodec):
+class Halves(Wrapper):
     """A tile codec of the whole, whose side information is the half, raw; and one of the half."""
 
     half: TileCodec
 
     def __init__(self, whole: TileCodec, half: TileCodec) -> None:
-        self.whole, self.half = whole, half
-        self.name, self.engine = whole.name, whole.engine
-        self.tile, self.largest_tile, self.bounded = whole.tile, whole.largest_tile, whole.bounded
+        super().__init__(whole)
+        self.half = half
 
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
-        half = self.half.encode(np.ascontiguousarray(pixels[:, ::2, ::2]), _quiet(tick))
-        found = self.whole.encode(pixels, _quiet(tick))
+        half = self.half.encode(np.ascontiguousarray(pixels[:, ::2, ::2]), quiet(tick))
+        found = self.inner.encode(pixels, quiet(tick))
         _, code = split_payload(found.payload)
         bits = found.bits.copy()
         bits[::2, ::2] = half.bits
@@ -39,32 +39,16 @@ class Halves(TileCodec):
     ) -> NDArray[np.uint8]:
         parts = [split_payload(payload) for payload in payloads]
         size = (height + 1) // 2, (width + 1) // 2
-        small = self.half.decode([half for half, _ in parts], channels, *size, _quiet(tick))
+        small = self.half.decode([half for half, _ in parts], channels, *size, quiet(tick))
         whole = [join_payload(half.tobytes(), code) for half, (_, code) in zip(small, parts, strict=True)]
-        return self.whole.decode(whole, channels, height, width, tick)
+        return self.inner.decode(whole, channels, height, width, tick)
 
     def likelihood(self, pixels: NDArray[np.uint8], side: bytes) -> NDArray[np.float64] | None:
         small = np.ascontiguousarray(pixels[:, ::2, ::2])
-        found = self.whole.likelihood(pixels, small.tobytes())
+        found = self.inner.likelihood(pixels, small.tobytes())
         half = self.half.likelihood(small, b"")
         if found is None or half is None:
             return None
         both: NDArray[np.float64] = found.copy()
         both[::2, ::2] = half
         return both
-
-    def draw(
-        self, symbols: Draw, settle: Settle, channels: int, height: int, width: int, side: bytes, tick: Tick
-    ) -> NDArray[np.uint8]:
-        return self.whole.draw(symbols, settle, channels, height, width, side, tick)
-
-    def tile_bytes(self, pixels: int) -> int:
-        return self.whole.tile_bytes(pixels)
-
-    def batch(self, height: int, width: int) -> int:
-        return self.whole.batch(height, width)
-
-
-def _quiet(tick: Tick) -> Tick:
-    """A tick that can stop the work but does not count it."""
-    return lambda pixels, bits: tick(0, 0.0)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.container.payload import join_payload, split_payload
-from ridecodec.engines.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
+from ridecodec.engines.tilecoder import EncodedTile, Tick
+from ridecodec.engines.wrapper import Wrapper, quiet
 from ridecodec.errors import DamagedError
 
 T = TypeVar("T", bound=np.generic)
@@ -41,19 +42,14 @@ def inverse(planes: NDArray[T], way: int) -> NDArray[T]:
     return planes.swapaxes(-1, -2) if way & _TRANSPOSED else planes
 
 
-class Orientations(TileCodec):
+class Orientations(Wrapper):
     """A tile codec that tries all orientations."""
-
-    def __init__(self, inner: TileCodec) -> None:
-        self.inner, self.name, self.engine = inner, inner.name, inner.engine
-        self.tile, self.largest_tile = inner.tile, inner.largest_tile
-        self.classes, self.bounded = inner.classes, inner.bounded
 
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
         best, chosen, least = None, 0, 0.0
         for way in range(WAYS):
             turned = transform(pixels, way).copy()
-            found = self.inner.encode(turned, lambda pixels, bits: tick(0, 0.0), label)
+            found = self.inner.encode(turned, quiet(tick), label)
             bits = float(found.bits.sum(dtype=np.float64))
             if best is None or bits < least:
                 best, chosen, least = found, way, bits
@@ -82,17 +78,6 @@ class Orientations(TileCodec):
         turned = transform(pixels, side[0]).copy()
         found = self.inner.likelihood(turned, side[1:])
         return None if found is None else inverse(found, side[0])
-
-    def draw(
-        self, symbols: Draw, settle: Settle, channels: int, height: int, width: int, side: bytes, tick: Tick
-    ) -> NDArray[np.uint8]:
-        return self.inner.draw(symbols, settle, channels, height, width, side, tick)
-
-    def tile_bytes(self, pixels: int) -> int:
-        return self.inner.tile_bytes(pixels)
-
-    def batch(self, height: int, width: int) -> int:
-        return self.inner.batch(height, width)
 
 
 def _way(side: bytes) -> int:

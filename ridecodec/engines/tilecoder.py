@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.container.payload import split_payload
+
 Tick = Callable[[int, float], None]
 """Called with the pixels and bits that were finished since the last call; may raise to stop the work."""
 
@@ -99,8 +101,6 @@ def decode_halves(
     codec: TileCodec, payloads: Sequence[bytes], channels: int, height: int, width: int, tick: Tick
 ) -> NDArray[np.uint8]:
     """Decode only the tiles at half their size, of a model that has them: uint8 [B, C, ceil(H / 2), ceil(W / 2)]."""
-    from ridecodec.container.payload import split_payload
-
     assert codec.half is not None
     halves = [split_payload(payload)[0] for payload in payloads]
     return codec.half.decode(halves, channels, (height + 1) // 2, (width + 1) // 2, tick)

@@ -95,11 +95,11 @@ def _by_channels(name: str, found: Mapping[str, Program], prefix: str) -> dict[i
     return programs
 
 
-def _limits(name: str, extra: Mapping[str, Any]) -> Limits:
-    """What the file says of tiles, or what holds for all models."""
+def _limits(name: str, extra: Mapping[str, Any]) -> Limits | None:
+    """What the file says of tiles, if anything."""
     written = extra.get("limits")
     if written is None:
-        return Limits()
+        return None
     fits = isinstance(written, list) and [type(each) for each in written] == [int, int, bool]
     if not fits or not 1 <= written[0] <= written[1] <= LARGEST_TILE:
         raise ModelRefusedError(f"the model file of {name!r} has limits of tiles that are not valid")
