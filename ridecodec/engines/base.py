@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.exact.least_squares import system_bytes
 from ridecodec.exact.memory import table_bytes
 from ridecodec.exact.program import Program
 
@@ -31,20 +33,6 @@ class Coded:
 
     code: bytes
     bits: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Squares:
-    """What `Runner.squares` sums up, by the numbers of a program's operations."""
-
-    group: int
-    """Which group [1] a pixel belongs to, from 0 on."""
-    groups: int
-    weight: int
-    """How much [1] a pixel counts."""
-    vectors: tuple[int, ...]
-    every: int = 1
-    """Of every so many pairs of rows one is used."""
 
 
 class Runner(ABC):
@@ -77,19 +65,15 @@ class Runner(ABC):
         """Every operation's result at a pixel of a known tile: to find the first difference between engines."""
 
     @abstractmethod
-    def squares(
-        self, planes: Planes, parameters: Parameters, wanted: Squares
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-        """Sums of weight times v v^T over a known tile, of each vector [groups, n, n]; and its pixels [groups].
-
-        They are exact where they stay below 2^53.
-        """
+    def values(self, planes: Planes, parameters: Parameters, wanted: Sequence[int]) -> NDArray[np.int32]:
+        """Results of some operations at all pixels of a known tile, all rows one behind the other [rows, H, W]."""
 
 
 def planes_bytes(program: Program, pixels: int) -> int:
-    """Bytes of a tile's planes, 8 for each number, and of its memories' tables."""
+    """Bytes of a tile's planes, 8 for each number, and of what its memories and systems hold."""
     contexts = [len(np.asarray(each.attributes["ends"])) for each in program.operations if each.kind == "memory"]
-    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts)
+    systems = sum(system_bytes(each, program.hood.slope, math.isqrt(pixels) + 1) for each in program.systems.values())
+    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts) + systems
 
 
 class Engine(ABC):

@@ -5,28 +5,26 @@ Where nothing recurs, many pixels of a known tile are evaluated at once; else, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.engines import steps
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, planes_bytes, silent
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, planes_bytes, silent
 from ridecodec.engines.board import Board, outside, plane_type
 from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.steps import Array, Pixels, Values, step
 from ridecodec.engines.tilecoder import Draw, Settle
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import front_order
-from ridecodec.exact.program import Program
+from ridecodec.exact.program import LEARNERS, Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.tables import SYMBOLS, Distribution, high_table, intervals, low_table
 
 _CHUNK = 1 << 13
 """Pixels that are evaluated at once."""
-_BLOCK = 128
-"""Pixels of one product of squares: so few that no BLAS wakes threads, which are slow where cores are busy."""
 
 
 class Reference(Engine):
@@ -48,7 +46,7 @@ class ReferenceRunner(Runner):
         self.program = program
         self.recurs, self.levels = levels(program)
         self.whole = whole(program)
-        self.memories = [k for k, operation in enumerate(program.operations) if operation.kind == "memory"]
+        self.memories = [k for k, operation in enumerate(program.operations) if operation.kind in LEARNERS]
         self.stages = [
             [k for k, (s, each) in enumerate(zip(program.stages, program.operations, strict=True)) if s == stage]
             for stage in range(program.channels + 1)
@@ -96,7 +94,7 @@ class ReferenceRunner(Runner):
         program = self.program
         out = np.zeros((program.channels, height, width), np.uint8)
         board, given = self._board(height, width), self._given(parameters)
-        memories = steps.memories(program.operations, height * width)
+        memories = steps.memories(program, height, width)
         for lead, y, x in passes(self.program, height, width):
             values: Values = {}
             samples = np.zeros((program.channels, len(y)), np.uint8)
@@ -133,20 +131,12 @@ class ReferenceRunner(Runner):
     def tile_bytes(self, pixels: int) -> int:
         return planes_bytes(self.program, pixels)
 
-    def squares(
-        self, planes: Planes, parameters: Parameters, wanted: Squares
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-        sizes = [len(self.program.ranges[v]) for v in wanted.vectors]
-        sums = [np.zeros((wanted.groups, n, n)) for n in sizes]
-        pixels = np.zeros(wanted.groups)
-        for at, values in self.evaluate(planes, parameters, wanted={wanted.group, wanted.weight, *wanted.vectors}):
-            used = at // planes.shape[2] // 2 % wanted.every == 0
-            for g in range(wanted.groups):
-                own = np.flatnonzero(used & (values[wanted.group][0] == g))
-                pixels[g] += len(own)
-                for total, v in zip(sums, wanted.vectors, strict=True):
-                    total[g] += _squares(values[v][:, own], values[wanted.weight][0, own])
-        return sums, pixels
+    def values(self, planes: Planes, parameters: Parameters, wanted: Sequence[int]) -> NDArray[np.int32]:
+        rows = sum(len(self.program.ranges[k]) for k in wanted)
+        found = np.empty((rows, planes[0].size), np.int32)
+        for at, values in self.evaluate(planes, parameters, wanted=set(wanted)):
+            found[:, at] = np.concatenate([values[k] for k in wanted])
+        return found.reshape(rows, *planes.shape[1:])
 
     def likelihood(self, planes: Planes, parameters: Parameters) -> NDArray[np.float64]:
         """Code length of every pixel that is coded under the float model behind the program, bits [H, W]."""
@@ -209,7 +199,7 @@ class ReferenceRunner(Runner):
         if self.recurs:
             board = self._board(height, width, real)
             board.fill(0, planes)
-            memories = steps.memories(self.program.operations, height * width)
+            memories = steps.memories(self.program, height, width)
             for lead, y, x in passes(self.program, height, width, last=wanted is None):
                 pixels = Pixels(board, y, x, parameters, given, planes[:, y, x], memories)
                 values = self._known(pixels, real, self.passes[lead])
@@ -251,13 +241,13 @@ class ReferenceRunner(Runner):
         return board
 
     def _remember(self, board: Board, parameters: Parameters, planes: Planes, real: bool) -> dict[int, Array]:
-        """What the memories say of all pixels of a known tile, which only fronts in their order can tell."""
+        """What memories and systems say of all pixels of a known tile, which only fronts in their order can tell."""
         taught = [k for k, operation in enumerate(self.program.operations) if operation.kind == "learn"]
         if not self.memories:
             return {}
         height, width = planes.shape[1:]
         wanted = ancestors(self.program, [*self.memories, *taught])
-        memories = steps.memories(self.program.operations, height * width)
+        memories = steps.memories(self.program, height, width)
         narrow = {k: np.int32 if self.program.ranges[k].top.max() < 1 << 31 else np.int64 for k in self.memories}
         said = {k: np.empty((len(self.program.ranges[k]), height * width), kind) for k, kind in narrow.items()}
         given = self._given(parameters)
@@ -319,17 +309,6 @@ def entropy_code(start: Int64, size: Int64, height: int, width: int, slope: int,
         for c in range(len(start)):
             encoder.encode(start[c][:, front].reshape(-1), size[c][:, front].reshape(-1))
     return encoder.finish()
-
-
-def _squares(vectors: Array, weight: Array) -> NDArray[np.float64]:
-    """Sum of weight [m] times v v^T of the vectors [n, m]; [n, n]."""
-    blocks = -(-len(weight) // _BLOCK)
-    held = np.zeros((len(vectors) + 1, blocks * _BLOCK))
-    held[:-1, : len(weight)], held[-1, : len(weight)] = vectors, weight
-    apart = held.reshape(len(held), blocks, _BLOCK).swapaxes(0, 1)  # [blocks, n + 1, block]
-    chosen = apart[:, :-1]
-    found: NDArray[np.float64] = (chosen * apart[:, -1:] @ chosen.swapaxes(1, 2)).sum(0)
-    return found
 
 
 def _chunks(pixels: int) -> list[Int64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.exact.order import BACKWARDS
-from ridecodec.exact.program import Program
+from ridecodec.exact.program import LEARNERS, Program
 from ridecodec.exact.ranges import Int64
 
 _NONE: frozenset[int] = frozenset()
@@ -40,7 +40,7 @@ def whole(program: Program) -> dict[int, Int64]:
 
 
 def levels(program: Program) -> tuple[bool, list[list[int]]]:
-    """Whether a kept value depends on itself or a memory; if not, the values that can be filled one after another."""
+    """Whether a kept value depends on itself or what learns; if not, the values that can be filled one after another."""
     kept = dict.fromkeys(plane.value for plane in program.kept)
     planes = whole(program)
     needs: dict[int, set[int]] = {}
@@ -49,7 +49,7 @@ def levels(program: Program) -> tuple[bool, list[list[int]]]:
         before = ancestors(program, [value], others)
         needs[value] = {n for k in before for n in program.operations[k].inputs if n in others}
         for operation in (program.operations[k] for k in before):
-            if operation.kind == "memory":
+            if operation.kind in LEARNERS:
                 return True, []
             if operation.kind == "tap":
                 reached = np.asarray(operation.attributes["planes"]).tolist()

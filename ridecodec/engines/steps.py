@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.engines.base import Parameters
 from ridecodec.engines.board import Board
+from ridecodec.exact.least_squares import LeastSquares
 from ridecodec.exact.memory import Memory, hashes
-from ridecodec.exact.program import Operation
+from ridecodec.exact.program import Operation, Program
 from ridecodec.exact.ranges import Int64
 
+_L = TypeVar("_L", Memory, LeastSquares)
 Array = NDArray[Any]
+Learner = Memory | LeastSquares
 Values = dict[int, Array]
 """Results of operations, by number: [size, m] of m pixels."""
 
@@ -36,7 +39,7 @@ class Pixels:
     """The planes that are known beforehand, with their margins."""
     samples: NDArray[np.uint8]
     """[C, m]; those that are not known yet are not asked for."""
-    memories: Mapping[int, Memory] | None = None
+    memories: Mapping[int, Learner] | None = None
     """By number of their operation; None where all that they say is known already."""
 
 
@@ -48,13 +51,17 @@ def step(number: int, operation: Operation, real: bool) -> Step:
     """An operation, made ready."""
     if operation.kind == "memory":
         return _memory(number, operation)
+    if operation.kind == "least_squares":
+        return _least_squares(number)
     return _MAKERS[operation.kind](operation, real)
 
 
-def memories(operations: Sequence[Operation], pixels: int) -> dict[int, Memory]:
-    """The memories of a tile of so many pixels, empty, by number of their operation."""
-    kinds = {k: operation for k, operation in enumerate(operations) if operation.kind == "memory"}
-    return {k: Memory(len(np.asarray(operation.attributes["ends"])), pixels) for k, operation in kinds.items()}
+def memories(program: Program, height: int, width: int) -> dict[int, Learner]:
+    """What learns as a tile is coded, empty, by number of its operation."""
+    kinds = {k: operation for k, operation in enumerate(program.operations) if operation.kind == "memory"}
+    tables = {k: Memory(len(np.asarray(each.attributes["ends"])), height * width) for k, each in kinds.items()}
+    slope = program.hood.slope
+    return tables | {k: LeastSquares(each, height, width, slope) for k, each in program.systems.items()}
 
 
 def _floor(values: Array, bits: Int64 | int, operation: Operation, real: bool) -> Array:
@@ -125,17 +132,6 @@ def _affine(operation: Operation, real: bool) -> Step:
     return run
 
 
-def _fitted(operation: Operation, real: bool) -> Step:
-    number, shift = (int(operation.attributes[name]) for name in ("parameter", "shift"))
-
-    def run(pixels: Pixels, inputs: list[Array]) -> Array:
-        matrix = pixels.parameters[number].reshape(-1, len(inputs[0])).astype(np.float64)
-        found = matrix @ inputs[0]
-        return _floor(found if real else found.astype(np.int64), shift, operation, real)
-
-    return run
-
-
 def _simple(function: Callable[..., Array]) -> Callable[[Operation, bool], Step]:
     return lambda operation, real: lambda pixels, inputs: function(*inputs)
 
@@ -188,17 +184,37 @@ def _memory(number: int, operation: Operation) -> Step:
     ends = np.asarray(operation.attributes["ends"]).tolist()
 
     def run(pixels: Pixels, inputs: list[Array]) -> Array:
-        assert pixels.memories is not None
-        return pixels.memories[number].look(hashes(inputs[0].astype(np.int64), ends))
+        memory = _learner(pixels, number, Memory)
+        return memory.look(hashes(inputs[0].astype(np.int64), ends))
 
     return run
 
 
+def _least_squares(number: int) -> Step:
+    def run(pixels: Pixels, inputs: list[Array]) -> Array:
+        system = _learner(pixels, number, LeastSquares)
+        front = int(pixels.x[0] + system.slope * pixels.y[0])
+        return system.predict(inputs[0].astype(np.int64), pixels.y, front)
+
+    return run
+
+
+def _learner(pixels: Pixels, number: int, kind: type[_L]) -> _L:
+    assert pixels.memories is not None
+    found = pixels.memories[number]
+    assert isinstance(found, kind)
+    return found
+
+
 def _learn(operation: Operation, real: bool) -> Step:
     def run(pixels: Pixels, inputs: list[Array]) -> Array:
-        found, value = inputs
-        if pixels.memories is not None:
-            pixels.memories[operation.inputs[0]].learn(found, value[0].astype(np.int64))
+        found, value, *weight = inputs
+        known = value[0].astype(np.int64)
+        learner = None if pixels.memories is None else pixels.memories[operation.inputs[0]]
+        if isinstance(learner, Memory):
+            learner.learn(found, known)
+        elif learner is not None:
+            learner.learn(known, weight[0][0].astype(np.int64), pixels.y)
         return value
 
     return run
@@ -211,7 +227,6 @@ _MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
     "sample": _sample,
     "parameter": _parameter,
     "affine": _affine,
-    "fitted": _fitted,
     "add": _simple(np.add),
     "subtract": _simple(np.subtract),
     "multiply": _simple(np.multiply),

@@ -65,9 +65,9 @@ class Neighbourhood:
         return cls(top, left, right, slope)
 
     @classmethod
-    def reaching(cls, reaches: Iterable[Reach], raster: bool) -> Neighbourhood:
-        """The same for passes; what they reach is causal."""
-        top, left, right, slope = 0, 1, 1, 1
+    def reaching(cls, reaches: Iterable[Reach], raster: bool, slope: int = 1) -> Neighbourhood:
+        """The same for passes, and with at least some slope; what they reach is causal."""
+        top, left, right = 0, 1, 1
         for dy, dx, own, other in reaches:
             top, left, right = max(top, -dy), max(left, -dx), max(right, dx)
             if dy < 0 and not raster:

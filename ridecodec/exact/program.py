@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import ModelRefusedError
-from ridecodec.exact import memory
+from ridecodec.exact import least_squares, memory
 from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.order import BACKWARDS, Neighbourhood, Reach, causal
 from ridecodec.exact.ranges import LIMIT, Int64, Range
@@ -30,6 +30,8 @@ MOST_ROWS = 1 << 16
 """Of a value, and of a tile's parameter."""
 MOST_LEAD = 1 << 10
 MOST_MARGIN = 64
+LEARNERS = ("memory", "least_squares")
+"""Kinds of operations that learn as a tile is coded."""
 BORDER, CONSTANT = 0, 1
 """What a plane has outside of the tile: the rule of `exact.order`, or its initial value everywhere."""
 
@@ -128,10 +130,22 @@ class Program:
 
     @cached_property
     def hood(self) -> Neighbourhood:
-        """The reach of all taps, and the slope that lets every pass find what it reaches."""
+        """The reach of all taps, and the slope that lets every pass find what it reaches, or that systems ask for."""
         return Neighbourhood.reaching(
-            (reach for operation in self.operations for reach in self.reaches(operation)), BACKWARDS in self.leads
+            (reach for operation in self.operations for reach in self.reaches(operation)),
+            BACKWARDS in self.leads,
+            max((_number(self.operations[k], "slope") for k in self.systems), default=1),
         )
+
+    @cached_property
+    def systems(self) -> dict[int, least_squares.Settings]:
+        """The settings of every operation of least squares, by its number."""
+        names = ("block", "along", "down", "ridge", "lo", "hi")
+        return {
+            k: least_squares.Settings(len(self.ranges[each.inputs[0]]), *(_number(each, name) for name in names))
+            for k, each in enumerate(self.operations)
+            if each.kind == "least_squares"
+        }
 
     def reaches(self, operation: Operation) -> list[Reach]:
         """The neighbours that an operation reaches, each with its own lead and that of the plane."""
@@ -185,7 +199,7 @@ class Program:
                 raise _refused(operation, number, "has a lead out of range")
             if any(self.operations[value].lead != operation.lead for value in operation.inputs):
                 raise _refused(operation, number, "takes a value of another pass")
-            if operation.lead and operation.kind in ("sample", "memory", "learn"):
+            if operation.lead and operation.kind in ("sample", "learn", *LEARNERS):
                 raise _refused(operation, number, "cannot run ahead")
             if BACKWARDS in self.leads and operation.kind == "tap":
                 planes = np.asarray(operation.attributes["planes"]).tolist()
@@ -200,17 +214,35 @@ class Program:
         for number, operation in enumerate(self.operations):
             if operation.kind != "learn":
                 continue
-            found, (value,) = operation.inputs[0], operation.inputs[1:]
+            found, value, *weights = operation.inputs
             teaches, learnt = self.operations[found], self.ranges[value]
-            if teaches.kind != "memory" or found in taught:
-                raise _refused(
-                    operation, number, "teaches something that is not a memory, or a memory that already learns"
-                )
+            if teaches.kind not in LEARNERS or found in taught:
+                raise _refused(operation, number, "teaches something that does not learn, or learns already")
             if self.stages[number] <= self.stages[found]:
                 raise _refused(operation, number, "teaches before all pixels of a front have looked")
-            if len(learnt) != 1 or learnt.lo[0] < 0 or learnt.hi[0] > _number(teaches, "top"):
-                raise _refused(operation, number, "teaches a value that its memory cannot hold")
             taught.add(found)
+            if len(weights) != (teaches.kind == "least_squares"):
+                raise _refused(operation, number, "has a weight where none is used, or none where one is")
+            if weights:
+                self._check_system(number, found, learnt, self.ranges[weights[0]])
+            elif len(learnt) != 1 or learnt.lo[0] < 0 or learnt.hi[0] > _number(teaches, "top"):
+                raise _refused(operation, number, "teaches a value that its memory cannot hold")
+        for found in self.systems.keys() - taught:
+            raise _refused(self.operations[found], found, "never learns")
+
+    def _check_system(self, number: int, found: int, target: Range, weight: Range) -> None:
+        """What a system learns from, and the fronts that it needs."""
+        settings, slope = self.systems[found], self.hood.slope
+        if self.hood.raster or slope % settings.block or slope // settings.block < 2:
+            raise _refused(self.operations[found], found, f"has blocks that do not fit the slope {slope} of the fronts")
+        if len(target) != 1 or len(weight) != 1 or weight.lo[0] < 0:
+            raise _refused(self.operations[number], number, "teaches what is not a number, or with a negative weight")
+        inputs = self.ranges[self.operations[found].inputs[0]]
+        largest = max(int(inputs.top.max()), int(target.top[0]))
+        if max(largest, int(weight.top[0])) >= least_squares.MOST_VALUE:
+            raise _refused(self.operations[number], number, "teaches values that single precision does not hold")
+        if settings.largest_sum(largest, int(weight.top[0]), slope // settings.block) >= least_squares.MOST_SUM:
+            raise _refused(self.operations[number], number, "has sums beyond what single precision holds")
 
     def _check_ends(self) -> None:
         if len(self.outputs) != self.channels:
@@ -402,16 +434,6 @@ def _affine(case: _Case) -> Range:
     return Range(lo >> shift, hi >> shift)
 
 
-def _fitted(case: _Case) -> Range:
-    x, shift = case.inputs[0], case.scalar("shift")
-    found = _declared(case)
-    rows, extra = divmod(found.size, len(x))
-    reach = case.scalar("reach") * int(x.top.max())
-    if extra or not rows or not 0 <= shift <= MOST_SHIFT or not 0 <= reach < LIMIT:
-        raise case.refused("has parameters that do not fit its inputs")
-    return Range.of(rows, -reach >> shift, reach >> shift)
-
-
 def _pair(case: _Case) -> tuple[Range, Range]:
     x, y = case.inputs
     if len(y) not in (1, len(x)):
@@ -526,6 +548,21 @@ def _memory(case: _Case) -> Range:
     return Range(lo, hi)
 
 
+def _least_squares(case: _Case) -> Range:
+    (x,) = case.inputs
+    block, slope, ridge = (case.scalar(name) for name in ("block", "slope", "ridge"))
+    lo, hi = case.scalar("lo"), case.scalar("hi")
+    if len(x) > least_squares.MOST_INPUTS or int(x.top.max()) >= least_squares.MOST_VALUE:
+        raise case.refused("has too many or too large inputs")
+    if not 1 <= block <= slope <= least_squares.MOST_SLOPE or not 1 <= ridge < least_squares.MOST_VALUE:
+        raise case.refused("has a block, a slope or a ridge out of range")
+    if any(not 0 <= case.scalar(name) < least_squares.ONE for name in ("along", "down")):
+        raise case.refused("does not forget")
+    if not -least_squares.MOST_VALUE < lo <= hi < least_squares.MOST_VALUE:
+        raise case.refused("has limits that are out of range")
+    return Range.of(1, lo, hi)
+
+
 def _learn(case: _Case) -> Range:
     return case.inputs[1]
 
@@ -537,7 +574,6 @@ OPERATIONS: dict[str, tuple[Callable[[_Case], Range], int, int]] = {
     "sample": (_sample, 0, 0),
     "parameter": (_parameter, 0, 0),
     "affine": (_affine, 1, 2),
-    "fitted": (_fitted, 1, 1),
     "add": (_add, 2, 2),
     "subtract": (_subtract, 2, 2),
     "multiply": (_multiply, 2, 2),
@@ -554,6 +590,7 @@ OPERATIONS: dict[str, tuple[Callable[[_Case], Range], int, int]] = {
     "take": (_take, 1, 1),
     "concatenate": (_concatenate, 1, 1 << 16),
     "memory": (_memory, 1, 1),
-    "learn": (_learn, 2, 2),
+    "least_squares": (_least_squares, 1, 1),
+    "learn": (_learn, 2, 3),
 }
 """By kind: the rule of its range, and the least and the largest number of inputs."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import ModelRefusedError
+from ridecodec.exact.least_squares import ONE
 from ridecodec.exact.order import Tap
 from ridecodec.exact.program import (
     BORDER,
@@ -190,14 +191,6 @@ class Recorder:
         """A tile's integers as they are, the same at all pixels."""
         return self.record("parameter", attributes={"parameter": parameter}, unit=unit)
 
-    def fitted(self, x: Value, parameter: int, reach: int, unit: float) -> Value:
-        """Products with a tile's own matrix [size / len(x), len(x)], whose integers are 1 / ``unit``.
-
-        ``reach`` bounds the sum of a row's magnitudes. The result has the unit of ``x``, rounded down.
-        """
-        shift = round(np.log2(unit))
-        return self.record("fitted", [x], {"parameter": parameter, "reach": reach, "shift": shift}, unit=x.unit[0])
-
     def affine(self, x: Value, weight: Int64, bias: Int64 | None = None, unit: float = 1.0, name: str = "") -> Value:
         """Integer weights [out, in] as they are."""
         zero = np.zeros(len(weight), np.int64)
@@ -298,9 +291,34 @@ class Recorder:
         """
         return self.record("memory", [x], {"ends": np.array(ends, np.int64), "top": top})
 
-    def learn(self, found: Value, value: Value) -> Value:
-        """Teach a memory, whose result is ``found``, what the pixel's value [1] is; gives the value."""
-        return self.record("learn", [found, value])
+    def least_squares(
+        self,
+        x: Value,
+        *,
+        block: int,
+        slope: int,
+        along: float,
+        down: float,
+        ridge: int,
+        limits: tuple[int, int],
+        unit: float,
+        name: str = "",
+    ) -> Value:
+        """A prediction [1] whose weights of x adapt: see `exact.least_squares`; `learn` tells what it was to be.
+
+        ``along`` and ``down`` are what is left of a sum a pixel further along the row, and a row further down.
+        """
+        forgetting = {"along": round(along**block * ONE), "down": round(down * ONE)}
+        lo, hi = limits
+        attributes = {"block": block, "slope": slope, **forgetting, "ridge": ridge, "lo": lo, "hi": hi}
+        return self.record("least_squares", [x], attributes, unit=unit, name=name)
+
+    def learn(self, found: Value, value: Value, weight: Value | None = None) -> Value:
+        """Teach a memory, or least squares with a weight, what the pixel's value [1] is; gives the value.
+
+        ``found``: their result.
+        """
+        return self.record("learn", [found, value] if weight is None else [found, value, weight])
 
     def keep(self, value: Value, rule: int = BORDER, initial: int = 0, first: int | None = None) -> Value:
         """Fill planes that taps reach with the rows of ``value``, clamped to the planes' limits; gives them.

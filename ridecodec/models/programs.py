@@ -19,13 +19,11 @@ from ridecodec.exact.program import Program
 from ridecodec.models import uniform
 from ridecodec.models.deep.side import Prediction
 from ridecodec.models.graphics.side import LargestSample
-from ridecodec.models.photo.side import ImageExperts
 from ridecodec.models.pixelcnn.sides import Code, Half, Label
 
 Arrays = Mapping[str, NDArray[Any]]
 SIDES: dict[str, Callable[[Program, Arrays], Side]] = {
     "none": lambda program, arrays: NoSide(),
-    "experts": ImageExperts,
     "largest": LargestSample,
     "prediction": Prediction,
     "label": Label,

@@ -18,7 +18,6 @@ from ridecodec.exact.families import Logistics
 from ridecodec.exact.program import Program
 from ridecodec.models import checkpoints
 from ridecodec.models.photo.definition import define, feature_table
-from ridecodec.models.photo.image_experts import Coefficients
 from ridecodec.models.photo.initial import PhotoConfig, initial
 from ridecodec.training import photos
 from ridecodec.training.rates import decay
@@ -37,7 +36,10 @@ class Schedule:
     rate: float = 2e-3
     linear_rate: float = 5e-4
     warmup: int = 500
-    history: float = 0.35
+    history: float = 0.15
+    """Share of the crops whose chroma is interpolated."""
+    tone: float = 0.15
+    """Share of those with little colour."""
     refresh: float = 45.0
     """Minutes after which the crops are augmented anew."""
     seed: int = 1
@@ -73,7 +75,6 @@ def train(
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=1e-4)
     step, spent = 0, 0.0
-    default: Coefficients
     if checkpoint.exists():
         state = checkpoints.read(checkpoint)
         other = [name for name, value in asdict(config).items() if state["config"].get(name) != value]
@@ -82,16 +83,13 @@ def train(
         try:
             model.set_weights(state["model"])
             optimizer.load_state_dict(state["optimizer"])
-            default = [d.numpy() for d in state["default"]]
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise InputError(f"{checkpoint}: not a checkpoint of this photo model; train a new one") from error
         step, spent = state["step"], state["seconds"]
-    else:
-        default = photos.default_experts(paths[:: max(1, len(paths) // 160)], config.channels, photos.workers())
     generator = torch.Generator(device).manual_seed(schedule.seed + step)
     round_ = int(spent / 60 / schedule.refresh)
     total = schedule.minutes * 60
-    data = _load(paths, program, default, schedule, round_, device, say)
+    data = _load(paths, program, schedule, round_, device, say)
     average, clock, saved = math.nan, time.monotonic(), time.monotonic()
     while spent < total:
         fraction = spent / total
@@ -105,11 +103,11 @@ def train(
         if step % 500 == 0:
             say(f"step {step}  {spent / 60:.1f} min  {average:.4f} bpsp  {step * schedule.batch / spent:,.0f} pixels/s")
         if now - saved > 120 or spent >= total:
-            _save(checkpoint, model, optimizer, step, spent, default, config, schedule, average)
+            _save(checkpoint, model, optimizer, step, spent, config, schedule, average)
             saved = time.monotonic()
         if int(spent / 60 / schedule.refresh) > round_ and fraction < 0.95:
             round_ += 1
-            data = _load(paths, program, default, schedule, round_, device, say)
+            data = _load(paths, program, schedule, round_, device, say)
             clock = time.monotonic()
     return checkpoint
 
@@ -127,7 +125,6 @@ def _step(model: ProgramNet, optimizer: torch.optim.Optimizer, pixels: photos.Dr
 def _load(
     paths: list[Path],
     program: Program,
-    default: Coefficients,
     schedule: Schedule,
     round_: int,
     device: torch.device,
@@ -135,7 +132,7 @@ def _load(
 ) -> photos.Crops:
     begun = time.monotonic()
     seed = schedule.seed * 1000 + round_
-    data = photos.Crops(paths, program, default, seed, schedule.history, photos.workers(), device)
+    data = photos.Crops(paths, program, seed, schedule.history, schedule.tone, photos.workers(), device)
     say(f"prepared {len(paths)} crops in {time.monotonic() - begun:.0f} s")
     return data
 
@@ -146,7 +143,6 @@ def _save(
     optimizer: torch.optim.Optimizer,
     step: int,
     seconds: float,
-    default: Coefficients,
     config: PhotoConfig,
     schedule: Schedule,
     rate: float,
@@ -156,7 +152,6 @@ def _save(
         "optimizer": optimizer.state_dict(),
         "step": step,
         "seconds": seconds,
-        "default": [torch.from_numpy(d) for d in default],
         "config": asdict(config),
         "schedule": asdict(schedule),
         "rate": rate,

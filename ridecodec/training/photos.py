@@ -1,4 +1,4 @@
-"""Training pixels of the photo model: photographs with their image experts, as random contexts."""
+"""Training pixels of the photo model: photographs with what adaptive experts say of them, as random contexts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ridecodec.engines.base import Runner
 from ridecodec.engines.board import Board, margins, outside
-from ridecodec.engines.torch.engine import Torch
+from ridecodec.engines.choose import engine_for
 from ridecodec.engines.torch.steps import Pixels
 from ridecodec.errors import InputError
 from ridecodec.exact.program import Program
-from ridecodec.models.photo.definition import EXPERT_SETS, feature_table
-from ridecodec.models.photo.image_experts import Coefficients, Covariances, covariances, fit
-from ridecodec.models.photo.side import parameters
 
-_CPU = torch.device("cpu")
 CROP = 320
 SUFFIXES = {".webp", ".png", ".ppm", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg"}
 
@@ -76,8 +73,18 @@ def with_history(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray
     return torch.stack([green, red, blue]).round().clamp(0, 255).byte().numpy()
 
 
-def augment(pixels: NDArray[np.uint8], rng: np.random.Generator, history: float) -> NDArray[np.uint8]:
-    """Random flip or rotation, and with probability ``history`` an interpolated chroma."""
+def toned(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The picture with little colour, or with the colours of a tone such as sepia."""
+    colours = pixels.astype(np.float64)
+    luma = np.tensordot([0.587, 0.299, 0.114], colours, 1)
+    tint = rng.normal(0, [0.02, 0.08, 0.12]) if rng.random() < 0.4 else np.zeros(3)
+    kept = rng.random() ** 2 * 0.5
+    found = luma * (1 + tint[:, None, None]) + kept * (colours - luma)
+    return np.rint(found).clip(0, 255).astype(np.uint8)
+
+
+def augment(pixels: NDArray[np.uint8], rng: np.random.Generator, history: float, tone: float) -> NDArray[np.uint8]:
+    """Random flip or rotation, with probability ``history`` an interpolated chroma, and with ``tone`` little of it."""
     if rng.random() < 0.5:
         pixels = pixels.transpose(0, 2, 1)
     if rng.random() < 0.5:
@@ -85,7 +92,12 @@ def augment(pixels: NDArray[np.uint8], rng: np.random.Generator, history: float)
     if rng.random() < 0.5:
         pixels = pixels[:, :, ::-1]
     pixels = np.ascontiguousarray(pixels[:, :CROP, :CROP])
-    return with_history(pixels, rng) if len(pixels) == 3 and rng.random() < history else pixels
+    if len(pixels) < 3:
+        return pixels
+    chance = rng.random()
+    if chance < history:
+        return with_history(pixels, rng)
+    return toned(pixels, rng) if chance < history + tone else pixels
 
 
 @dataclass(frozen=True)
@@ -93,42 +105,40 @@ class Crop:
     """One prepared crop."""
 
     planes: NDArray[np.int16]  # [planes of the program, size]: samples and kept values, with what stands around them
-    experts: list[NDArray[np.int16]]  # for each channel [EXPERT_SETS, GROUPS, n]
+    predictions: NDArray[np.int16]  # [systems of the program, size]
     height: int
     width: int
 
 
-def _covariances(path: Path, channels: int) -> Covariances:
-    return covariances(load(path, channels)[:, :CROP, :CROP], feature_table(channels))
+class _Preparing:
+    """The program of a process that prepares crops, made ready once."""
+
+    program: Program
+    runner: Runner
+
+    @classmethod
+    def begin(cls, program: Program) -> None:
+        cls.program, cls.runner = program, engine_for([program]).open(program)
 
 
-def default_experts(paths: list[Path], channels: int, workers: int) -> Coefficients:
-    """Coefficients fitted to all of ``paths`` together: what a tile without its own uses."""
-    with ProcessPoolExecutor(workers) as pool:
-        parts = list(pool.map(partial(_covariances, channels=channels), paths))
-    sums = [
-        np.sum([1e9 * p.sums[c] / max(p.sums[c][0, :, -1, -1].sum(), 1.0) for p in parts], 0) for c in range(channels)
-    ]
-    total = Covariances(sums, np.sum([p.pixels for p in parts], 0))
-    zero = [np.zeros(s[:, :, 0, :-1].shape, dtype=np.int64) for s in total.sums]
-    return fit(total, zero, [[2] * EXPERT_SETS] * channels)
-
-
-def prepare(path: Path, seed: int, program: Program, default: Coefficients, history: float) -> Crop:
-    """Load, augment, fit the image experts and compute what the program keeps of every pixel."""
-    torch.set_num_threads(1)
+def prepare(path: Path, seed: int, history: float, tone: float) -> Crop:
+    """Load, augment, and compute what the program keeps and predicts of every pixel."""
+    program, channels = _Preparing.program, _Preparing.program.channels
     rng = np.random.default_rng([seed, *path.name.encode()])
-    channels = program.channels
-    pixels = augment(load(path, channels), rng, history)
-    level = rng.choice([0, 1, 2], p=[0.15, 0.1, 0.75])  # small pictures are coded with the default experts
-    levels = [[int(level)] * EXPERT_SETS] * channels
-    chosen = default if level == 0 else fit(covariances(pixels, feature_table(channels)), default, levels)
+    pixels = augment(load(path, channels), rng, history, tone)
     _, height, width = pixels.shape
+    kept = list(dict.fromkeys(plane.value for plane in program.kept))
+    rows = [kept.index(plane.value) for plane in program.kept]
+    starts = np.cumsum([0, *(len(program.ranges[k]) for k in kept)])
+    found = _Preparing.runner.values(pixels, (), [*kept, *program.systems])
     board = Board(program.hood, height, width, outside(program), np.int16)
     board.fill(0, pixels)
-    board.fill(channels, Torch(_CPU).open(program).kept(pixels, parameters(chosen)))
-    planes = board.values.reshape(len(board.values), -1)
-    return Crop(planes, [c.astype(np.int16) for c in chosen], height, width)
+    at = [starts[k] + plane.row for k, plane in zip(rows, program.kept, strict=True)]
+    board.fill(channels, found[at])
+    said = np.zeros((len(program.systems), *board.values.shape[1:]), np.int16)
+    said[:, board.hood.top :, board.left : board.left + width] = found[starts[-1] :]
+    flat = [each.reshape(len(each), -1) for each in (board.values, said)]
+    return Crop(*flat, height, width)
 
 
 class Crops:
@@ -138,22 +148,22 @@ class Crops:
         self,
         paths: list[Path],
         program: Program,
-        default: Coefficients,
         seed: int,
         history: float,
+        tone: float,
         workers: int,
         device: torch.device,
     ) -> None:
         self.hood, self.device = program.hood, device
-        with ProcessPoolExecutor(workers) as pool:
-            task = partial(prepare, seed=seed, program=program, default=default, history=history)
+        with ProcessPoolExecutor(workers, initializer=_Preparing.begin, initargs=(program,)) as pool:
+            task = partial(prepare, seed=seed, history=history, tone=tone)
             crops = list(pool.map(task, paths, chunksize=4))
         sizes = np.array([c.planes.shape[1] for c in crops])
         self.start = torch.from_numpy(np.cumsum(sizes) - sizes).to(device)
         self.shape = torch.tensor([[c.height, c.width] for c in crops], device=device)
         self.planes = torch.from_numpy(np.concatenate([c.planes for c in crops], 1)).to(device)
-        chosen = zip(*(crop.experts for crop in crops), strict=True)
-        self.experts = [torch.from_numpy(np.stack(each)).to(device).float() for each in chosen]
+        self.predictions = torch.from_numpy(np.concatenate([c.predictions for c in crops], 1)).to(device)
+        self.systems = {number: k for k, number in enumerate(program.systems)}
         self.area = (self.shape[:, 0] * self.shape[:, 1]).double()
 
     def draw(self, count: int, generator: torch.Generator, border: float = 0.06) -> Drawn:
@@ -188,12 +198,8 @@ class Drawn(Pixels):
     def sample(self, channel: int) -> Tensor:
         return self.crops.planes[channel, self.at].float()
 
-    def parameter(self, number: int) -> Tensor:
-        return self.crops.experts[number][self.crop].flatten(1).T
-
-    def fitted(self, number: int, x: Tensor) -> Tensor:
-        matrix = self.crops.experts[number][self.crop].flatten(1, 2)  # [m, sets * groups, n]
-        return torch.bmm(matrix, x.T.unsqueeze(2))[:, :, 0].T
+    def predict(self, number: int) -> Tensor:
+        return self.crops.predictions[self.crops.systems[number], self.at].float()[None]
 
 
 def workers() -> int:

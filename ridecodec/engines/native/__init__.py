@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
 from ridecodec.engines.board import INITIAL
 from ridecodec.errors import DamagedError
 from ridecodec.exact.program import BORDER, Program
@@ -81,11 +81,8 @@ class NativeRunner(Runner):
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
         return self.program.trace(np.ascontiguousarray(planes, np.uint8), _words(parameters), y, x)
 
-    def squares(
-        self, planes: Planes, parameters: Parameters, wanted: Squares
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-        numbers = (wanted.group, wanted.weight, wanted.vectors, wanted.groups, wanted.every)
-        return self.program.squares(np.ascontiguousarray(planes, np.uint8), _words(parameters), *numbers)
+    def values(self, planes: Planes, parameters: Parameters, wanted: Sequence[int]) -> NDArray[np.int32]:
+        return self.program.values(np.ascontiguousarray(planes, np.uint8), _words(parameters), list(wanted))
 
     def tile_bytes(self, pixels: int) -> int:
         side = math.isqrt(pixels - 1) + 1

@@ -34,13 +34,6 @@ class Program:
     def trace(
         self, planes: NDArray[np.uint8], parameters: Sequence[NDArray[np.int32]], y: int, x: int
     ) -> list[NDArray[np.int64]]: ...
-    def squares(
-        self,
-        planes: NDArray[np.uint8],
-        parameters: Sequence[NDArray[np.int32]],
-        group: int,
-        weight: int,
-        vectors: Sequence[int],
-        groups: int,
-        every: int,
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]: ...
+    def values(
+        self, planes: NDArray[np.uint8], parameters: Sequence[NDArray[np.int32]], wanted: Sequence[int]
+    ) -> NDArray[np.int32]: ...

@@ -12,7 +12,7 @@ from torch import Tensor
 from ridecodec.coding.entropy import Decoder
 from ridecodec.coding.exact import check_products, exact_arithmetic
 from ridecodec.coding.tables import Distribution, high_table, intervals, low_table
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, planes_bytes
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, planes_bytes
 from ridecodec.engines.reference import entropy_code
 from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.torch.board import TorchBoard
@@ -97,25 +97,13 @@ class TorchRunner(Runner):
         code = entropy_code(start, size, height, width, self.program.hood.pace(width), coded)
         return Coded(code, bits.reshape(height, width).astype(np.float32))
 
-    def squares(
-        self, planes: Planes, parameters: Parameters, wanted: Squares
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-        sizes = [len(self.program.ranges[v]) for v in wanted.vectors]
-        sums = [torch.zeros(wanted.groups, n, n, dtype=torch.float64, device=self.device) for n in sizes]
-        pixels = np.zeros(wanted.groups)
-        needed = {wanted.group, wanted.weight, *wanted.vectors}
+    def values(self, planes: Planes, parameters: Parameters, wanted: Sequence[int]) -> NDArray[np.int32]:
+        rows = sum(len(self.program.ranges[k]) for k in wanted)
+        found = np.empty((rows, planes[0].size), np.int32)
         with exact_arithmetic():
-            for at, values in self._evaluate_all(planes, parameters, needed):
-                groups = values[wanted.group][0].long()
-                groups[torch.from_numpy(at // planes.shape[2] // 2 % wanted.every != 0)] = wanted.groups
-                for g in range(wanted.groups):
-                    own = (groups == g).nonzero()[:, 0]
-                    pixels[g] += len(own)
-                    weight = values[wanted.weight][0, own].double()
-                    for total, v in zip(sums, wanted.vectors, strict=True):
-                        chosen = values[v][:, own].double()
-                        total[g] += chosen * weight @ chosen.T
-        return [total.cpu().numpy() for total in sums], pixels
+            for at, values in self._evaluate_all(planes, parameters, set(wanted)):
+                found[:, at] = torch.cat([values[k] for k in wanted]).cpu().numpy()
+        return found.reshape(rows, *planes.shape[1:])
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
         found: Planes = self.decode_batch([code], [parameters], height, width, tick)[0]
@@ -167,14 +155,6 @@ class TorchRunner(Runner):
         if not held:
             raise IndexError(f"there is no pixel ({y}, {x})")
         return [held[k] for k in operations]
-
-    def kept(self, planes: Planes, parameters: Parameters) -> NDArray[np.int64]:
-        """The planes that the program keeps of a known tile, of one in which nothing recurs: [kept, H, W]."""
-        _, height, width = planes.shape
-        with exact_arithmetic():
-            board = self._filled(planes, parameters)
-            found = board.values[self.program.channels :, 0, :-1].long().view(-1, height, width)
-            return found.cpu().numpy()
 
     def tile_bytes(self, pixels: int) -> int:
         return planes_bytes(self.program, pixels)
@@ -343,12 +323,6 @@ class _Front(Pixels):
 
     def parameter(self, number: int) -> Tensor:
         return self.told[number].T.repeat_interleave(len(self.own[0]), 1)
-
-    def fitted(self, number: int, x: Tensor) -> Tensor:
-        tiles = self.board.tiles
-        matrix = self.told[number].view(tiles, -1, len(x)).to(x.dtype)
-        found = matrix @ x.reshape(len(x), tiles, -1).transpose(0, 1)  # [tiles, rows, k]
-        return found.transpose(0, 1).flatten(1)
 
     def look(self, number: int, x: Tensor, ends: Sequence[int]) -> Tensor:
         tiles = x.long().cpu().numpy().reshape(len(x), self.board.tiles, -1).swapaxes(0, 1)

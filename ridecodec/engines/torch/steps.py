@@ -44,13 +44,13 @@ class Pixels(ABC):
     def sample(self, channel: int) -> Tensor:
         """The pixels' own samples [m]."""
 
-    @abstractmethod
     def parameter(self, number: int) -> Tensor:
         """Integers of the pixels' tiles [size, m]."""
+        raise NotImplementedError("these pixels have no parameters")
 
-    @abstractmethod
-    def fitted(self, number: int, x: Tensor) -> Tensor:
-        """Products of a parameter, as a matrix a tile, with the pixels' x [n, m]; [size / n, m]."""
+    def predict(self, number: int) -> Tensor:
+        """What the least squares of this operation predicted [1, m]; see `exact.least_squares`."""
+        raise NotImplementedError("these pixels have no least squares")
 
     def look(self, number: int, x: Tensor, ends: Sequence[int]) -> Tensor:
         """What the memory of this operation says of contexts of x [n, m]; see `exact.memory`."""
@@ -70,6 +70,8 @@ def step(number: int, operation: Operation, real: bool) -> Step:
     if operation.kind == "memory":
         ends = np.asarray(operation.attributes["ends"]).tolist()
         return lambda pixels, inputs, held: pixels.look(number, inputs[0], ends)
+    if operation.kind == "least_squares":
+        return lambda pixels, inputs, held: pixels.predict(number)
     return _MAKERS[operation.kind](operation, real)
 
 
@@ -91,8 +93,6 @@ def working_type(program: Program, number: int) -> torch.dtype:
     if operation.kind == "affine":
         weight, bias = (np.asarray(operation.attributes[name]) for name in ("weight", "bias"))
         reach = (np.abs(weight) @ inputs[0] + np.abs(bias) + sum(inputs[1:])).max()
-    elif operation.kind == "fitted":
-        reach = float(operation.attributes["reach"]) * inputs[0].max()
     elif operation.kind == "sum":
         reach = inputs[0].sum()
     return _type(max(reach, *(top.max() for top in inputs)) if inputs else reach)
@@ -169,17 +169,6 @@ def _affine(operation: Operation, real: bool) -> Step:
     return run
 
 
-def _fitted(operation: Operation, real: bool) -> Step:
-    number, shift = (int(operation.attributes[name]) for name in ("parameter", "shift"))
-    floors = _floors(operation, real)
-
-    def run(pixels: Pixels, inputs: list[Tensor], held: Arrays) -> Tensor:
-        found = pixels.fitted(number, inputs[0]) * 2.0**-shift
-        return found.floor() if floors else found
-
-    return run
-
-
 def _simple(function: Callable[..., Tensor]) -> Callable[[Operation, bool], Step]:
     return lambda operation, real: lambda pixels, inputs, held: function(*inputs)
 
@@ -244,7 +233,6 @@ _MAKERS: dict[str, Callable[[Operation, bool], Step]] = {
     "sample": _sample,
     "parameter": _parameter,
     "affine": _affine,
-    "fitted": _fitted,
     "add": _simple(torch.add),
     "subtract": _simple(torch.sub),
     "multiply": _simple(torch.mul),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,21 +38,31 @@ FAN: tuple[Offset, ...] = (
 WEST, NORTH = FAN.index((0, -1)), FAN.index((-1, 0))
 NEAR: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1))
 ERROR_TAPS: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
-EXPERT_OWN: tuple[Offset, ...] = (
-    (0, -1), (0, -2), (0, -3), (-1, -2), (-1, -1), (-1, 0), (-1, 1), (-2, -2), (-2, -1), (-2, 0), (-2, 1), (-2, 2),
-    (-2, 3), (-3, 0),
-)  # fmt: skip
-EXPERT_OTHER: tuple[Offset, ...] = ((0, -1), (0, -2), (-1, -1), (-1, 0), (-1, 1), (-2, 0))
 
-EXPERT_SETS = 2
-"""Image experts of a channel: one by the pixel's phase (row and column parity), one by its local activity."""
-GROUPS = 4
-"""Coefficient vectors of each image expert: four phases, four activities."""
-COEFFICIENT_BITS = 9
-COEFFICIENT_LIMIT = 4095
-"""Largest absolute coefficient of an image expert; `1 << COEFFICIENT_BITS` is 1."""
-COEFFICIENT_SUM = (1 << 15) - 1
-"""Largest sum of a vector's absolute coefficients."""
+
+@dataclass(frozen=True)
+class Adaptive:
+    """An expert whose weights adapt as a picture is coded, for each channel: see `exact.least_squares`."""
+
+    inputs: int
+    along: float
+    down: float
+    block: int = 4
+
+
+EXPERTS = (Adaptive(24, 0.95, 0.9), Adaptive(16, 0.83, 0.72))
+EXPERT_SETS = len(EXPERTS)
+SLOPE = 8
+"""Columns that a row is behind the one above it: two blocks of the experts."""
+SHARES = ((0.55, 0.225, 0.225), (0.37, 0.41, 0.22), (0.32, 0.32, 0.36))
+"""Of an expert's inputs, by the channel it predicts and the one they are of."""
+TAP_WEIGHTS = (10, 10, 6, 7, 5, 5)
+"""Of errors at `ERROR_TAPS`, in the mean error that says how much a pixel teaches."""
+TEACHING_UNIT = 1 << 13
+RIDGE = 2 * TEACHING_UNIT
+"""Half a squared pixel, where squares are of half-pixels."""
+PREDICTION_LIMIT = 4095
+"""Largest distance of a prediction from the base, in eighths."""
 PLACES = 72
 SCALE_BINS = 32
 LEVELS = 32
@@ -60,16 +71,19 @@ ACTIVATION_UNIT, ACTIVATION_TOP = 64, 511
 SHIFT_UNIT, SHIFT_LIMIT = 64, 1023
 ERROR_LIMIT = 511
 _RECIPROCAL_BITS = 9
+_ERROR_BITS = 3
+_LEAST_SCALE = 1 / 16
 _OFFSET = 10
 """Added to the activity, so that flat areas have a scale of a quarter pixel."""
-RECIPROCAL, SCALE32, LOG_SCALE, SCALE_BIN, ACTIVITY, FIT_WEIGHT = range(6)
-"""Columns of the table of features."""
+RECIPROCAL, SCALE32, LOG_SCALE, SCALE_BIN = range(4)
+"""Columns of the table of features; of that of errors the first three, and `TEACHING`."""
+TEACHING = 3
 
 
 def feature_table(channels: int) -> Int64:
-    """Functions of the activity, made once and shipped with the model, [activities, 6].
+    """Functions of the activity, made once and shipped with the model, [activities, 4].
 
-    Columns: reciprocal scale, scale in 1/32 pixel, 16 log2 of it, scale bin, activity group, weight in the fit.
+    Columns: reciprocal scale, scale in 1/32 pixel, 16 log2 of it, scale bin.
     """
     count = len(NEAR) * channels
     scale = (np.arange(count * 510 + 1) + _OFFSET) / (2 * count)  # pixels
@@ -79,19 +93,45 @@ def feature_table(channels: int) -> Int64:
         np.rint(32 * scale),
         np.rint(16 * log2),
         (np.floor(2 * log2) + 5).clip(0, SCALE_BINS - 1),
-        np.searchsorted([1.5, 4.0, 9.0], scale),
-        np.maximum(np.rint(256 / (1 + scale)), 2),
     ]
     return np.stack(columns, 1).astype(np.int64)
 
 
-def expert_taps(channels: int, channel: int) -> list[int]:
-    """Inputs of a channel's image experts, as rows of the context's differences; the channels coded before follow."""
-    return [
-        other * len(FAN) + FAN.index(offset)
-        for other in range(channels)
-        for offset in (EXPERT_OWN if other == channel else EXPERT_OTHER)
+def error_table() -> Int64:
+    """Functions of an expert's errors nearby, which `TAP_WEIGHTS` sum up, made once and shipped, [errors, 4].
+
+    Columns: reciprocal scale, scale in 1/32 pixel, 16 log2 of it, and the pixel's weight in what the expert learns.
+    """
+    total = sum(TAP_WEIGHTS)
+    mean = (np.arange((ERROR_LIMIT * total >> _ERROR_BITS) + 1) + 0.5) * 2**_ERROR_BITS / total / 8  # pixels
+    scale = mean + _LEAST_SCALE
+    columns = [
+        np.rint(2**_RECIPROCAL_BITS * INPUT_UNIT / (2 * np.maximum(scale, 0.126))),
+        np.rint(32 * scale),
+        np.rint(16 * np.log2(scale)),
+        np.rint(TEACHING_UNIT / (mean**2 + 0.2)),
     ]
+    return np.stack(columns, 1).astype(np.int64)
+
+
+def expert_taps(channels: int, channel: int, count: int) -> list[tuple[int, Offset]]:
+    """Neighbours that a channel's adaptive expert of so many inputs sees: (channel, offset), the nearest of each.
+
+    The channels before stand at the pixel itself too, at (0, 0).
+    """
+    shares = [count]
+    if channels == 3:
+        shares = [round(share * count) for share in SHARES[channel]]
+        shares[0] = count - sum(shares[1:])
+    nearest = sorted(
+        ((dy, dx) for dy in range(-6, 1) for dx in range(-7, 7) if dy < 0 or dx < 0),
+        key=lambda o: o[0] ** 2 + o[1] ** 2 + 0.02 * (o[1] > 0) - 0.03 * (o[0] == 0) - 0.02 * (o[1] == 0),
+    )
+    found: list[tuple[int, Offset]] = []
+    for other, share in enumerate(shares):
+        own = [(0, 0)] * (other < channel)
+        found += [(other, offset) for offset in (own + nearest)[:share]]
+    return found
 
 
 def surroundings(ops: Recorder) -> tuple[Value, Value]:
@@ -111,6 +151,16 @@ def activity(ops: Recorder, context: Value) -> Value:
     return abs(ops.take(context, near)).sum()
 
 
+def normalised(x: Value, scale: Value) -> Value:
+    """Half-pixels or eighths in `INPUT_UNIT` of a scale; eighths saturate beyond 64 pixels.
+
+    ``scale``: a row of the table of features, or of errors.
+    """
+    bits = _RECIPROCAL_BITS + (2 if x.unit[0] == 8 else 0)
+    limited = x.clamp(-ERROR_LIMIT, ERROR_LIMIT) if x.unit[0] == 8 else x
+    return (limited * scale[RECIPROCAL] >> bits).clamp(-INPUT_LIMIT, INPUT_LIMIT).in_unit(INPUT_UNIT)
+
+
 def define(channels: int, weights: Weights, features: Int64, tables: Mapping[str, Int64]) -> Program:
     """The program of `channels` planes; ``features`` and ``tables`` are those that the model ships."""
     return _Definition(channels, weights, features).program(tables)
@@ -122,33 +172,41 @@ class _Definition:
         sets = channels * EXPERT_SETS
         self.ops = ops = Recorder(channels, kept=[(-ERROR_LIMIT, ERROR_LIMIT)] * sets)
         self.base2, self.context = surroundings(ops)
-        local = ops.lookup(activity(ops, self.context), features[:, :FIT_WEIGHT])
-        self.reciprocal, self.activity = local[RECIPROCAL], local[ACTIVITY]
-        self.scale = local[SCALE32].in_unit(32)
-        self.log_scale = local[LOG_SCALE].in_unit(Logistics.SCALE_UNIT)
-        errors = ops.tap(((channels + p, offset) for p in range(sets) for offset in ERROR_TAPS), unit=8)
-        inputs = ops.concatenate([self.normalised(self.context), self.normalised(errors)])
-        self.phase, place = self._place()
+        local = ops.lookup(activity(ops, self.context), features)
+        near = ops.tap(((channels + p, offset) for p in range(sets) for offset in ERROR_TAPS), unit=8)
+        self.scales = [self._scale(near, p) for p in range(sets)]
+        own = ops.concatenate([self._contrast(c, local) for c in range(channels)])
+        inputs = ops.concatenate([normalised(self.context, local), normalised(near, local), own])
+        self.local = local
+        place = self._place()
         self.embedded = {"scale_bias": local[SCALE_BIN], "level_bias": self.base2[0] >> 4, "place_bias": place}
         self.trunk = self._trunk(inputs)
         self.coded: list[Value] = []
         self.differences: list[Value] = []
         self.errors: list[Value] = []
 
-    def normalised(self, x: Value) -> Value:
-        """Half-pixels or eighths in `INPUT_UNIT` of the local scale; eighths saturate beyond 64 pixels."""
-        bits = _RECIPROCAL_BITS + (2 if x.unit[0] == 8 else 0)
-        limited = x.clamp(-ERROR_LIMIT, ERROR_LIMIT) if x.unit[0] == 8 else x
-        return (limited * self.reciprocal >> bits).clamp(-INPUT_LIMIT, INPUT_LIMIT).in_unit(INPUT_UNIT)
+    def _scale(self, near: Value, expert: int) -> Value:
+        """The row of the table of errors that an expert's own errors nearby choose."""
+        ops, taps = self.ops, len(ERROR_TAPS)
+        errors = abs(near[expert * taps : (expert + 1) * taps])
+        return ops.lookup(ops.affine(errors, np.array([TAP_WEIGHTS])) >> _ERROR_BITS, error_table())
 
-    def _place(self) -> tuple[Value, Value]:
-        """Phase of a pixel, and nearness to three borders with it."""
+    def _contrast(self, channel: int, local: Value) -> Value:
+        """How far a channel's own scale is from the local one of all, in octaves."""
+        difference = self.own(channel)[LOG_SCALE] - local[LOG_SCALE]
+        return difference.clamp(-INPUT_LIMIT, INPUT_LIMIT).in_unit(INPUT_UNIT)
+
+    def own(self, channel: int) -> Value:
+        """What the first expert's errors say of a channel's scale."""
+        return self.scales[EXPERT_SETS * channel]
+
+    def _place(self) -> Value:
+        """Phase of a pixel, and nearness to three borders."""
         ops = self.ops
         where = ops.place(2)
         last = ops.equal(where[3], where[3] - where[3])
         phase = ops.affine(where[4:], np.array([[2, 1]]))
-        place = ops.affine(ops.concatenate([where[0], where[1], last, phase]), np.array([[24, 8, 4, 1]]))
-        return phase, place
+        return ops.affine(ops.concatenate([where[0], where[1], last, phase]), np.array([[24, 8, 4, 1]]))
 
     def _trunk(self, inputs: Value) -> Value:
         w = self.weights
@@ -165,30 +223,38 @@ class _Definition:
 
     def program(self, tables: Mapping[str, Int64]) -> Program:
         for channel in range(self.channels):
-            eighths = self._image_experts(channel)
-            self.ops.output("logistics", self._mixture(channel, eighths), tables)
-            self._observe(channel, eighths)
+            predictions = self._adaptive(channel)
+            self.ops.output("logistics", self._mixture(channel, self.ops.concatenate(predictions)), tables)
+            self._observe(channel, predictions)
         self.ops.keep(self.ops.concatenate(self.errors))
         return self.ops.program()
 
-    def _image_experts(self, channel: int) -> Value:
-        """Predictions of the experts fitted to the picture [sets], offsets from the base in eighths of a pixel."""
+    def _adaptive(self, channel: int) -> list[Value]:
+        """Predictions of the adaptive experts [1], offsets from the base in eighths of a pixel."""
         ops = self.ops
-        inputs = ops.concatenate(
-            [ops.take(self.context, expert_taps(self.channels, channel)), *self.differences]
-        ).in_unit(8)  # four times a half-pixel is an eighth: the shift below is by two bits less
-        size = EXPERT_SETS * GROUPS * len(inputs)
-        number = ops.parameter(f"experts.{channel}", -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT, size)
-        found = ops.fitted(inputs, number, COEFFICIENT_SUM, 2 ** (COEFFICIENT_BITS - 2))
-        by_phase, by_activity = found[:GROUPS], found[GROUPS:]
-        return ops.concatenate(
-            [ops.select(self.phase, by_phase, GROUPS), ops.select(self.activity, by_activity, GROUPS)]
-        )
+        found = []
+        for k, expert in enumerate(EXPERTS):
+            taps = expert_taps(self.channels, channel, expert.inputs)
+            known = [self.differences[other] for other, offset in taps if offset == (0, 0)]
+            near = [(other, offset) for other, offset in taps if offset != (0, 0)]
+            bases = ops.take(self.base2, [other for other, _ in near])
+            x = ops.concatenate([(ops.tap(near) << 1).in_unit(2) - bases, *known])
+            limits = (-PREDICTION_LIMIT, PREDICTION_LIMIT)
+            forgetting = {"along": expert.along, "down": expert.down}
+            name = f"experts.{channel}.{k}"
+            found.append(
+                ops.least_squares(
+                    x, block=expert.block, slope=SLOPE, **forgetting, ridge=RIDGE, limits=limits, unit=8, name=name
+                )
+            )
+        return found
 
     def _mixture(self, channel: int, eighths: Value) -> dict[str, Value]:
         ops, w = self.ops, self.weights
         base = self.base2[channel]
-        inputs = ops.concatenate([self.trunk, self.normalised(eighths), *self.coded])
+        own = self.own(channel)
+        contrast = self._contrast(channel, self.local)
+        inputs = ops.concatenate([self.trunk, normalised(eighths, own), contrast, *self.coded])
         head = ops.linear(
             f"heads.{channel}",
             inputs,
@@ -210,20 +276,24 @@ class _Definition:
         )
         logits, widths, shifts = (out[k * experts : (k + 1) * experts] for k in range(3))
         fitted = (eighths << 2).in_unit(Logistics.MEAN_UNIT)
-        moved = (shifts.clamp(-SHIFT_LIMIT, SHIFT_LIMIT) * self.scale).rescaled(6, smooth=True)
+        moved = (shifts.clamp(-SHIFT_LIMIT, SHIFT_LIMIT) * own[SCALE32].in_unit(32)).rescaled(6, smooth=True)
         means = ops.concatenate([learned, fitted]) + (base << 4).in_unit(Logistics.MEAN_UNIT) + moved
-        zero = ops.affine(self.log_scale, np.ones((1, 1), np.int64), np.array([Logistics.SCALE_ZERO]))
+        log_scale = own[LOG_SCALE].in_unit(Logistics.SCALE_UNIT)
+        zero = ops.affine(log_scale, np.ones((1, 1), np.int64), np.array([Logistics.SCALE_ZERO]))
         limit = Logistics.MEAN_LIMIT
         return {"logits": logits, "means": means.clamp(-limit, limit), "scales": widths + zero}
 
-    def _observe(self, channel: int, eighths: Value) -> None:
+    def _observe(self, channel: int, predictions: list[Value]) -> None:
         ops, base = self.ops, self.base2[channel]
         value = ops.sample(channel)
         difference = (value << 1).in_unit(2) - base
         actual = (value << 3).in_unit(8) - (base << 2).in_unit(8)
-        error = ops.take(actual, [0] * EXPERT_SETS) - eighths
+        for k, prediction in enumerate(predictions):
+            ops.learn(prediction, actual, self.scales[EXPERT_SETS * channel + k][TEACHING])
+        error = ops.concatenate([actual - prediction for prediction in predictions])
         self.differences.append(difference)
         self.errors.append(error)
         if channel + 1 < self.channels:
-            miss = self.normalised(error)
-            self.coded.append(ops.concatenate([self.normalised(difference), miss, abs(miss)]))
+            own = self.own(channel)
+            miss = normalised(error, own)
+            self.coded.append(ops.concatenate([normalised(difference, own), miss, abs(miss)]))

@@ -9,7 +9,6 @@ from ridecodec.errors import InputError, UsageError
 from ridecodec.exact.families import Logistics
 from ridecodec.models import checkpoints, programs, registry
 from ridecodec.models.photo.definition import Weights, define, feature_table
-from ridecodec.models.photo.image_experts import Coefficients
 from ridecodec.models.photo.initial import PhotoConfig
 
 
@@ -18,20 +17,19 @@ def export(paths: list[Path], out: Path) -> registry.ModelCard:
 
     Raises InputError for a file that is no checkpoint of the photo model, UsageError for two of the same channels.
     """
-    networks: dict[int, tuple[Weights, Coefficients]] = {}
+    networks: dict[int, Weights] = {}
     training = []
     for path in paths:
         state = checkpoints.read(path)
         try:
             channels = PhotoConfig(**state["config"]).channels
             weights = {name: value.numpy() for name, value in state["model"].items()}
-            default = [d.numpy() for d in state["default"]]
-            model_file({channels: (weights, default)})
+            model_file({channels: weights})
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise InputError(f"{path}: not a checkpoint of `train photo` of this version ({error})") from error
         if channels in networks:
             raise UsageError(f"{path}: a second network for {registry.words([channels])}; give one gray and one RGB")
-        networks[channels] = weights, default
+        networks[channels] = weights
         record = {key: state[key] for key in ("config", "schedule")}
         training.append(record | {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1)})
     purpose = f"photographs, {registry.words(sorted(networks))}"
@@ -39,12 +37,7 @@ def export(paths: list[Path], out: Path) -> registry.ModelCard:
     return registry.write(out, model_file(networks), "photo", purpose, training, known)
 
 
-def model_file(networks: Mapping[int, tuple[Weights, Coefficients]]) -> bytes:
-    """The model file of float weights and default image experts by number of channels."""
+def model_file(networks: Mapping[int, Weights]) -> bytes:
+    """The model file of float weights by number of channels."""
     tables = Logistics.make_tables()
-    found, arrays = {}, {}
-    for channels, (weights, default) in networks.items():
-        features = feature_table(channels)
-        found[channels] = define(channels, weights, features, tables)
-        arrays[channels] = {"features": features, **{f"experts.{c}": d for c, d in enumerate(default)}}
-    return programs.save(found, "experts", arrays)
+    return programs.save({c: define(c, weights, feature_table(c), tables) for c, weights in networks.items()})

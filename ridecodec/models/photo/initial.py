@@ -20,11 +20,11 @@ class PhotoConfig:
     width: int = 128
     head: int = 64
     learned: int = 3
-    """Learned linear experts a channel, beside the image experts."""
+    """Learned linear experts a channel, beside the adaptive ones."""
 
     def coded_features(self, channel: int) -> int:
-        """Inputs of a channel's head beside the trunk: its own image experts, and those of the channels before."""
-        return EXPERT_SETS + channel * (1 + 2 * EXPERT_SETS)
+        """Inputs of a channel's head beside the trunk: its adaptive experts, its scale, and the channels before."""
+        return EXPERT_SETS + 1 + channel * (1 + 2 * EXPERT_SETS)
 
 
 def initial(config: PhotoConfig, seed: int) -> dict[str, Float32]:
@@ -38,7 +38,7 @@ def initial(config: PhotoConfig, seed: int) -> dict[str, Float32]:
         found[f"{name}.bias"] = rng.uniform(-reach, reach, outputs)
 
     channels, width, head = config.channels, config.width, config.head
-    layer("first", channels * (len(FAN) + EXPERT_SETS * len(ERROR_TAPS)), width)
+    layer("first", channels * (len(FAN) + EXPERT_SETS * len(ERROR_TAPS) + 1), width)
     for name, entries in {"scale_bias": SCALE_BINS, "level_bias": LEVELS, "place_bias": PLACES}.items():
         found[f"{name}.table"] = rng.normal(0, 0.05, (entries, width))
     layer("second", width, width)

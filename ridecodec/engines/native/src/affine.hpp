@@ -89,7 +89,7 @@ INLINE void pair_rows(const int32_t* const* x, int32_t columns, const int32_t* w
 template <class O>
 void affine_pairs(const Step& s, const Frame& f) {
     const Affine& a = *s.affine;
-    const int32_t* const weight = static_cast<const int32_t*>(a.weight ? a.weight : f.fitted[a.parameter]);
+    const int32_t* const weight = static_cast<const int32_t*>(a.weight);
     // many registers and few lanes: eight rows, to have enough sums under way
     constexpr bool two = Sums::WIDTH == 16;
     const int32_t step = two && f.lanes < LANES ? 8 : 4;
@@ -164,7 +164,7 @@ INLINE void real_rows(const Step& s, const Frame& f, const double* RESTRICT weig
 template <class X, class C, class O>
 void affine_whole(const Step& s, const Frame& f) {
     const Affine& a = *s.affine;
-    const X* const all = static_cast<const X*>(a.weight ? a.weight : f.fitted[a.parameter]);
+    const X* const all = static_cast<const X*>(a.weight);
     alignas(64) X sum[4][LANES];
     for (int32_t row = 0; row < a.rows; row += 4) {
         const X* weight = all + ptrdiff_t(row) * a.columns;

@@ -32,6 +32,13 @@ class Size {
 
 }  // namespace
 
+size_t system_entries(const System& s) { return size_t(s.inputs) * size_t(s.inputs + 3) / 2; }
+
+size_t Extent::system_floats(const System& s, int slope) const {
+    const size_t matrix = system_entries(s) * CHUNK, lag = size_t(slope / s.block);
+    return 3 * groups * matrix + lag * (groups + 1) * matrix + groups * size_t(s.inputs) * CHUNK;
+}
+
 Extent::Extent(const Plan& plan, int height, int width) {
     const auto& spec = plan.spec;
     // a front has at most so many pixels
@@ -64,6 +71,10 @@ Extent::Extent(const Plan& plan, int height, int width) {
     slots = at.bytes();
     for (int contexts : plan.memories)
         at.add({size_t(contexts), sizeof(Slot) << slot_bits});
+    systems = at.bytes();
+    groups = (size_t(height) + CHUNK - 1) / CHUNK;
+    for (const System& s : plan.systems)
+        if (s.used) at.add({system_floats(s, spec.slope), sizeof(float)});
     end = at.bytes();
 }
 

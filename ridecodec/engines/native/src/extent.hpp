@@ -24,14 +24,21 @@ class Memory {  // zeroed and aligned
     char* data_;
 };
 
+// Entries of a system's matrix.
+size_t system_entries(const System& s);
+
 struct Extent {  // offsets, in bytes
     size_t blocks, ring_rows;
-    size_t ring[3], temp, tile, block, states, edges, below, high, intervals, slots, end;
+    size_t ring[3], temp, tile, block, states, edges, below, high, intervals, slots, systems, end;
     int slot_bits;
     size_t state_bytes;  // of a block
+    size_t groups;       // of CHUNK rows
 
     // Throws std::length_error for what is not to be counted.
     Extent(const Plan& plan, int height, int width);
+
+    // Of all matrices and vectors of a system.
+    size_t system_floats(const System& s, int slope) const;
 };
 
 }  // namespace ride

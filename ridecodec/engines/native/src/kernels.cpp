@@ -89,11 +89,11 @@ INLINE T limit(int64_t x) {
 #include "elementwise.hpp"
 #include "even.hpp"
 #include "gaussians.hpp"
+#include "least_squares.hpp"
 #include "logistics.hpp"
 #include "memory.hpp"
 #include "softmax.hpp"
 #include "spikes.hpp"
-#include "squares.hpp"
 #include "tables.hpp"
 #include "wide.hpp"
 
@@ -113,13 +113,15 @@ const Kernels kernels = {
     find_affine,
     find_look,
     find_learn,
+    find_predict,
+    find_observe,
     find_give,
     place,
     pack,
     {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>(),
      family<Gaussians>(), family<Softmax>()},
-    collect,
-    add_squares,
+    end_block,
+    begin_block,
     symbols,
 };
 

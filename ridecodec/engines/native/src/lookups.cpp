@@ -1,4 +1,4 @@
-// Tables, selections and memories.
+// Tables, selections, and what learns.
 #include <algorithm>
 
 #include "planner.hpp"
@@ -126,13 +126,42 @@ void Planner::memory(int v) {
 
 void Planner::learn(int v) {
     const auto found = memories_.find(op(v).inputs[0]);
-    if (found == memories_.end()) throw Unsupported("learning without a memory");
+    if (found == memories_.end()) throw Unsupported("learning without a memory or a system");
     const Draft& look = found->second;
+    if (look.what == PREDICT) return observe(v, look);
     Draft draft{LEARN, op(v).stage};
     if (draft.stage <= look.stage) throw Unsupported("learning before all have looked");
     plan_.values[v] = rows(op(v).inputs[1]);
     draft.x = look.out, draft.y = as(plan_.values[v], type(look.out[0]));
     draft.count = look.count, draft.bits = look.bits;
+    drafts_.push_back(draft);
+}
+
+void Planner::least_squares(int v) {
+    const auto& x = rows(op(v).inputs[0]);
+    const int block = int(op(v).number("block"));
+    if (x.empty() || x.size() > size_t(MOST_INPUTS)) throw Unsupported("least squares of so many inputs");
+    if (block < 1 || spec_.slope % block || spec_.slope / block < 2) throw Unsupported("least squares of this slope");
+    if (op(v).stage < spec_.main_pass()) throw Unsupported("least squares ahead");
+    const int32_t inputs = widest(x);
+    if (inputs > I32) throw Unsupported("least squares of such inputs");
+    Draft draft{PREDICT, op(v).stage};
+    draft.x = as(x, inputs);
+    draft.out = {add_row(range(v).lo[0], range(v).hi[0], draft.stage, I32)};
+    draft.lo = range(v).lo[0], draft.hi = range(v).hi[0], draft.bits = int(plan_.systems.size());
+    plan_.systems.push_back(
+        {int(x.size()), block, int(op(v).number("along")), int(op(v).number("down")), op(v).number("ridge"), false});
+    memories_[v] = draft;
+    drafts_.push_back(draft);
+    plan_.values[v] = {as(draft.out[0], type_of(draft.lo, draft.hi))};
+}
+
+void Planner::observe(int v, const Draft& predict) {
+    Draft draft{OBSERVE, op(v).stage};
+    if (draft.stage <= predict.stage) throw Unsupported("learning before all have looked");
+    plan_.values[v] = rows(op(v).inputs[1]);
+    draft.x = predict.x, draft.y = {as(plan_.values[v].at(0), I32), as(rows(op(v).inputs.at(2)).at(0), I32)};
+    draft.bits = predict.bits, draft.count = predict.out[0];
     drafts_.push_back(draft);
 }
 

@@ -1,4 +1,4 @@
-// The Python module: programs, and the fit of image experts.
+// The Python module: programs, and least squares in doubles.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -184,38 +184,25 @@ class Program {
         return found;
     }
 
-    nb::tuple squares(const Planes& planes, const std::vector<Words>& parameters, int group, int weight,
-                      const std::vector<int>& vectors, int groups, int every) const {
+    nb::ndarray<nb::numpy, int32_t> values(const Planes& planes, const std::vector<Words>& parameters,
+                                           const std::vector<int>& wanted) const {
         const int height = side(planes.shape(1)), width = side(planes.shape(2));
         check_size(height, width);
         check_channels(planes);
-        std::vector<int> wanted{group, weight};
-        wanted.insert(wanted.end(), vectors.begin(), vectors.end());
-        for (int value : wanted)
+        size_t rows = 0;
+        for (int value : wanted) {
             if (value < 0 || size_t(value) >= plan_->spec.operations.size())
                 throw std::invalid_argument("there is no such value");
-        if (groups < 1 || every < 1 || plan_->values[size_t(group)].size() > 1 ||
-            plan_->values[size_t(weight)].size() > 1)
-            throw std::invalid_argument("groups and weights are single numbers");
+            rows += plan_->values[size_t(value)].size();
+        }
         Parameters given = to_parameters(parameters);
-        Squares found;
+        auto found = empty<int32_t>({rows, size_t(height), size_t(width)});
         {
             nb::gil_scoped_release released;
             auto plan = make_plan(plan_->spec, *plan_->kernels, Purpose::MEASURE, wanted);
-            found = ride::squares(*plan, planes.data(), given, height, width, groups, every);
+            ride::values(*plan, planes.data(), given, height, width, found.data());
         }
-        nb::list sums;
-        for (const auto& each : found.sums) {
-            size_t n = 0;
-            while (n * n * size_t(groups) < each.size())
-                n++;
-            auto array = empty<double>({size_t(groups), n, n});
-            std::memcpy(array.data(), each.data(), each.size() * sizeof(double));
-            sums.append(nb::cast(array));
-        }
-        auto pixels = empty<double>({size_t(groups)});
-        std::memcpy(pixels.data(), found.pixels.data(), found.pixels.size() * sizeof(double));
-        return nb::make_tuple(sums, pixels);
+        return found;
     }
 
   private:
@@ -268,6 +255,5 @@ NB_MODULE(_native, m) {
         .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "tick"_a = nb::none())
         .def("decode", &ride::Program::decode, "code"_a, "parameters"_a, "height"_a, "width"_a, "tick"_a = nb::none())
         .def("trace", &ride::Program::trace, "planes"_a, "parameters"_a, "y"_a, "x"_a)
-        .def("squares", &ride::Program::squares, "planes"_a, "parameters"_a, "group"_a, "weight"_a, "vectors"_a,
-             "groups"_a, "every"_a);
+        .def("values", &ride::Program::values, "planes"_a, "parameters"_a, "wanted"_a);
 }

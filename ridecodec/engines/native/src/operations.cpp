@@ -40,15 +40,23 @@ int Planner::follower(int v, const char* kind) const {
 void Planner::operation(int v) {
     const std::string& kind = op(v).kind;
     static const std::map<std::string, void (Planner::*)(int)> makers = {
-        {"tap", &Planner::tap},           {"place", &Planner::place},
-        {"sample", &Planner::sample},     {"parameter", &Planner::parameter},
-        {"affine", &Planner::affine},     {"fitted", &Planner::fitted},
-        {"absolute", &Planner::absolute}, {"clamp", &Planner::clamp},
-        {"shift", &Planner::shift},       {"sum", &Planner::sum},
-        {"lookup", &Planner::lookup},     {"select", &Planner::select},
-        {"take", &Planner::take},         {"concatenate", &Planner::concatenate},
-        {"memory", &Planner::memory},     {"learn", &Planner::learn},
+        {"tap", &Planner::tap},
+        {"place", &Planner::place},
+        {"sample", &Planner::sample},
+        {"parameter", &Planner::parameter},
+        {"affine", &Planner::affine},
+        {"absolute", &Planner::absolute},
+        {"clamp", &Planner::clamp},
+        {"shift", &Planner::shift},
+        {"sum", &Planner::sum},
+        {"lookup", &Planner::lookup},
+        {"select", &Planner::select},
+        {"take", &Planner::take},
+        {"concatenate", &Planner::concatenate},
+        {"memory", &Planner::memory},
+        {"learn", &Planner::learn},
         {"given", &Planner::given},
+        {"least_squares", &Planner::least_squares},
     };
     static const std::map<std::string, int> pairs = {
         {"add", ADD},         {"subtract", SUBTRACT}, {"multiply", MULTIPLY}, {"minimum", MINIMUM},

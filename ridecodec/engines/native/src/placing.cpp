@@ -47,9 +47,13 @@ void Planner::drop_dead() {
         }
         more = false;
         for (size_t i = 0; i < drafts_.size(); i++)  // what is looked into must learn
-            if (drafts_[i].what == LEARN && !alive[i])
-                for (int row : drafts_[i].x)
-                    more = more || needed[row], alive[i] = alive[i] || needed[row];
+            if (!alive[i] && (drafts_[i].what == LEARN || drafts_[i].what == OBSERVE)) {
+                const Draft& d = drafts_[i];
+                const std::vector<int> looked = d.what == LEARN ? d.x : std::vector<int>{d.count};
+                for (int row : looked)
+                    alive[i] = alive[i] || needed[row];
+                more = more || alive[i];
+            }
         for (size_t row = 0; row < plan_.rows.size(); row++)  // what is reached must be kept
             if (int plane = plan_.rows[row].plane; plane >= spec_.channels && needed[row]) {
                 const int kept = plan_.kept[plane - spec_.channels];

@@ -34,6 +34,21 @@ struct Slot {  // of a table of contexts; a tag of 0 is none
     uint32_t latest, before, tag, count;
 };
 
+constexpr int MOST_INPUTS = 32;  // of a system of least squares
+constexpr float LEAST_SUM = 1.0f;
+
+// Least squares of a tile, see exact/least_squares.py: upper triangles of matrices, [groups of CHUNK
+// rows][entries][rows].
+struct LeastSquares {
+    int32_t inputs, entries, block, lag;  // columns of a block; blocks that a row is behind the one above it
+    float along, down, ridge;
+    float* sums;        // of the block
+    float *left, *all;  // of the blocks to the left; of all that its weights were made of
+    float* below;       // [lag] by block: what the row below will look at; a group of no rows first
+    size_t slot;        // floats of one of these
+    float* weights;     // [groups][inputs][rows]
+};
+
 struct Frame {  // where the rows of a block of pixels are, and where the block is
     char* const* row;
     const uint8_t* space;
@@ -41,9 +56,9 @@ struct Frame {  // where the rows of a block of pixels are, and where the block 
     int32_t pixels, lanes;  // those in use, and rounded up to CHUNK
     int32_t y, x, slope;    // of the first pixel; lane i is pixel (y + i, x - slope * i)
     int32_t height, width;
-    const void* const* fitted;  // weights made of the tile's parameters, as Affine::weight
-    Slot* const* memory;        // tables of contexts, 2^slot_bits slots each, by operation
+    Slot* const* memory;  // tables of contexts, 2^slot_bits slots each, by operation
     int32_t slot_bits;
+    const LeastSquares* systems;  // by operation
     const int32_t* const* given;  // planes that are known beforehand, from the tile's first pixel on
 };
 
@@ -60,8 +75,7 @@ enum AffineKind : int32_t { PAIRS, WORDS, REALS, TERMS16, TERMS32, TERMS64 };
 struct Affine {
     AffineKind kind;
     int32_t rows, columns;
-    const void* weight;  // int32 or double; null: Frame::fitted[parameter]
-    int32_t parameter;
+    const void* weight;    // int32 or double
     const int64_t* bias;   // [rows]
     const int32_t* shift;  // [rows]
     const int32_t* first;  // [rows + 1]
@@ -72,7 +86,7 @@ struct Step {  // one instruction
     Run run;
     Rows x, y, out;
     int64_t lo, hi;     // of a clamp
-    int32_t bits;       // of a shift; number of a memory; margin of a given plane, whose offset is lo, hi
+    int32_t bits;       // of a shift; number of a memory or a system; margin of a given plane, whose offset is lo, hi
     int32_t count;      // of a select's alternatives, a look-up's columns, a memory's contexts; a given plane's number
     const void* table;  // int16 or int32 [entries, count], or of LOOKUP_MANY pointers to them; int32 ends of contexts
     const Affine* affine;
@@ -127,14 +141,14 @@ struct Kernels {  // one instruction set
     Run (*affine)(int kind, int out);
     Run (*look)(int x, int out);
     Run (*learn)(int x);
+    Run (*predict)(int x);
+    Run (*observe)(int x);
     Run (*give)(int out);
     Run place, pack;
     Family family[FAMILIES];
-    // rows of int32 to doubles [lanes][stride]
-    void (*collect)(const Rows&, const Frame&, double* to, int32_t stride);
-    // adds weight * v * v of each of `count` vectors [stride], LANES at most, to the lower half of a matrix
-    // [stride][stride]; stride is a multiple of 8
-    void (*add_squares)(double* matrix, const double* const* v, const double* weight, int32_t count, int32_t stride);
+    // end the block before `time`, and begin the one at it, in CHUNK rows from a multiple of it on
+    void (*end_block)(const LeastSquares&, int32_t time, int32_t row);
+    void (*begin_block)(const LeastSquares&, int32_t time, int32_t row);
     // symbols by their edges; false: the code is none of these tables'
     bool (*symbols)(Reading&, const uint32_t* edges, int32_t pixels, uint8_t* out);
 };

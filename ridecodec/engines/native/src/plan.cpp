@@ -44,6 +44,7 @@ void Planner::emit() {
         step.lo = draft.lo, step.hi = draft.hi, step.bits = draft.bits, step.count = draft.count;
         step.table = draft.table, step.affine = draft.affine;
         if (draft.what == GIVE) step.count = draft.op;
+        if (draft.what == PREDICT) plan_.systems[size_t(draft.bits)].used = true;
         if (draft.what == AFFINE && !(draft.then & CLAMPED))
             step.lo = std::numeric_limits<int64_t>::min(), step.hi = std::numeric_limits<int64_t>::max();
         if (draft.what == LOOKUP_MANY) {
@@ -73,6 +74,8 @@ Run Planner::kernel(const Draft& draft, const Step& step) const {
         case PACK: found = k.pack; break;
         case LOOK: found = k.look(x, out); break;
         case LEARN: found = k.learn(x); break;
+        case PREDICT: found = k.predict(x); break;
+        case OBSERVE: found = k.observe(x); break;
         case GIVE: found = k.give(out); break;
     }
     if (!found) throw Unsupported("operations on these types");

@@ -26,13 +26,10 @@ struct RingPlane {
     int stage;  // after which it does
 };
 
-struct FittedWeights {  // made of a tile's parameters
-    int parameter, rows;
-    bool real;                 // doubles in place of pairs of int16
-    std::vector<int> column;   // where each input stands, twice its pair and its half
-    std::vector<int64_t> top;  // largest magnitude of each input
-    int64_t reach;             // what the sum of a row's products stays within
-    size_t pairs;
+struct System {  // of least squares
+    int inputs, block, along, down;
+    int64_t ridge;
+    bool used;
 };
 
 struct ParameterRow {
@@ -57,8 +54,8 @@ struct Plan {
     std::vector<std::vector<int>> taps;        // rows in the ring, of each pass
     std::vector<std::vector<size_t>> ring_of;  // planes in the ring, of each pass
     std::vector<std::vector<size_t>> kept_at;  // those that are filled after each stage
-    std::vector<FittedWeights> fitted;
-    std::vector<int> memories;  // contexts of each
+    std::vector<int> memories;                 // contexts of each
+    std::vector<System> systems;
     std::vector<ParameterRow> parameters;
     size_t space_bytes[SPACES] = {};
     size_t slots_of[3] = {};  // in the ring, by type

@@ -33,6 +33,8 @@ enum What {
     PACK,
     LOOK,
     LEARN,
+    PREDICT,
+    OBSERVE,
     GIVE
 };
 
@@ -79,7 +81,7 @@ class Planner {
     std::map<std::tuple<int, int, int, int>, int> tapped_;  // (plane, dy, dx, pass) -> row
     int zero_ = -1;
     std::map<int, Draft> looked_;         // values that one draft looks up: sums of entries of many columns
-    std::map<int, Draft> memories_;       // what looks into each, by its value
+    std::map<int, Draft> memories_;       // what looks into each memory or system, by its value
     std::vector<std::vector<int>> ends_;  // rows that each channel's distribution needs
 
     const Operation& op(int v) const { return spec_.operations[v]; }
@@ -123,11 +125,12 @@ class Planner {
     void select(int v);
     void memory(int v);
     void learn(int v);
+    void least_squares(int v);
+    void observe(int v, const Draft& predict);
 
     // sums of products
     void sum(int v);
     void affine(int v);
-    void fitted(int v);
     Range reach(const Sum& s) const;
     void products(int v, int last, Sum& s, int then, int64_t lo, int64_t hi);
     void finish(int last, const Affine& a, Draft& draft, int32_t outs);

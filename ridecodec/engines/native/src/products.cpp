@@ -75,7 +75,7 @@ void Planner::products(int v, int last, Sum& s, int then, int64_t lo, int64_t hi
     Draft draft{AFFINE, op(v).stage};
     draft.then = then, draft.lo = lo, draft.hi = hi;
     Affine a{};
-    a.rows = int32_t(n), a.parameter = -1;
+    a.rows = int32_t(n);
     plan_.numbers.push_back(s.bias), a.bias = plan_.numbers.back().data();
     plan_.ids.push_back(s.shift), a.shift = plan_.ids.back().data();
     bool shorts = true;
@@ -174,41 +174,6 @@ void Planner::pairs(const Sum& s, Affine& a, Draft& draft) {
     }
     a.kind = PAIRS, a.columns = int32_t(used.size());
     plan_.ids.push_back(found), a.weight = plan_.ids.back().data();
-}
-
-void Planner::fitted(int v) {
-    const auto& x = rows(op(v).inputs[0]);
-    int number = int(op(v).number("parameter"));
-    size_t n = spec_.parameters.at(number) / x.size();
-    FittedWeights w{number, int(n)};
-    w.reach = op(v).number("reach");
-    Draft draft{AFFINE, op(v).stage};
-    int64_t top = 0;
-    for (size_t j = 0; j < x.size(); j++) {
-        w.top.push_back(std::max(-lo_[x[j]], hi_[x[j]]));
-        top = std::max(top, w.top.back());
-        w.real = w.real || type_of(lo_[x[j]], hi_[x[j]]) > I16;
-        w.column.push_back(int(j));
-    }
-    w.real = w.real || type_of(0, top * w.reach) > I32;
-    Affine a{};
-    a.rows = int32_t(n), a.parameter = int32_t(plan_.fitted.size());
-    if (w.real) {
-        draft.x = as(x, REAL);
-        a.kind = REALS, a.columns = int32_t(x.size());
-    } else {
-        for (size_t j = 0; j < x.size(); j += 2)
-            draft.x.push_back(pair(x[j], j + 1 < x.size() ? x[j + 1] : zero()));
-        w.pairs = draft.x.size();
-        a.kind = PAIRS, a.columns = int32_t(w.pairs);
-    }
-    plan_.fitted.push_back(w);
-    plan_.numbers.emplace_back(n, 0), a.bias = plan_.numbers.back().data();
-    plan_.ids.emplace_back(n, int32_t(op(v).number("shift"))), a.shift = plan_.ids.back().data();
-    int32_t outs = I16;
-    for (size_t i = 0; i < n; i++)
-        outs = std::max(outs, type_of(range(v).lo[i], range(v).hi[i]));
-    finish(v, a, draft, outs);
 }
 
 }  // namespace ride

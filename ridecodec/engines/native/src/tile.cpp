@@ -14,8 +14,8 @@ Tile::Tile(const Plan& plan, const Parameters& parameters, int height, int width
       extent_(plan, height, width),
       memory_(extent_.end),
       row_(plan.rows.size()) {
-    frame_ =
-        Frame{row_.data(), plan.space.data(), {}, 0, 0, 0, 0, spec_.slope, height, width, nullptr, nullptr, 0, nullptr};
+    frame_.row = row_.data(), frame_.space = plan.space.data();
+    frame_.slope = spec_.slope, frame_.height = height, frame_.width = width;
     for (size_t i = 0; i < row_.size(); i++) {
         const Row& r = plan.rows[i];
         const size_t start = r.space == TEMP ? extent_.temp : r.space == TILE ? extent_.tile : extent_.block;
@@ -27,6 +27,7 @@ Tile::Tile(const Plan& plan, const Parameters& parameters, int height, int width
         slots += sizeof(Slot) * size_t(contexts) << extent_.slot_bits;
     }
     frame_.memory = slots_.data(), frame_.slot_bits = extent_.slot_bits;
+    place_systems();
     set_parameters(parameters);
     for (const RingPlane& p : plan.ring)
         fill_plane(p);
@@ -51,6 +52,7 @@ bool Tile::enter(int t, int pass) {
         write_constants();
         return false;
     }
+    if (pass == spec_.main_pass()) adapt();
     for (int tap : plan_.taps[size_t(pass)]) {
         const Row& r = plan_.rows[size_t(tap)];
         const RingPlane& p = *plane_[size_t(r.plane)];
@@ -58,6 +60,49 @@ bool Tile::enter(int t, int pass) {
             slot(p, t + r.dx + slope * r.dy) + (ptrdiff_t(spec_.rows_above) + r.dy + y0_) * TYPE_BYTES[p.type];
     }
     return true;
+}
+
+void Tile::place_systems() {
+    float* at = reinterpret_cast<float*>(memory_.data() + extent_.systems);
+    for (const System& s : plan_.systems) {
+        constexpr float one = 65536;
+        const size_t matrix = extent_.groups * system_entries(s) * CHUNK;
+        LeastSquares own{s.inputs,
+                         int32_t(system_entries(s)),
+                         s.block,
+                         spec_.slope / s.block,
+                         float(s.along) / one,
+                         float(s.down) / one,
+                         float(s.ridge),
+                         at,
+                         at + matrix,
+                         at + 2 * matrix,
+                         at + 3 * matrix,
+                         matrix + system_entries(s) * CHUNK,
+                         nullptr};
+        own.weights = own.below + size_t(own.lag) * own.slot;
+        systems_.push_back(own);
+        if (s.used) at += extent_.system_floats(s, spec_.slope);
+    }
+    adapted_.resize(systems_.size());
+    frame_.systems = systems_.data();
+}
+
+// Before a front: the systems' blocks that end and begin by then, in all rows that have pixels in them.
+void Tile::adapt() {
+    for (size_t k = 0; k < systems_.size(); k++) {
+        const LeastSquares& s = systems_[k];
+        if (!plan_.systems[k].used) continue;
+        for (int& time = adapted_[k]; time <= t_ / s.block; time++) {
+            const int past = (time - 1) * s.block - width_ + 1;
+            const int first = (past > 0 ? (past + spec_.slope - 1) / spec_.slope : 0) / CHUNK * CHUNK;
+            const int last = std::min(height_ - 1, time * s.block / spec_.slope) + 1;
+            for (int row = first; row < last; row += CHUNK)
+                plan_.kernels->end_block(s, time, row);
+            for (int row = first; row < last; row += CHUNK)
+                plan_.kernels->begin_block(s, time, row);
+        }
+    }
 }
 
 void Tile::compute_in(int stage, int b) {
@@ -143,34 +188,6 @@ void Tile::set_parameters(const Parameters& parameters) {
             else
                 reinterpret_cast<int32_t*>(row)[i] = value;
     }
-    for (const FittedWeights& w : plan_.fitted) {
-        const auto& values = parameters[size_t(w.parameter)];
-        const size_t columns = w.column.size();
-        const size_t wide = (size_t(w.rows) + 3) / 4 * 4;
-        std::vector<int32_t> found(w.real ? 0 : wide * w.pairs);
-        std::vector<double> real(w.real ? wide * columns : 0);
-        for (size_t r = 0; r < size_t(w.rows); r++) {
-            int64_t sum = 0;
-            for (size_t j = 0; j < columns; j++) {
-                const int64_t v = values[r * columns + j];
-                sum += std::abs(v);
-                if (w.real) {
-                    real[(r / 4 * columns + j) * 4 + r % 4] = double(v);
-                    continue;
-                }
-                if (std::abs(v) > std::numeric_limits<int16_t>::max())
-                    throw Damaged("a tile's parameters are too large");
-                const uint32_t half = uint32_t(uint16_t(v)) << (w.column[j] % 2 * 16);
-                int32_t& pair = found[(r / 4 * w.pairs + size_t(w.column[j]) / 2) * 4 + r % 4];
-                pair = int32_t(uint32_t(pair) | half);
-            }
-            if (sum > w.reach) throw Damaged("a tile's parameters are too large");
-        }
-        fitted_.push_back(std::move(found));
-        real_.push_back(std::move(real));
-        fitted_at_.push_back(w.real ? static_cast<const void*>(real_.back().data()) : fitted_.back().data());
-    }
-    frame_.fitted = fitted_at_.data();
 }
 
 }  // namespace ride

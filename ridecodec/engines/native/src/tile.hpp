@@ -72,12 +72,11 @@ class Tile {
     const Extent extent_;
     Memory memory_;
     std::vector<char*> row_;
-    std::vector<std::vector<int32_t>> fitted_;
-    std::vector<std::vector<double>> real_;
-    std::vector<const void*> fitted_at_;
     std::vector<Slot*> slots_;
+    std::vector<LeastSquares> systems_;
+    std::vector<int> adapted_;  // the first block of each system that has not begun
     std::vector<const RingPlane*> plane_;
-    Frame frame_;
+    Frame frame_{};
     std::vector<const int32_t*> given_;
     int t_ = 0, y0_ = 0, y1_ = 0, pass_ = 0;
 
@@ -85,6 +84,8 @@ class Tile {
     T* part(size_t at) {
         return reinterpret_cast<T*>(memory_.data() + at);
     }
+    void place_systems();
+    void adapt();
     void set_parameters(const Parameters& parameters);
 
     // the ring of fronts: row y of front t stands at slot(t) + rows_above + y
