@@ -40,7 +40,7 @@ def whole(program: Program) -> dict[int, Int64]:
 
 
 def levels(program: Program) -> tuple[bool, list[list[int]]]:
-    """Whether a kept value depends on itself or what learns; if not, the values that can be filled one after another."""
+    """Whether a kept value depends on itself or on what learns; if not, the values to be filled one after another."""
     kept = dict.fromkeys(plane.value for plane in program.kept)
     planes = whole(program)
     needs: dict[int, set[int]] = {}

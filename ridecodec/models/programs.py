@@ -17,7 +17,6 @@ from ridecodec.errors import ModelRefusedError
 from ridecodec.exact import programfile
 from ridecodec.exact.program import Program
 from ridecodec.models import uniform
-from ridecodec.models.deep.side import Prediction
 from ridecodec.models.graphics.side import LargestSample
 from ridecodec.models.pixelcnn.sides import Code, Half, Label
 
@@ -25,7 +24,6 @@ Arrays = Mapping[str, NDArray[Any]]
 SIDES: dict[str, Callable[[Program, Arrays], Side]] = {
     "none": lambda program, arrays: NoSide(),
     "largest": LargestSample,
-    "prediction": Prediction,
     "label": Label,
     "code": Code,
     "half": Half,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ridecodec.engines.reference import Reference
+from ridecodec.engines.choose import engine_for
 from ridecodec.exact.families import WideHigh
 from ridecodec.exact.families.wide import TOP
 from ridecodec.files import sets
@@ -28,7 +28,6 @@ from ridecodec.models.deep.definition import (
     recorded,
 )
 from ridecodec.models.deep.parting import parted
-from ridecodec.models.deep.side import Prediction
 from ridecodec.models.programs import save
 from ridecodec.picture import CODING_ORDER
 from ridecodec.training.photos import load, split
@@ -112,7 +111,7 @@ def train(found: Iterable[NDArray[np.uint16]], steps: int, say: Callable[[str], 
         logits, widths = (each.double().numpy() for each in net(torch.arange(KINDS * CONTEXTS)))
     whole = np.rint(WideHigh.LOGIT_UNIT * (logits - logits.max(1, keepdims=True))).astype(np.int64)
     scales = np.rint(WideHigh.SCALE_ZERO + WideHigh.SCALE_UNIT * widths).astype(np.int64)
-    return save({2 * c: define(c, scales.clip(0, WideHigh.SCALES - 1), whole) for c in (1, 3)}, "prediction")
+    return save({2 * c: define(c, scales.clip(0, WideHigh.SCALES - 1), whole) for c in (1, 3)})
 
 
 def _bits(net: Widths, rows: Tensor, misses: Tensor) -> Tensor:
@@ -129,13 +128,12 @@ def _misses(picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
     blank = np.zeros((KINDS * CONTEXTS, COMPONENTS), np.int64)
     ops, found = recorded(len(picture), blank, blank)
     program, planes = ops.program(), parted(picture)
-    side = Prediction(program, {})
-    told = side.read(side.write(planes, None), *planes.shape[1:])
+    wanted = [each.number for pair in found for each in pair]
+    values = engine_for([program]).open(program).values(planes, (), wanted).reshape(len(found), -1, planes[0].size)
     rows, misses = [], []
-    for at, values in Reference().open(program).evaluate(planes, told):
-        for c, (context, means) in enumerate(found):
-            rows.append(kind(len(picture), c) * CONTEXTS + values[context.number][0])
-            misses.append(picture[c].reshape(-1)[at] - values[means.number] / WideHigh.MEAN_UNIT)
+    for c, (context, *means) in enumerate(values):
+        rows.append(kind(len(picture), c) * CONTEXTS + context)
+        misses.append(picture[c].reshape(-1) - np.stack(means) / WideHigh.MEAN_UNIT)
     return torch.from_numpy(np.concatenate(rows)), torch.from_numpy(np.concatenate(misses, 1).T).float()
 
 

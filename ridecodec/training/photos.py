@@ -80,7 +80,8 @@ def toned(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     tint = rng.normal(0, [0.02, 0.08, 0.12]) if rng.random() < 0.4 else np.zeros(3)
     kept = rng.random() ** 2 * 0.5
     found = luma * (1 + tint[:, None, None]) + kept * (colours - luma)
-    return np.rint(found).clip(0, 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(found).clip(0, 255).astype(np.uint8)
+    return rounded
 
 
 def augment(pixels: NDArray[np.uint8], rng: np.random.Generator, history: float, tone: float) -> NDArray[np.uint8]:
@@ -137,8 +138,7 @@ def prepare(path: Path, seed: int, history: float, tone: float) -> Crop:
     board.fill(channels, found[at])
     said = np.zeros((len(program.systems), *board.values.shape[1:]), np.int16)
     said[:, board.hood.top :, board.left : board.left + width] = found[starts[-1] :]
-    flat = [each.reshape(len(each), -1) for each in (board.values, said)]
-    return Crop(*flat, height, width)
+    return Crop(board.values.reshape(len(board.values), -1), said.reshape(len(said), -1), height, width)
 
 
 class Crops:

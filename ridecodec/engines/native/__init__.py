@@ -33,11 +33,6 @@ def instruction_sets() -> Sequence[str]:
     return () if _native is None else _native.instruction_sets()
 
 
-def solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`models.least_squares.solve`, compiled."""
-    return _native.solve(np.ascontiguousarray(matrix, np.float64), np.ascontiguousarray(vector, np.float64))
-
-
 class Native(Engine):
     """The CPU's engine."""
 

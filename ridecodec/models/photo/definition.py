@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from ridecodec.exact.order import Offset
 from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.recorder import Recorder, Value
+from ridecodec.models.adaptive import Adaptive, nearest
 
 Weights = Mapping[str, NDArray[Any]]
 """The float weights by name: `layer.weight`, `layer.bias`, and `embedding.table`."""
@@ -40,20 +40,8 @@ NEAR: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0
 ERROR_TAPS: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
 
 
-@dataclass(frozen=True)
-class Adaptive:
-    """An expert whose weights adapt as a picture is coded, for each channel: see `exact.least_squares`."""
-
-    inputs: int
-    along: float
-    down: float
-    block: int = 4
-
-
 EXPERTS = (Adaptive(24, 0.95, 0.9), Adaptive(16, 0.83, 0.72))
 EXPERT_SETS = len(EXPERTS)
-SLOPE = 8
-"""Columns that a row is behind the one above it: two blocks of the experts."""
 SHARES = ((0.55, 0.225, 0.225), (0.37, 0.41, 0.22), (0.32, 0.32, 0.36))
 """Of an expert's inputs, by the channel it predicts and the one they are of."""
 TAP_WEIGHTS = (10, 10, 6, 7, 5, 5)
@@ -123,14 +111,10 @@ def expert_taps(channels: int, channel: int, count: int) -> list[tuple[int, Offs
     if channels == 3:
         shares = [round(share * count) for share in SHARES[channel]]
         shares[0] = count - sum(shares[1:])
-    nearest = sorted(
-        ((dy, dx) for dy in range(-6, 1) for dx in range(-7, 7) if dy < 0 or dx < 0),
-        key=lambda o: o[0] ** 2 + o[1] ** 2 + 0.02 * (o[1] > 0) - 0.03 * (o[0] == 0) - 0.02 * (o[1] == 0),
-    )
     found: list[tuple[int, Offset]] = []
     for other, share in enumerate(shares):
         own = [(0, 0)] * (other < channel)
-        found += [(other, offset) for offset in (own + nearest)[:share]]
+        found += [(other, offset) for offset in (own + nearest(share))[:share]]
     return found
 
 
@@ -239,14 +223,7 @@ class _Definition:
             near = [(other, offset) for other, offset in taps if offset != (0, 0)]
             bases = ops.take(self.base2, [other for other, _ in near])
             x = ops.concatenate([(ops.tap(near) << 1).in_unit(2) - bases, *known])
-            limits = (-PREDICTION_LIMIT, PREDICTION_LIMIT)
-            forgetting = {"along": expert.along, "down": expert.down}
-            name = f"experts.{channel}.{k}"
-            found.append(
-                ops.least_squares(
-                    x, block=expert.block, slope=SLOPE, **forgetting, ridge=RIDGE, limits=limits, unit=8, name=name
-                )
-            )
+            found.append(expert.predict(ops, x, RIDGE, PREDICTION_LIMIT, 8, f"experts.{channel}.{k}"))
         return found
 
     def _mixture(self, channel: int, eighths: Value) -> dict[str, Value]:

@@ -1,4 +1,4 @@
-// The Python module: programs, and least squares in doubles.
+// The Python module: programs.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -10,7 +10,6 @@
 #include "coding.hpp"
 #include "dispatch.hpp"
 #include "measuring.hpp"
-#include "solve.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -226,18 +225,6 @@ std::vector<std::string> instruction_sets() {
     return found;
 }
 
-nb::ndarray<nb::numpy, double> solved(
-    const nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>& matrix,
-    const nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>& vector) {
-    const size_t n = vector.shape(0);
-    if (matrix.shape(0) != n || matrix.shape(1) != n) throw std::invalid_argument("the matrix does not fit the vector");
-    std::vector<double> a(matrix.data(), matrix.data() + n * n), b(vector.data(), vector.data() + n);
-    solve(a, b);
-    auto found = empty<double>({n});
-    std::memcpy(found.data(), b.data(), n * sizeof(double));
-    return found;
-}
-
 }  // namespace
 }  // namespace ride
 
@@ -247,7 +234,6 @@ NB_MODULE(_native, m) {
     nb::exception<Damaged>(m, "DamagedError", PyExc_ValueError);
     nb::exception<Unsupported>(m, "UnsupportedError", PyExc_ValueError);
     m.def("instruction_sets", &instruction_sets);
-    m.def("solve", &solved, "matrix"_a, "vector"_a);
     nb::class_<ride::Program>(m, "Program")
         .def(nb::init<const nb::dict&, const std::string&>(), "spec"_a, "isa"_a = "")
         .def_prop_ro("isa", &ride::Program::isa)
