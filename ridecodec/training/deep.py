@@ -132,7 +132,7 @@ def _misses(picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
     values = engine_for([program]).open(program).values(planes, (), wanted).reshape(len(found), -1, planes[0].size)
     rows, misses = [], []
     for c, (context, *means) in enumerate(values):
-        rows.append(kind(len(picture), c) * CONTEXTS + context)
+        rows.append(kind(len(picture), c) * CONTEXTS + context.astype(np.int64))
         misses.append(picture[c].reshape(-1) - np.stack(means) / WideHigh.MEAN_UNIT)
     return torch.from_numpy(np.concatenate(rows)), torch.from_numpy(np.concatenate(misses, 1).T).float()
 
