@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from ridecodec.exact.order import Offset
 from ridecodec.exact.recorder import Recorder, Value
 
-SLOPE = 8
-"""Columns that a row is behind the one above it: two blocks of the experts."""
-_BLOCK = 4
+SLOPE = 12
+"""Columns that a row is behind the one above it: two or three blocks of the experts."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +18,15 @@ class Adaptive:
     inputs: int
     along: float
     down: float
+    block: int
+    """Columns for which the weights stay; `SLOPE` is a multiple of it."""
 
     def predict(self, ops: Recorder, x: Value, ridge: int, limit: int, unit: float, name: str) -> Value:
         """The prediction [1] from differences x, up to ``limit`` in magnitude, in ``unit``; `learn` is to teach it."""
         forgetting = {"along": self.along, "down": self.down}
         limits = (-limit, limit)
         return ops.least_squares(
-            x, block=_BLOCK, slope=SLOPE, **forgetting, ridge=ridge, limits=limits, unit=unit, name=name
+            x, block=self.block, slope=SLOPE, **forgetting, ridge=ridge, limits=limits, unit=unit, name=name
         )
 
 

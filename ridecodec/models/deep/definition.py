@@ -20,7 +20,7 @@ from ridecodec.models.gradient import median_edge
 
 NEAR = nearest(14)
 ERROR_OFFSETS: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1))
-EXPERTS = (Adaptive(13, 0.95, 0.9), Adaptive(8, 0.83, 0.72))
+EXPERTS = (Adaptive(13, 0.95, 0.9, 6), Adaptive(8, 0.83, 0.72, 4))
 """Their inputs are of a pixel's own channel."""
 ACROSS = 4
 """Further inputs of each channel that is known already: its sample, and neighbours, from the nearest on."""

@@ -40,7 +40,7 @@ NEAR: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0
 ERROR_TAPS: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
 
 
-EXPERTS = (Adaptive(24, 0.95, 0.9), Adaptive(16, 0.83, 0.72))
+EXPERTS = (Adaptive(24, 0.95, 0.9, 6), Adaptive(16, 0.83, 0.72, 4))
 EXPERT_SETS = len(EXPERTS)
 SHARES = ((0.55, 0.225, 0.225), (0.37, 0.41, 0.22), (0.32, 0.32, 0.36))
 """Of an expert's inputs, by the channel it predicts and the one they are of."""
