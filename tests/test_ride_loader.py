@@ -20,7 +20,7 @@ from test_ride import SMALL, picture, trained_like, trained_set
 from ridecodec.coding.exact import ExactLinear, powers, whole
 from ridecodec.errors import InputError, ModelRefusedError, UsageError
 from ridecodec.exact import programfile
-from ridecodec.exact.program import Operation
+from ridecodec.exact.parts import Operation
 from ridecodec.models import registry
 from ridecodec.models.programs import program_codec
 from ridecodec.models.ride.export import export, pack, read_checkpoint

@@ -15,7 +15,7 @@ from torch import Tensor
 from ridecodec.coding import tables as torch_tables
 from ridecodec.engines.torch.families import OnProcessor, TorchEven, TorchGaussians, TorchLogistics
 from ridecodec.exact.families import FAMILIES, Gaussians, Logistics
-from ridecodec.exact.program import Output
+from ridecodec.exact.parts import Output
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import (
     CDF_TOTAL,

@@ -1,4 +1,4 @@
-"""What each operation of a program does, in numpy: the written meaning of the kinds in `exact.program`.
+"""What each operation of a program does, in numpy: the written meaning of the kinds in `exact.operations`.
 
 Exactly, on integers in int64; or as real numbers, for the likelihood, where the float weights stand in for the integers
 that were made of them, and what is rounded only because it is in integers is not rounded.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ridecodec.engines.base import Parameters
 from ridecodec.engines.board import Board
 from ridecodec.exact.memory import Memory, hashes
-from ridecodec.exact.program import Operation
+from ridecodec.exact.parts import Operation
 from ridecodec.exact.ranges import Int64
 
 Array = NDArray[Any]

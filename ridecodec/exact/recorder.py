@@ -15,21 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.errors import ModelRefusedError
+from ridecodec.exact.operations import MOST_SHIFT, Kept, Sources, range_of
 from ridecodec.exact.order import Tap
-from ridecodec.exact.program import (
-    BORDER,
-    MOST_SHIFT,
-    Attribute,
-    Given,
-    Kept,
-    Operation,
-    Output,
-    Parameter,
-    Plane,
-    Program,
-    Sources,
-    range_of,
-)
+from ridecodec.exact.parts import BORDER, Attribute, Given, Operation, Output, Parameter, Plane
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import LIMIT, Int64, Range
 
 Float64 = NDArray[np.float64]

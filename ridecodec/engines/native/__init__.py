@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick
 from ridecodec.engines.board import INITIAL
 from ridecodec.errors import DamagedError
-from ridecodec.exact.program import BORDER, Program
+from ridecodec.exact.parts import BORDER
+from ridecodec.exact.program import Program
 
 try:
     from ridecodec.engines.native import _native

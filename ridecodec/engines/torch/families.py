@@ -12,7 +12,7 @@ from ridecodec.coding.tables import Distribution
 from ridecodec.engines.torch.logistics import LogisticMixture, LogisticTables
 from ridecodec.exact import families, tables
 from ridecodec.exact.families import Gaussians, Logistics
-from ridecodec.exact.program import Output
+from ridecodec.exact.parts import Output
 from ridecodec.exact.tables import CDF_TOTAL, VALUES
 
 Parts = Mapping[str, Tensor]

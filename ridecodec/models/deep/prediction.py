@@ -11,7 +11,7 @@ from ridecodec.engines.base import Planes
 from ridecodec.engines.board import Board
 from ridecodec.errors import DamagedError
 from ridecodec.exact.order import Neighbourhood
-from ridecodec.exact.program import BORDER
+from ridecodec.exact.parts import BORDER
 from ridecodec.exact.ranges import Int64
 from ridecodec.models.deep.definition import ACROSS, COEFFICIENT_BITS, COEFFICIENT_LIMIT, NEAR, count
 from ridecodec.models.deep.parting import parted_samples
