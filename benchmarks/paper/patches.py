@@ -22,9 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ridecodec.coding.orientation import WAYS, transform
+from ridecodec.engines.orientations import WAYS
 from ridecodec.models.ride.network import RideConfig
 from ridecodec.models.ride.patch import PatchMCGSM, PatchRide, remove_mean, restore
+from ridecodec.training.patches import turn
 from ridecodec.training.presets import FLAT
 from ridecodec.training.rates import decay
 
@@ -101,7 +102,7 @@ def nats(model: Model, z: Tensor, ensemble: bool = False) -> Tensor:
     ``ensemble``: of the mixture over the 8 flips and rotations of whole patches.
     """
     if ensemble:
-        ways = [model.log_density(transform(restore(z), way).flatten(1)[:, :-1]) for way in range(WAYS)]
+        ways = [model.log_density(turn(restore(z), way).flatten(1)[:, :-1]) for way in range(WAYS)]
         found = torch.stack(ways).logsumexp(0) - math.log(WAYS)
     else:
         found = model.log_density(z)
