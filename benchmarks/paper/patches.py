@@ -25,9 +25,9 @@ from torch import Tensor
 from ridecodec.engines.orientations import WAYS
 from ridecodec.models.ride.network import RideConfig
 from ridecodec.models.ride.patch import PatchMCGSM, PatchRide, remove_mean, restore
+from ridecodec.training.learning_rates import decay
 from ridecodec.training.patches import turn
 from ridecodec.training.presets import FLAT
-from ridecodec.training.rates import decay
 
 SIDE = 8
 COUNTS = {"train": 1_600_000, "validation": 180_000, "test": 1_000_000}
