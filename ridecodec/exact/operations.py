@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,9 +24,10 @@ MOST_ROWS = 1 << 16
 
 @dataclass(frozen=True)
 class Kept:
-    """What is known of a kept plane before it is filled: its range [1], the lead of its pass, and its rule."""
+    """What is known of a kept plane before it is filled: its range, the lead of its pass, and its rule."""
 
-    range: Range
+    lo: int
+    hi: int
     lead: int = 0
     rule: int = BORDER
 
@@ -39,6 +41,12 @@ class Sources:
     kept: Sequence[Kept]
     parameters: Sequence[Parameter]
     given: Sequence[Given]
+
+    @cached_property
+    def planes(self) -> Int64:
+        """What taps reach: the range, the lead and the rule of every plane [planes, 4]."""
+        samples, kept = [(0, self.top, 0, BORDER)] * self.channels, [(k.lo, k.hi, k.lead, k.rule) for k in self.kept]
+        return np.array(samples + kept, np.int64)
 
 
 def range_of(operation: Operation, number: int, ranges: Sequence[Range], sources: Sources) -> Range:
@@ -98,14 +106,13 @@ def _tap(case: _Case) -> Range:
         raise case.refused("reaches a plane that does not exist")
     if ((dy > 0) | (dy < -64) | (np.abs(dx) > 64)).any():
         raise case.refused("reaches a neighbour that is not causal, or too far away")
-    every = [Kept(Range.of(1, 0, sources.top))] * sources.channels + list(sources.kept)
-    own, reached = case.operation.lead, [every[plane] for plane in planes.tolist()]
-    for y, x, plane in zip(dy.tolist(), dx.tolist(), reached, strict=True):
-        if not causal((y, x), own, plane.lead):
-            raise case.refused("reaches a neighbour that is not causal, or too far away")
-        if own and plane.rule == BORDER:
-            raise case.refused("runs ahead, and reaches a plane that is not constant outside")
-    lo, hi = (np.array([getattr(plane.range, end)[0] for plane in reached], np.int64) for end in ("lo", "hi"))
+    own = case.operation.lead
+    lo, hi, leads, rules = np.ascontiguousarray(sources.planes[planes].T)
+    reached = set(zip(dy.tolist(), dx.tolist(), leads.tolist(), strict=True))
+    if not all(causal((y, x), own, lead) for y, x, lead in reached):
+        raise case.refused("reaches a neighbour that is not causal, or too far away")
+    if own and (rules == BORDER).any():
+        raise case.refused("runs ahead, and reaches a plane that is not constant outside")
     return Range(lo, hi)
 
 
@@ -155,7 +162,10 @@ def _affine(case: _Case) -> Range:
     bias, shift = case.array("bias", len(weight)), case.array("shift", len(weight))
     if (shift < 0).any() or (shift > MOST_SHIFT).any():
         raise case.refused("has shifts out of range")
-    reach = np.abs(weight).astype(np.float64) @ x.top.astype(np.float64) + np.abs(bias)
+    real = weight.astype(np.float64)
+    middle, width, top = (each.astype(np.float64) for each in (x.lo + x.hi, x.hi - x.lo, x.top))
+    width, reach = (np.abs(real) @ np.stack([width, top], 1)).T
+    reach = reach + np.abs(bias)
     plus = Range.of(len(weight), 0, 0)
     if len(case.inputs) == 2:
         plus = case.inputs[1]
@@ -164,10 +174,9 @@ def _affine(case: _Case) -> Range:
         reach += plus.top
     if reach.max() >= LIMIT / 2:
         raise case.refused(f"has partial sums that reach {reach.max():.4g}, beyond what is exact; use smaller weights")
-    up, down = np.maximum(weight, 0), np.minimum(weight, 0)
-    lo = np.asarray(up @ x.lo + down @ x.hi + bias + plus.lo, np.int64)
-    hi = np.asarray(up @ x.hi + down @ x.lo + bias + plus.hi, np.int64)
-    return Range(lo >> shift, hi >> shift)
+    centre = real @ middle  # twice the middle of the sums; all of these are integers below 2^53, so exact in doubles
+    lo, hi = (((centre + side) / 2).astype(np.int64) + bias for side in (-width, width))
+    return Range(lo + plus.lo >> shift, hi + plus.hi >> shift)
 
 
 def _fitted(case: _Case) -> Range:

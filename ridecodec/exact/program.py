@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 
@@ -20,13 +21,13 @@ from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.operations import Kept, Sources, range_of
 from ridecodec.exact.order import BACKWARDS, Neighbourhood, Reach
 from ridecodec.exact.parts import BORDER, CONSTANT, Given, Operation, Output, Parameter, Plane, number_of, refused
-from ridecodec.exact.ranges import LIMIT, Range
+from ridecodec.exact.ranges import LIMIT, Int64, Range
 
 MOST_LEAD = 1 << 10
 MOST_MARGIN = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """A proven program. Raises `ModelRefusedError`, naming the operation, where something cannot be proven."""
 
@@ -63,20 +64,21 @@ class Program:
     def hood(self) -> Neighbourhood:
         """The reach of all taps, and the slope that lets every pass find what it reaches."""
         return Neighbourhood.reaching(
-            (reach for operation in self.operations for reach in self.reaches(operation)), BACKWARDS in self.leads
+            set().union(*(self.reaches(operation) for operation in self.operations)), BACKWARDS in self.leads
         )
 
-    def reaches(self, operation: Operation) -> list[Reach]:
+    def reaches(self, operation: Operation) -> set[Reach]:
         """The neighbours that an operation reaches, each with its own lead and that of the plane."""
         if operation.kind != "tap":
-            return []
-        planes, dy, dx = (np.asarray(operation.attributes[name]).tolist() for name in ("planes", "dy", "dx"))
-        leads = [self.lead(plane) for plane in planes]
-        return list(zip(dy, dx, [operation.lead] * len(dy), leads, strict=True))
+            return set()
+        planes, dy, dx = (np.asarray(operation.attributes[name]) for name in ("planes", "dy", "dx"))
+        return set(zip(dy.tolist(), dx.tolist(), repeat(operation.lead), self._makers[planes].tolist(), strict=False))
 
-    def lead(self, plane: int) -> int:
-        """That of the pass that makes a plane which taps reach."""
-        return 0 if plane < self.channels else self.operations[self.kept[plane - self.channels].value].lead
+    @cached_property
+    def _makers(self) -> Int64:
+        """The leads of the passes that make the planes."""
+        kept = [self.operations[plane.value].lead for plane in self.kept]
+        return np.array([0] * self.channels + kept, np.int64)
 
     @cached_property
     def leads(self) -> tuple[int, ...]:
@@ -103,7 +105,7 @@ class Program:
                 raise refused(operation, plane.value, "is kept with an initial value or a rule that is not valid")
             if operation.lead and plane.rule != CONSTANT:
                 raise refused(operation, plane.value, "is kept by a pass with a lead, but is not constant outside")
-            found.append(Kept(Range.of(1, lo, hi), operation.lead, plane.rule))
+            found.append(Kept(lo, hi, operation.lead, plane.rule))
         return found
 
     def _stage(self, operation: Operation, stages: Sequence[int]) -> int:

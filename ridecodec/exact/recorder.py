@@ -89,7 +89,7 @@ class Recorder:
     def __init__(self, channels: int, *, top: int = 255, kept: Sequence[tuple[int, int]] = ()) -> None:
         """``kept``: the limits (lo, hi) of each plane that `keep` will fill."""
         self.channels, self.top = channels, top
-        self._kept = [Kept(Range.of(1, lo, hi)) for lo, hi in kept]
+        self._kept = [Kept(lo, hi) for lo, hi in kept]
         self._planes: dict[int, Plane] = {}
         self._given: list[Given] = []
         self._lead = 0
@@ -141,7 +141,7 @@ class Recorder:
 
     def planes(self, size: int, lo: int, hi: int, rule: int = BORDER) -> int:
         """Declare planes of the pass at hand that taps reach before `keep` fills them; gives the first's number."""
-        self._kept += [Kept(Range.of(1, lo, hi), self._lead, rule)] * size
+        self._kept += [Kept(lo, hi, self._lead, rule)] * size
         return self.channels + len(self._kept) - size
 
     def give(self, name: str, lo: int, hi: int, margin: int) -> int:
@@ -298,7 +298,7 @@ class Recorder:
         """
         empty = (k for k in range(len(self._kept)) if k not in self._planes)
         start = next(empty, len(self._kept)) if first is None else first - self.channels
-        limits = [(int(each.range.lo[0]), int(each.range.hi[0])) for each in self._kept[start : start + len(value)]]
+        limits = [(each.lo, each.hi) for each in self._kept[start : start + len(value)]]
         if len(set(limits)) > 1:
             rows = [self.keep(value[k], rule, initial, self.channels + start + k) for k in range(len(value))]
             return self.concatenate(rows)
