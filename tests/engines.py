@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.coding.entropy import Decoder
 from ridecodec.container.payload import split_payload
 from ridecodec.engines import choose
 from ridecodec.engines.base import Parameters
 from ridecodec.engines.codec import ProgramCodec
 from ridecodec.engines.reference import Reference
+from ridecodec.exact.coder import Decoder
 from ridecodec.exact.program import Program
 from ridecodec.exact.tables import SYMBOLS, TABLE_TOTAL
 

@@ -12,7 +12,8 @@ from ridecodec.engines.base import Planes, Squares
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.families import Gaussians, Logistics, Spikes, WideHigh
 from ridecodec.exact.families.wide import TOP
-from ridecodec.exact.program import BORDER, CONSTANT, Program
+from ridecodec.exact.parts import BORDER, CONSTANT
+from ridecodec.exact.program import Program
 from ridecodec.exact.recorder import Recorder, Value
 
 Item = TypeVar("Item")

@@ -17,7 +17,7 @@ from ridecodec.engines.board import INITIAL, Board
 from ridecodec.engines.codec import ProgramCodec
 from ridecodec.errors import DamagedError
 from ridecodec.exact.order import Neighbourhood
-from ridecodec.exact.program import BORDER
+from ridecodec.exact.parts import BORDER
 from ridecodec.models.least_squares import solve
 from ridecodec.models.photo import image_experts
 from ridecodec.models.photo.coefficients import pack, unpack

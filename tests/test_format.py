@@ -16,8 +16,8 @@ from reference_decoder import Bytes, RangeDecoder, decode
 from test_pixelcnn import KINDS, model
 
 import ridecodec
-from ridecodec.coding.entropy import Encoder
 from ridecodec.exact import programfile
+from ridecodec.exact.coder import Encoder
 from ridecodec.models import registry
 from ridecodec.models.photo.coefficients import pack
 from ridecodec.models.photo.side import ImageExperts

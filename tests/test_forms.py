@@ -17,7 +17,7 @@ from ridecodec.container.reader import Reader
 from ridecodec.engines.tilecoder import EncodedTile, TileCodec, decode_tiles, encode_tile
 from ridecodec.errors import DamagedError
 from ridecodec.models import registry
-from ridecodec.tiles.forms import choosing, folding, reading, rows, tables
+from ridecodec.tiles.forms import choosing, folding, indexing, reading, rows
 from ridecodec.tiles.forms.choosing import Chooser
 from ridecodec.tiles.forms.members import MEMBERS
 from ridecodec.tiles.forms.part import Samples, Shape
@@ -119,38 +119,38 @@ def test_tables(given_part: tuple[Samples, Shape], seed: int) -> None:
     """Few colours, few values, and the order of lightness, each over packed rows."""
     part, shape = given_part
     size = 1 if shape.values <= 256 else 2
-    found = tables.colours(part)
+    found = indexing.colours(part)
     if found is not None:
         table, indices = found
         inner = shape.of(1, table.shape[1])
-        payload = tables.write_table(tables.COLOURS, table, size) + Rows(indices, inner).encode()
+        payload = indexing.write_table(indexing.COLOURS, table, size) + Rows(indices, inner).encode()
         assert np.array_equal(plain(payload, shape), part)
     values = np.unique(part)
     ranks = np.searchsorted(values, part).astype(np.uint16)
-    payload = tables.write_table(tables.RANKS, values[None], size)
+    payload = indexing.write_table(indexing.RANKS, values[None], size)
     payload += Rows(ranks, shape.of(shape.channels, len(values))).encode()
     assert np.array_equal(plain(payload, shape), part)
     if shape.colours is not None:
-        light = tables.inverse(tables.lights(shape))[part]
-        payload = bytes([tables.LIGHT]) + Rows(light, shape.of(1, shape.values)).encode()
+        light = indexing.inverse(indexing.lights(shape))[part]
+        payload = bytes([indexing.LIGHT]) + Rows(light, shape.of(1, shape.values)).encode()
         assert np.array_equal(plain(payload, shape), part)
-        shown = tables.displayed(part, shape)
+        shown = indexing.displayed(part, shape)
         if shown is not None:
-            payload = bytes([tables.DISPLAYED]) + Rows(shown, shape.of(3, 256)).encode()
+            payload = bytes([indexing.DISPLAYED]) + Rows(shown, shape.of(3, 256)).encode()
             assert np.array_equal(plain(payload, shape), part)
 
 
 def test_lightness_orders_the_colours() -> None:
     palette = np.array([[255, 255, 255], [0, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
-    assert tables.lights(Shape(1, 1, 1, 4, palette)).tolist() == [1, 3, 2, 0]
+    assert indexing.lights(Shape(1, 1, 1, 4, palette)).tolist() == [1, 3, 2, 0]
 
 
 def test_shown_colours_must_tell_the_indices() -> None:
     palette = np.array([[1, 2, 3], [1, 2, 3], [9, 9, 9]], np.uint8)
     shape = Shape(1, 1, 2, 4, palette)
-    assert tables.displayed(np.array([[[0, 2]]], np.uint16), shape) is not None
-    assert tables.displayed(np.array([[[1, 2]]], np.uint16), shape) is None
-    assert tables.displayed(np.array([[[0, 3]]], np.uint16), shape) is None
+    assert indexing.displayed(np.array([[[0, 2]]], np.uint16), shape) is not None
+    assert indexing.displayed(np.array([[[1, 2]]], np.uint16), shape) is None
+    assert indexing.displayed(np.array([[[0, 3]]], np.uint16), shape) is None
 
 
 @settings(max_examples=300)
@@ -182,7 +182,7 @@ def test_changed_bytes_are_samples_or_damaged(given_part: tuple[Samples, Shape],
 
 def test_forms_within_forms_end() -> None:
     """Tables of one colour in a row as long as you like."""
-    table = tables.write_table(tables.RANKS, np.array([[0]], np.uint16), 1)
+    table = indexing.write_table(indexing.RANKS, np.array([[0]], np.uint16), 1)
     with pytest.raises(DamagedError, match="its forms are nested too deeply"):
         next(reading.decode(table * 50 + reading.constant([0], Shape(1, 2, 2, 1)), Shape(1, 2, 2, 256)))
 
@@ -251,11 +251,11 @@ def test_members_take_what_they_say() -> None:
 
 def test_a_table_is_as_long_as_it_says() -> None:
     table = np.arange(200, dtype=np.uint16)[None] // 3
-    data = tables.write_table(tables.RANKS, table, 1)[1:]
+    data = indexing.write_table(indexing.RANKS, table, 1)[1:]
     count, packed = data[:2], data[3:]
     assert data[2] == len(packed)
-    assert np.array_equal(tables.read_table(Reader(memoryview(data)), 1, 256), table)
+    assert np.array_equal(indexing.read_table(Reader(memoryview(data)), 1, 256), table)
     longer = zlib.compress(bytes(201), 9, -15)
     for other in (packed[:-1], packed + b"more", longer, zlib.compress(bytes(199), 9, -15)):
         with pytest.raises(DamagedError):
-            tables.read_table(Reader(memoryview(count + bytes([len(other)]) + other)), 1, 256)
+            indexing.read_table(Reader(memoryview(count + bytes([len(other)]) + other)), 1, 256)

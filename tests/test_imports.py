@@ -18,7 +18,6 @@ ORDER = (
     ("files",),
     ("histories",),
     ("exact",),
-    ("coding",),
     ("engines",),
     ("models",),
     ("tiles",),

@@ -123,7 +123,7 @@ def test_mixture_is_at_most_three_bits_from_the_best_way(kind: int) -> None:
     with torch.no_grad():
         whole = patches.nats(model, z, ensemble=True)
         turned = restore(z)
-        ways = torch.stack([patches.nats(model, patches.transform(turned, way).flatten(1)[:, :-1]) for way in range(8)])
+        ways = torch.stack([patches.nats(model, patches.turn(turned, way).flatten(1)[:, :-1]) for way in range(8)])
     torch.testing.assert_close(whole, ways.double().exp().mean(0).log().float(), rtol=1e-4, atol=1e-3)
     short = (ways.max(0).values - whole) / math.log(2)  # what the code loses, before its 3 bits, bits
     assert float(short.min()) > -1e-4

@@ -40,24 +40,24 @@ def wait_at_one(folder: Path) -> str:
 
 @pytest.mark.parametrize("count", [1, 2, 9])
 def test_every_item_has_its_result(count: int) -> None:
-    assert sorted(processes.spread(square, range(5), count, begin)) == [(n, n * n) for n in range(5)]
+    assert sorted(processes.results(square, range(5), count, begin)) == [(n, n * n) for n in range(5)]
 
 
 def test_items_share_processes() -> None:
-    numbers = {result for _, result in processes.spread(own_number, range(6), 2, begin)}
+    numbers = {result for _, result in processes.results(own_number, range(6), 2, begin)}
     assert len(numbers) <= 2
     assert os.getpid() not in numbers
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_process_that_is_killed_costs_its_item_only(count: int) -> None:
-    found = dict(processes.spread(die_at_two, range(5), count, begin))
+    found = dict(processes.results(die_at_two, range(5), count, begin))
     assert found == {0: 0, 1: 1, 2: None, 3: 3, 4: 4}
 
 
 def test_what_a_process_tells() -> None:
     told: list[tuple[int, str]] = []
-    found = dict(processes.spread(tells, range(4), 2, begin, lambda item, message: told.append((item, message))))
+    found = dict(processes.results(tells, range(4), 2, begin, lambda item, message: told.append((item, message))))
     assert found == {0: 0, 1: 1, 2: 2, 3: 3}
     assert sorted(told) == [(item, f"{step} of {item}") for item in range(4) for step in range(2)]
     processes.tell("nobody")
@@ -70,7 +70,7 @@ def tells(number: int) -> int:
 
 
 def test_closing_ends_the_processes(tmp_path: Path) -> None:
-    results = processes.spread(wait_at_one, [tmp_path / "1", tmp_path / "2"], 2, begin)
+    results = processes.results(wait_at_one, [tmp_path / "1", tmp_path / "2"], 2, begin)
     assert next(results) == (tmp_path / "2", "2")
     while not (tmp_path / "1").exists():
         time.sleep(0.01)
@@ -80,7 +80,7 @@ def test_closing_ends_the_processes(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_for_the_process_that_started_them() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    masks = dict(processes.spread(blocked, [signal.SIGINT], 1, begin))
+    masks = dict(processes.results(blocked, [signal.SIGINT], 1, begin))
     assert masks == {signal.SIGINT: True}
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ridecodec.errors import ModelRefusedError
+from ridecodec.errors import ModelMissingError, ModelRefusedError
 from ridecodec.exact import programfile
 from ridecodec.models import programs, registry
 
@@ -125,3 +126,15 @@ def test_a_file_that_is_none_is_refused(name: str) -> None:
     for wrong in (b"", b"abc", whole[:1000], whole[:-1], whole[:8] + b"[" + whole[9:]):
         with pytest.raises(ModelRefusedError):
             programs.program_codec("own", wrong, "reference")
+
+
+def test_a_model_file_must_have_its_hash() -> None:
+    for name in ("photo", "gradient"):
+        card = replace(registry.current(name), hash="00000000")
+        with pytest.raises(ModelRefusedError, match="damaged"):
+            registry.load(card)
+
+
+def test_a_model_file_that_is_gone() -> None:
+    with pytest.raises(ModelMissingError, match=r"gone\.safetensors"):
+        registry.load(replace(registry.current("photo"), file="gone.safetensors"))

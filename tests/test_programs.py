@@ -17,7 +17,8 @@ from programs import RandomProgram
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact import programfile
-from ridecodec.exact.program import CONSTANT, Program
+from ridecodec.exact.parts import CONSTANT
+from ridecodec.exact.program import Program
 from ridecodec.exact.recorder import Recorder
 from ridecodec.models import programs, registry
 from ridecodec.models.photo.definition import ACTIVATION_UNIT

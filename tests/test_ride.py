@@ -21,7 +21,7 @@ from ridecodec.engines.orientations import WAYS, Orientations, inverse, transfor
 from ridecodec.engines.tilecoder import decode_tiles, encode_tile
 from ridecodec.engines.torch.engine import Torch
 from ridecodec.errors import DamagedError, InputError, UsageError
-from ridecodec.exact.program import BORDER
+from ridecodec.exact.parts import BORDER
 from ridecodec.models import registry
 from ridecodec.models.programs import program_codec
 from ridecodec.models.ride.export import export, pack, read_checkpoint

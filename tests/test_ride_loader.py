@@ -17,10 +17,9 @@ from engines import check_engines
 from numpy.typing import NDArray
 from test_ride import SMALL, picture, trained_like, trained_set
 
-from ridecodec.coding.exact import ExactLinear, powers, whole
 from ridecodec.errors import InputError, ModelRefusedError, UsageError
 from ridecodec.exact import programfile
-from ridecodec.exact.program import Operation
+from ridecodec.exact.parts import Operation
 from ridecodec.models import registry
 from ridecodec.models.programs import program_codec
 from ridecodec.models.ride.export import export, pack, read_checkpoint
@@ -183,41 +182,6 @@ def test_networks_that_lack_something(name: str) -> None:
 
 def test_other_models_have_no_networks() -> None:
     assert networks(registry.weights(registry.current("gradient"))) == []
-
-
-# --- what the loader is made of ------------------------------------------------------------------------------------
-
-
-def test_powers_are_exact() -> None:
-    assert powers(torch.arange(53)).tolist() == [2**k for k in range(53)]
-    assert powers(torch.arange(53.0)).tolist() == [2**k for k in range(53)]
-
-
-def test_whole_gives_int64() -> None:
-    found = whole("a", torch.tensor([[-128, 127]], dtype=torch.int8), (None, 2), -128, 127)
-    assert (found.dtype, found.tolist()) == (torch.int64, [[-128, 127]])
-
-
-@pytest.mark.parametrize(
-    ("weight", "bias", "exponent", "limit"),
-    [
-        ((2,), (2,), (2,), 1.0),
-        ((2, 3, 1), (2,), (2,), 1.0),
-        ((2, 3), (1,), (2,), 1.0),
-        ((2, 3), (2, 1), (2,), 1.0),
-        ((2, 3), (2,), (1,), 1.0),
-        ((2, 3), (2,), (2, 1), 1.0),
-        ((2, 3), (2,), (), 1.0),
-        ((0, 3), (0,), (0,), 1.0),
-        ((2, 0), (2,), (2,), 1.0),
-        ((2, 3), (2,), (2,), torch.ones(2)),
-        ((2, 3), (2,), (2,), torch.ones(1)),
-        ((2, 3), (2,), (2,), torch.ones(2, 3)),
-    ],
-)
-def test_layers_whose_parts_do_not_fit(weight: Any, bias: Any, exponent: Any, limit: Any) -> None:
-    with pytest.raises(ModelRefusedError, match="layer test"):
-        ExactLinear("test", torch.zeros(weight), torch.zeros(bias), torch.zeros(exponent), limit)
 
 
 def test_layers_with_large_weights_take_wider_integers() -> None:

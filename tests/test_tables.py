@@ -12,10 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ridecodec.coding import tables as torch_tables
+from ridecodec.engines.torch import tables as torch_tables
 from ridecodec.engines.torch.families import OnProcessor, TorchEven, TorchGaussians, TorchLogistics
+from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.families import FAMILIES, Gaussians, Logistics
-from ridecodec.exact.program import Output
+from ridecodec.exact.parts import Output
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import (
     CDF_TOTAL,
@@ -295,3 +296,22 @@ def test_low_tables_follow_the_high_nibble() -> None:
     assert low[40].argmax() == 40 & 15
     assert low[16].argmax() == 15
     assert low[63].argmax() == 0
+
+
+SIZES = {"softmax": {"logits": VALUES}, "spikes": {"odds": 3}}
+"""Rows of parts, where they are not one."""
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_tables_of_another_shape_are_refused(name: str) -> None:
+    family = FAMILIES[name]
+    tables = family.make_tables() if family.tables else {}
+    if name == "gaussians":
+        tables["inverse"] = Gaussians.inverse(np.array([[7.0]]))
+    parts = {part: Range.of(SIZES.get(name, {}).get(part, 1), 0, 0) for part in family.parts}
+    family.check(parts, tables, 255)
+    for table in family.tables:
+        held = tables[table]
+        for wrong in (held[:0], held[None], held[..., None], held.ravel()[0]):
+            with pytest.raises(ModelRefusedError, match="parts or tables that are out of range"):
+                family.check(parts, tables | {table: np.asarray(wrong)}, 255)

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import ridecodec
-from ridecodec.coding.orientation import WAYS, transform
+from ridecodec.engines.orientations import WAYS
 from ridecodec.evaluation import corpora
 from ridecodec.models.ride.network import Ride, RideConfig
 from ridecodec.training import ride
-from ridecodec.training.patches import load, pictures
+from ridecodec.training.patches import load, pictures, turn
 from ridecodec.training.ride import Schedule
 
 RESULTS = Path(__file__).parents[1] / "results" / "paper"
@@ -171,7 +171,7 @@ def density(nets: Sequence[Ride], planes: Tensor, ensemble: bool = False, seed: 
     for part in (planes + noise).split(max(1, _AT_ONCE // (planes.shape[2] * planes.shape[3]))):
         ways = []
         for way in range(WAYS if ensemble else 1):
-            turned = transform(part, way).contiguous()
+            turned = turn(part, way)
             maps = [net.log_density(turned).double() for net in nets]  # [H, W, B] each
             ways.append(torch.stack([each.sum((0, 1)) for each in maps]).sum(0))
         total = mixture(torch.stack(ways))

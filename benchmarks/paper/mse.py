@@ -15,9 +15,9 @@ from torch.nn import functional
 from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder
 from ridecodec.training.distributed import Workers, workers
+from ridecodec.training.learning_rates import decay
 from ridecodec.training.pictureset import Pictures, PictureTask, fit
 from ridecodec.training.pixel_schedule import PixelSchedule
-from ridecodec.training.rates import decay
 from ridecodec.training.task import Place
 
 _CPU = torch.device("cpu")

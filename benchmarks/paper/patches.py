@@ -22,11 +22,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ridecodec.coding.orientation import WAYS, transform
+from ridecodec.engines.orientations import WAYS
 from ridecodec.models.ride.network import RideConfig
 from ridecodec.models.ride.patch import PatchMCGSM, PatchRide, remove_mean, restore
+from ridecodec.training.learning_rates import decay
+from ridecodec.training.patches import turn
 from ridecodec.training.presets import FLAT
-from ridecodec.training.rates import decay
 
 SIDE = 8
 COUNTS = {"train": 1_600_000, "validation": 180_000, "test": 1_000_000}
@@ -101,7 +102,7 @@ def nats(model: Model, z: Tensor, ensemble: bool = False) -> Tensor:
     ``ensemble``: of the mixture over the 8 flips and rotations of whole patches.
     """
     if ensemble:
-        ways = [model.log_density(transform(restore(z), way).flatten(1)[:, :-1]) for way in range(WAYS)]
+        ways = [model.log_density(turn(restore(z), way).flatten(1)[:, :-1]) for way in range(WAYS)]
         found = torch.stack(ways).logsumexp(0) - math.log(WAYS)
     else:
         found = model.log_density(z)

@@ -13,7 +13,7 @@ import click
 
 from ridecodec.cli import failures, files, progress
 from ridecodec.cli.batches import Batch
-from ridecodec.cli.files import STANDARD, Job
+from ridecodec.cli.files import ARCHIVE, STANDARD, Job
 from ridecodec.cli.outcomes import Done
 from ridecodec.cli.packing import Packing
 from ridecodec.cli.summary import Summary, names
@@ -26,14 +26,8 @@ from ridecodec.files import gathering, saving, sets
 from ridecodec.files.placing import allowed, file_name, refuse_existing
 from ridecodec.models import registry
 
-SUFFIX = ".rdca"
 _STDIN = "stdin"
 """Name in an archive of the picture from standard input."""
-
-
-def is_named(path: str) -> bool:
-    """Whether an input is an archive, by its name or else by its first bytes."""
-    return path.lower().endswith(SUFFIX) or rdca.is_archive(files.start(path, len(rdca.MAGIC)))
 
 
 def pack(
@@ -64,8 +58,8 @@ def pack(
     )
     if cut is not None and wishes.exact_file:
         raise UsageError("--exact-file cannot be used with --cut: the parts are not files")
-    if output != STANDARD and not output.lower().endswith(SUFFIX):
-        raise UsageError(f"{files.label(output)}: the name of an archive must end in {SUFFIX}")
+    if output != STANDARD and not output.lower().endswith(ARCHIVE):
+        raise UsageError(f"{files.label(output)}: the name of an archive must end in {ARCHIVE}")
     files.check_standard(paths)
     whole = Job(", ".join(paths), output)
     summary.check([whole])
@@ -165,7 +159,7 @@ def unpack(
     ``targets``: the folder, where options name it. Exits like `failures.for_each`, also where pictures are damaged.
     """
     folders = [each for each in (*paths[1:], *targets) if each is not None]
-    if len(folders) > 1 or any(each.lower().endswith(SUFFIX) for each in folders):
+    if len(folders) > 1 or any(each.lower().endswith(ARCHIVE) for each in folders):
         raise UsageError("an archive must be the only input, and is decompressed into one folder")
     if not folders and paths[0] == STANDARD:
         raise UsageError("standard input is an archive: name an output folder for its pictures")

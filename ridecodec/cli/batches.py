@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from ridecodec.cli import failures, processes, progress, signals
+from ridecodec.cli import failures, progress, signals
 from ridecodec.cli.files import STANDARD, Job, label
 from ridecodec.cli.outcomes import Done, Failed, Outcome, Skipped
 from ridecodec.cli.summary import Summary, Totals
@@ -130,6 +130,8 @@ def _outcomes(
                 shown.finish(number)
             yield job, outcome
         return
+    from ridecodec.cli import processes
+
     attempts = _Attempts(work, shown is not None)
     advances: dict[int, Callable[[Progress], None]] = {}
 
@@ -139,7 +141,7 @@ def _outcomes(
                 advances[item[0]] = shown.of(item[0])
             advances[item[0]](state)
 
-    with contextlib.closing(processes.spread(attempts, todo, batch.processes, signals.follow, told)) as results:
+    with contextlib.closing(processes.results(attempts, todo, batch.processes, signals.follow, told)) as results:
         for (number, job), found in results:
             if shown:
                 shown.finish(number)
@@ -163,6 +165,8 @@ class _Attempts:
 
 def _told() -> Callable[[Progress], None]:
     """Tells the process that shows the bar how far this one is, now and then."""
+    from ridecodec.cli import processes
+
     last, done = 0.0, -1
 
     def advance(state: Progress) -> None:

@@ -8,7 +8,7 @@ from functools import cache
 
 import click
 
-from ridecodec.cli import archives, batches, failures, files, options
+from ridecodec.cli import batches, failures, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import STANDARD
 from ridecodec.cli.packing import Packing
@@ -132,6 +132,8 @@ def command(
     )
     work.check()
     if archive is not None:
+        from ridecodec.cli import archives
+
         archives.pack(paths, archive, work, batch, summary, cut=cut, count=count, elsewhere=output or folder)
         return
     if cut is not None or count is not None:

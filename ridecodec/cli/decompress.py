@@ -6,7 +6,7 @@ import os
 
 import click
 
-from ridecodec.cli import archives, batches, files, options
+from ridecodec.cli import batches, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.summary import Summary
 from ridecodec.cli.unpacking import Unpacking
@@ -86,7 +86,9 @@ def command(
         batch.force,
         preserve,
     )
-    if archives.is_named(paths[0]):
+    if files.is_archive(paths[0]):
+        from ridecodec.cli import archives
+
         archives.unpack(paths, [output, folder], only, work, batch, summary)
         return
     if only:

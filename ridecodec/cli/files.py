@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import click
 
+from ridecodec.container import rdca
 from ridecodec.errors import InputError, OutputError, UsageError
 from ridecodec.files import gathering
 from ridecodec.files.gathering import Found, Left
@@ -21,6 +22,7 @@ from ridecodec.files.placing import ANYONE, placed, probe, refuse_existing
 from ridecodec.models import registry
 
 STANDARD = "-"
+ARCHIVE = ".rdca"
 _HELD = f"{__name__}.held"
 """Where what was read of standard input, and is to be read again, is held."""
 
@@ -50,6 +52,11 @@ def label(name: str) -> str:
 def output_label(name: str) -> str:
     """An output's name for messages."""
     return "standard output" if name == STANDARD else printable(click.format_filename(name))
+
+
+def is_archive(path: str) -> bool:
+    """Whether an input is an archive, by its name or else by its first bytes."""
+    return path.lower().endswith(ARCHIVE) or rdca.is_archive(start(path, len(rdca.MAGIC)))
 
 
 def plan(

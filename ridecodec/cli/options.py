@@ -14,7 +14,6 @@ from click.shell_completion import CompletionItem
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.summary import Summary
 from ridecodec.engines import names
-from ridecodec.histories.registry import AUTO, NAMES
 from ridecodec.picture import MAX_PIXELS, USUAL_PIXELS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -135,6 +134,8 @@ def tile(function: Function) -> Function:
 
 
 def history(function: Function) -> Function:
+    from ridecodec.histories.registry import AUTO, NAMES
+
     return click.option(
         "--history",
         type=click.Choice(NAMES),

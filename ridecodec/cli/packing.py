@@ -57,7 +57,7 @@ class Packing:
     def __call__(self, job: Job, advance: Callable[[Progress], None] | None) -> Done:
         self._check(job)
         import ridecodec
-        from ridecodec.tiles.parallel import share
+        from ridecodec.tiles.parallel import threads_each
 
         begun = time.perf_counter()
         before = None if job.input == STANDARD else os.stat(job.input)
@@ -69,7 +69,7 @@ class Packing:
             model=self.model,
             label=self.label,
             device=self.device,
-            threads=share(self.threads, self.processes),
+            threads=threads_each(self.threads, self.processes),
             tile=self.tile,
             history=self.history,
             verify=self.verify,

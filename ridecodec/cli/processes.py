@@ -15,7 +15,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def spread(
+def results(
     work: Callable[[T], R],
     items: Iterable[T],
     count: int,

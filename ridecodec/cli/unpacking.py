@@ -41,7 +41,7 @@ class Unpacking:
         self.check_job(job)
         kind = self.kind or _format(job.output)
         import ridecodec
-        from ridecodec.tiles.parallel import share
+        from ridecodec.tiles.parallel import threads_each
 
         begun = time.perf_counter()
         data = files.read(job.input)
@@ -49,7 +49,7 @@ class Unpacking:
         picture = ridecodec.decompress(
             data,
             device=self.device,
-            threads=share(self.threads, self.processes),
+            threads=threads_each(self.threads, self.processes),
             region=self.region,
             preview=self.preview,
             max_pixels=self.max_pixels,
@@ -87,6 +87,10 @@ class Unpacking:
 
 def _original(picture: Picture) -> tuple[bytes | None, list[str]]:
     """The very file that a picture was compressed from, if it is asked for and can be had; else what is to be said."""
+    from ridecodec.files import metadata
+
+    if picture.chunk(metadata.RECIPE) is None:
+        return None, []
     from ridecodec.files import exactfile
 
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ridecodec.cli import archives, batches, files, options
+from ridecodec.cli import batches, files, options
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import Job
 from ridecodec.cli.outcomes import Done
@@ -21,7 +21,7 @@ from ridecodec.tiles import precheck
 if TYPE_CHECKING:
     from ridecodec.tiles.progress import Progress
 
-ENDINGS = (".rdc", archives.SUFFIX)
+ENDINGS = (".rdc", files.ARCHIVE)
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Checking:
         data = files.read(job.input)
         precheck.check_data(data)
         from ridecodec.tiles import checking
-        from ridecodec.tiles.parallel import share
+        from ridecodec.tiles.parallel import threads_each
 
         begun = time.perf_counter()
         pictures, pixels = checking.check(
             data,
             device=self.device,
-            threads=share(self.threads, self.processes),
+            threads=threads_each(self.threads, self.processes),
             max_pixels=self.max_pixels,
             progress=advance,
         )

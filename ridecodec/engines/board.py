@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.exact.order import Neighbourhood
-from ridecodec.exact.program import BORDER, Program
+from ridecodec.exact.parts import BORDER
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 
 INITIAL = 128

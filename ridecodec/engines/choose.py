@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 
 from ridecodec.engines import native
 from ridecodec.engines.base import Engine
 from ridecodec.engines.names import NAMES
-from ridecodec.engines.reference import Reference
 from ridecodec.errors import UsageError
 from ridecodec.exact.program import Program
 
 
-@cache
-def engines() -> tuple[Engine, ...]:
+def engines() -> Iterator[Engine]:
     """Those at hand, the fastest first."""
-    return (native.Native(), Reference()) if native.missing is None else (Reference(),)
+    if native.missing is None:
+        yield native_engine()
+    from ridecodec.engines.reference import Reference
+
+    yield Reference()
+
+
+@cache
+def native_engine() -> Engine:
+    """The compiled engine, which keeps what it has laid out."""
+    return native.Native()
 
 
 @cache
@@ -38,9 +47,9 @@ def engine_for(programs: Sequence[Program], name: str = "auto", device: str = "a
     On the device ``cuda`` it is torch, for programs that it supports.
     """
     if name == "torch":
-        candidates: tuple[Engine, ...] = (torch_engine(device),)
+        candidates: Iterable[Engine] = (torch_engine(device),)
     elif name == "auto" and device == "cuda":
-        candidates = (torch_engine(device), *engines())
+        candidates = chain([torch_engine(device)], engines())
     else:
         candidates = engines()
     for engine in candidates:

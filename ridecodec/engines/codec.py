@@ -5,16 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.container.payload import join_payload, split_payload
 from ridecodec.engines.base import Engine, Parameters, Planes, Runner
-from ridecodec.engines.reference import Reference, ReferenceRunner
 from ridecodec.engines.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 from ridecodec.errors import DamagedError
 from ridecodec.exact.program import Program
+
+if TYPE_CHECKING:
+    from ridecodec.engines.reference import ReferenceRunner
 
 
 class Side(ABC):
@@ -99,6 +102,8 @@ class ProgramCodec(TileCodec):
         return self._reference(channels).walk(symbols, settle, parameters, height, width, tick)
 
     def _reference(self, channels: int) -> ReferenceRunner:
+        from ridecodec.engines.reference import Reference, ReferenceRunner
+
         runner = self.runners[channels]
         return runner if isinstance(runner, ReferenceRunner) else Reference().open(self.programs[channels])
 

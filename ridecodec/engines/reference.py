@@ -10,16 +10,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.engines import steps
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, planes_bytes, silent
 from ridecodec.engines.board import Board, outside, plane_type
 from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.steps import Array, Pixels, Values, step
 from ridecodec.engines.tilecoder import Draw, Settle
+from ridecodec.exact.coder import Decoder, Encoder
 from ridecodec.exact.families import FAMILIES
+from ridecodec.exact.operations import LEARNERS
 from ridecodec.exact.order import front_order
-from ridecodec.exact.program import LEARNERS, Program
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.tables import SYMBOLS, Distribution, high_table, intervals, low_table
 

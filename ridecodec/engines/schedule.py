@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.exact.operations import LEARNERS
 from ridecodec.exact.order import BACKWARDS
-from ridecodec.exact.program import LEARNERS, Program
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 
 _NONE: frozenset[int] = frozenset()

@@ -1,4 +1,4 @@
-"""What each operation of a program does, in numpy: the written meaning of the kinds in `exact.program`.
+"""What each operation of a program does, in numpy: the written meaning of the kinds in `exact.operations`.
 
 Exactly, on integers in int64; or as real numbers, for the likelihood, where the float weights stand in for the integers
 that were made of them, and what is rounded only because it is in integers is not rounded.
@@ -17,7 +17,8 @@ from ridecodec.engines.base import Parameters
 from ridecodec.engines.board import Board
 from ridecodec.exact.least_squares import LeastSquares
 from ridecodec.exact.memory import Memory, hashes
-from ridecodec.exact.program import Operation, Program
+from ridecodec.exact.parts import Operation
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 
 _L = TypeVar("_L", Memory, LeastSquares)

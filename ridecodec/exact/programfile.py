@@ -16,7 +16,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from ridecodec.errors import ModelRefusedError
-from ridecodec.exact.program import Attribute, Given, Operation, Output, Parameter, Plane, Program
+from ridecodec.exact.parts import Attribute, Given, Operation, Output, Parameter, Plane
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 
 _INLINE = 64

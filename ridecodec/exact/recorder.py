@@ -16,21 +16,10 @@ from numpy.typing import NDArray
 
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.least_squares import ONE
+from ridecodec.exact.operations import MOST_SHIFT, Kept, Sources, range_of
 from ridecodec.exact.order import Tap
-from ridecodec.exact.program import (
-    BORDER,
-    MOST_SHIFT,
-    Attribute,
-    Given,
-    Kept,
-    Operation,
-    Output,
-    Parameter,
-    Plane,
-    Program,
-    Sources,
-    range_of,
-)
+from ridecodec.exact.parts import BORDER, Attribute, Given, Operation, Output, Parameter, Plane
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import LIMIT, Int64, Range
 
 Float64 = NDArray[np.float64]
@@ -101,7 +90,7 @@ class Recorder:
     def __init__(self, channels: int, *, top: int = 255, kept: Sequence[tuple[int, int]] = ()) -> None:
         """``kept``: the limits (lo, hi) of each plane that `keep` will fill."""
         self.channels, self.top = channels, top
-        self._kept = [Kept(Range.of(1, lo, hi)) for lo, hi in kept]
+        self._kept = [Kept(lo, hi) for lo, hi in kept]
         self._planes: dict[int, Plane] = {}
         self._given: list[Given] = []
         self._lead = 0
@@ -153,7 +142,7 @@ class Recorder:
 
     def planes(self, size: int, lo: int, hi: int, rule: int = BORDER) -> int:
         """Declare planes of the pass at hand that taps reach before `keep` fills them; gives the first's number."""
-        self._kept += [Kept(Range.of(1, lo, hi), self._lead, rule)] * size
+        self._kept += [Kept(lo, hi, self._lead, rule)] * size
         return self.channels + len(self._kept) - size
 
     def give(self, name: str, lo: int, hi: int, margin: int) -> int:
@@ -327,7 +316,7 @@ class Recorder:
         """
         empty = (k for k in range(len(self._kept)) if k not in self._planes)
         start = next(empty, len(self._kept)) if first is None else first - self.channels
-        limits = [(int(each.range.lo[0]), int(each.range.hi[0])) for each in self._kept[start : start + len(value)]]
+        limits = [(each.lo, each.hi) for each in self._kept[start : start + len(value)]]
         if len(set(limits)) > 1:
             rows = [self.keep(value[k], rule, initial, self.channels + start + k) for k in range(len(value))]
             return self.concatenate(rows)

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ridecodec.errors import OutputError, UsageError
-from ridecodec.files import carriers, pilimages, pngfile, pnmfile, tiffwriter
 from ridecodec.picture import FORMATS, ColourType, Picture, target_format
 
 _GRAY = frozenset((ColourType.GRAY, depth) for depth in ColourType.GRAY.depths)
@@ -91,10 +90,16 @@ def _write(picture: Picture, stream: BinaryIO, name: str) -> None:
         samples = picture.interleaved()
         np.save(stream, samples.view(np.bool_) if picture.bit_depth == 1 else samples, allow_pickle=False)
     elif name == "png":
+        from ridecodec.files import pngfile
+
         pngfile.write(stream, picture)
     elif name == "tiff":
+        from ridecodec.files import tiffwriter
+
         tiffwriter.write(stream, picture)
     elif name in _PILLOW:
+        from ridecodec.files import carriers, pilimages
+
         pillow_format, fixed = _PILLOW[name]
         with pilimages.quiet():
             image = pilimages.to_pil(picture)
@@ -103,5 +108,7 @@ def _write(picture: Picture, stream: BinaryIO, name: str) -> None:
             image.info.clear()  # writers take more from it than is meant for them
             image.save(stream, pillow_format, **fixed, **carriers.options(picture.metadata))
     else:
+        from ridecodec.files import pnmfile
+
         bitmap = name == "pbm" or (name == "pnm" and picture.bit_depth == 1)
         pnmfile.write(stream, picture, bitmap)

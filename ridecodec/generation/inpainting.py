@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ridecodec.coding.exact import exact_arithmetic
+from ridecodec.engines.torch.arithmetic import exact_arithmetic
 from ridecodec.errors import UsageError
 from ridecodec.generation.ancestral import Limits, code_lengths, draw, neighbourhood, reach
 from ridecodec.models.ride.network import Ride

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ridecodec.coding.exact import exact_arithmetic
 from ridecodec.engines.tilecoder import TileCodec
+from ridecodec.engines.torch.arithmetic import exact_arithmetic
 from ridecodec.errors import InputError
 from ridecodec.generation.sampling import Numbers, sample_in_margin
 from ridecodec.models.ride.network import Ride, RideConfig

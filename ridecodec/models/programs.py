@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,19 +17,16 @@ from ridecodec.engines.tilecoder import TileCodec
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact import programfile
 from ridecodec.exact.program import Program
-from ridecodec.models import uniform
-from ridecodec.models.graphics.side import LargestSample
-from ridecodec.models.pixelcnn.sides import Code, Half, Label
 
 Arrays = Mapping[str, NDArray[Any]]
-SIDES: dict[str, Callable[[Program, Arrays], Side]] = {
-    "none": lambda program, arrays: NoSide(),
-    "largest": LargestSample,
-    "label": Label,
-    "code": Code,
-    "half": Half,
+NONE = "none"
+SIDES = {
+    "largest": ("graphics.side", "LargestSample"),
+    "label": ("pixelcnn.sides", "Label"),
+    "code": ("pixelcnn.sides", "Code"),
+    "half": ("pixelcnn.sides", "Half"),
 }
-"""Kinds of side information, by the name that a model file has."""
+"""Kinds of side information, by the name that a model file has: the module here and the class, loaded when needed."""
 
 
 _HALF = "half."
@@ -37,7 +35,7 @@ _HALF = "half."
 
 def save(
     programs: Mapping[int, Program],
-    side: str = "none",
+    side: str = NONE,
     arrays: Mapping[int, Arrays] | None = None,
     halves: Mapping[int, Program] | None = None,
     limits: Limits | None = None,
@@ -58,18 +56,20 @@ def save(
 def program_codec(name: str, data: bytes | None, engine: str = "auto", device: str = "auto") -> TileCodec:
     """What codes tiles by a model file, without one by the uniform model; raises ModelRefusedError."""
     if data is None:
+        from ridecodec.models import uniform
+
         programs = uniform.programs()
         sides: dict[int, Side] = {c: NoSide() for c in programs}
         return ProgramCodec(name, programs, sides, choose.engine_for(list(programs.values()), engine, device))
     found, extra, arrays = programfile.load(data)
     kind, limits = extra.get("side"), _limits(name, extra)
     programs, halves = _by_channels(name, found, ""), _by_channels(name, found, _HALF)
-    if kind not in SIDES or not programs or len(programs) + len(halves) < len(found):
+    if kind not in (NONE, *SIDES) or not programs or len(programs) + len(halves) < len(found):
         raise ModelRefusedError(f"the model file of {name!r} has side information of an unknown kind")
     if halves and halves.keys() != programs.keys():
         raise ModelRefusedError(f"the model file of {name!r} has not as many halves as programs")
     try:
-        sides = {c: SIDES[kind](program, below(arrays, f"{c}.")) for c, program in programs.items()}
+        sides = {c: _side(kind, program, below(arrays, f"{c}.")) for c, program in programs.items()}
     except (KeyError, IndexError) as error:
         raise ModelRefusedError(f"the model file of {name!r} lacks {error}; export the model again") from error
     chosen = choose.engine_for([*programs.values(), *halves.values()], engine, device)
@@ -80,6 +80,14 @@ def program_codec(name: str, data: bytes | None, engine: str = "auto", device: s
         codec = Halves(codec, ProgramCodec(name, halves, {c: NoSide() for c in halves}, chosen, limits))
     classes = {side.classes for side in sides.values()}
     return Labels(codec, max(classes)) if classes != {0} else codec
+
+
+def _side(kind: str, program: Program, arrays: Arrays) -> Side:
+    if kind == NONE:
+        return NoSide()
+    module, name = SIDES[kind]
+    made: Callable[[Program, Arrays], Side] = getattr(import_module(f"ridecodec.models.{module}"), name)
+    return made(program, arrays)
 
 
 def _by_channels(name: str, found: Mapping[str, Program], prefix: str) -> dict[int, Program]:

@@ -286,7 +286,6 @@ def _is_program(card: ModelCard) -> bool:
 
 @cache
 def _load(card: ModelCard, device: str, engine: str) -> TileCodec:
-    from ridecodec.engines.orientations import Orientations
     from ridecodec.models import programs
 
     if card.members:
@@ -295,7 +294,11 @@ def _load(card: ModelCard, device: str, engine: str) -> TileCodec:
         raise ModelRefusedError(f"{card.file}: the model {card.name!r} is no program; export it again")
     data = None if card.file is None else weights(card)
     found = programs.program_codec(card.name, data, engine, device)
-    return Orientations(found) if card.ensemble else found
+    if not card.ensemble:
+        return found
+    from ridecodec.engines.orientations import Orientations
+
+    return Orientations(found)
 
 
 def weights(card: ModelCard) -> bytes:

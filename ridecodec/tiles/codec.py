@@ -13,10 +13,9 @@ from ridecodec.container.modelfield import AUTO, HISTORY
 from ridecodec.container.rdc import Container, Header
 from ridecodec.engines.tilecoder import EncodedTile, TileCodec, decode_halves, decode_tiles, encode_tile
 from ridecodec.errors import DamagedError, UsageError, VerificationError
-from ridecodec.histories import registry as histories
 from ridecodec.models import registry
 from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels
-from ridecodec.tiles import autocodec, historycodec, precheck
+from ridecodec.tiles import autocodec, precheck
 from ridecodec.tiles.parallel import Meter, batches, encoders, spread
 from ridecodec.tiles.precheck import CODED, coding_channels
 from ridecodec.tiles.progress import Progress
@@ -29,7 +28,7 @@ def encode(
     device: str,
     threads: int,
     tile: int,
-    history: str = histories.AUTO,
+    history: str = "auto",
     label: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     look: Callable[[Box, EncodedTile], None] | None = None,
@@ -41,6 +40,8 @@ def encode(
     if model == AUTO:
         if label is not None or look is not None:
             raise UsageError(f"{AUTO!r} is not a single density model; choose one, such as photo, for labels and rates")
+        from ridecodec.tiles import historycodec
+
         return historycodec.encode(
             picture, history=history, device=device, threads=threads, tile=tile, progress=progress
         )
@@ -183,6 +184,8 @@ def _made(
     progress: Callable[[Progress], None] | None,
 ) -> Samples:
     """Samples [H, W, C] of an area of a picture that is made from a source."""
+    from ridecodec.tiles import historycodec  # with all histories, which few files need
+
     meter = Meter(progress, area.width * area.height, held.header.colour.channels)
     planes = historycodec.decode(held, area, device=device, threads=threads, max_pixels=max_pixels, meter=meter)
     meter.finish()

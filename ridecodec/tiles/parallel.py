@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from ridecodec.engines.tilecoder import TileCodec
@@ -90,7 +89,7 @@ def workers(threads: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def share(threads: int, processes: int) -> int:
+def threads_each(threads: int, processes: int) -> int:
     """How many threads one of so many processes has; ``threads`` 0: its part of the cores."""
     return threads or max(1, workers(0) // processes)
 
@@ -130,6 +129,8 @@ def spread(work: Callable[[Any], Any], items: Iterable[Any], workers: int, meter
     count = min(workers, len(todo))
     if count == 1:
         return [work(item) for item in todo]
+    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # with what small pictures do not need
+
     with ThreadPoolExecutor(count) as pool:
         futures = [pool.submit(work, item) for item in todo]
         try:

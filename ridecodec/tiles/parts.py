@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ridecodec.box import Box
 from ridecodec.container import rdc
 from ridecodec.container.rdc import Container, Header, TileBoxes
 from ridecodec.errors import DamagedError
-from ridecodec.histories import tree
 from ridecodec.histories.base import Frame
-from ridecodec.histories.tree import Node
+
+if TYPE_CHECKING:
+    from ridecodec.histories.tree import Node
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def layout(root: Node, side: int) -> list[Part]:
 
 def read(held: Container) -> list[Part]:
     """The parts of a file that has a history; raises DamagedError."""
+    from ridecodec.histories import tree  # with all histories, which few files need
+
     found = layout(tree.read(held.history, frame_of(held.header)), held.header.tile)
     if sum(part.payloads for part in found) != len(held.lengths):
         raise DamagedError("the tile index is damaged: it is not that of the history's source")

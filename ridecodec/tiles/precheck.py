@@ -9,7 +9,6 @@ from ridecodec.container import rdc, rdca
 from ridecodec.container.modelfield import AUTO, HISTORY
 from ridecodec.container.rdc import LARGEST_TILE, Header
 from ridecodec.errors import InputError, UsageError
-from ridecodec.histories import registry as histories
 from ridecodec.models import registry
 from ridecodec.picture import CODING_ORDER, ColourType, Picture, check_pixels
 
@@ -35,6 +34,8 @@ def check_options(
 
 def check_history(model: str, history: str) -> None:
     """Raise `UsageError` for a history that there is not, or that goes with another model."""
+    from ridecodec.histories import registry as histories  # all of them, which decoding does not need
+
     if histories.wanted(history) and history != histories.AUTO and model != AUTO:
         raise UsageError(f"only {AUTO!r} looks for histories; leave out --model, or use --history {histories.OFF}")
 

@@ -30,8 +30,8 @@ from ridecodec.models.deep.definition import (
 from ridecodec.models.deep.parting import parted
 from ridecodec.models.programs import save
 from ridecodec.picture import CODING_ORDER
+from ridecodec.training.learning_rates import decay
 from ridecodec.training.photos import load, split
-from ridecodec.training.rates import decay
 
 _HIDDEN = 24
 _PHOTOS = 16

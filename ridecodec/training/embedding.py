@@ -20,9 +20,9 @@ from ridecodec.models.pixelcnn.config import PixelConfig
 from ridecodec.models.pixelcnn.context import Encoder
 from ridecodec.training.arithmetic import arithmetic
 from ridecodec.training.distributed import Workers, workers
+from ridecodec.training.learning_rates import decay
 from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
 from ridecodec.training.pixel_schedule import PixelSchedule
-from ridecodec.training.rates import decay
 from ridecodec.training.task import Place, Report
 
 _CPU = torch.device("cpu")

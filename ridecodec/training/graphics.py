@@ -34,9 +34,9 @@ from ridecodec.models.graphics.definition import (
 from ridecodec.models.graphics.side import LargestSample
 from ridecodec.models.programs import save
 from ridecodec.picture import CODING_ORDER, ColourType, Picture
+from ridecodec.tiles.forms.indexing import displayed, inverse, lights
 from ridecodec.tiles.forms.part import Shape
-from ridecodec.tiles.forms.tables import displayed, inverse, lights
-from ridecodec.training.rates import decay
+from ridecodec.training.learning_rates import decay
 
 _EASY = 0.05
 """Share of the pixels that learn where all that came before agrees: most pixels of graphics, and nothing to learn."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ridecodec.coding.orientation import WAYS, transform
+from ridecodec.engines.orientations import WAYS, transform
 from ridecodec.errors import InputError
 
 SUFFIXES = {".webp", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gif"}
@@ -92,5 +92,12 @@ class Patches:
         index = first[:, None, None] + steps[:, None] * stride[:, None, None] + steps  # [count, outer, outer]
         found = self.flat[:, index.view(-1)].view(-1, *index.shape).transpose(0, 1).float()  # [count, C, outer, outer]
         turned = torch.randint(ways, (WAYS,), generator=generator, device=device).tolist()
-        parts = [transform(part, way) for part, way in zip(found.chunk(WAYS), turned, strict=False)]
+        parts = [turn(part, way) for part, way in zip(found.chunk(WAYS), turned, strict=False)]
         return torch.cat(parts)[:, :, : self.margin + size].contiguous()
+
+
+def turn(planes: Tensor, way: int) -> Tensor:
+    """Flip or rotate planes [..., H, W] by one of the 8 ways of `engines.orientations`."""
+    height, width = planes.shape[-2:]
+    index = transform(np.arange(height * width).reshape(height, width), way)
+    return planes.flatten(-2)[..., torch.from_numpy(index.copy()).to(planes.device)]

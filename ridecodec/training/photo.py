@@ -20,7 +20,7 @@ from ridecodec.models import checkpoints
 from ridecodec.models.photo.definition import define, feature_table
 from ridecodec.models.photo.initial import PhotoConfig, initial
 from ridecodec.training import photos
-from ridecodec.training.rates import decay
+from ridecodec.training.learning_rates import decay
 
 _CPU = torch.device("cpu")
 _FINE = ("outputs.", "linear.")

@@ -17,10 +17,10 @@ from ridecodec.models.pixelcnn.model import PixelModel
 from ridecodec.models.pixelcnn.network import PixelNetwork
 from ridecodec.training.arithmetic import arithmetic
 from ridecodec.training.distributed import Workers, workers
+from ridecodec.training.learning_rates import decay, rise
 from ridecodec.training.muon import Muon
 from ridecodec.training.pictureset import Pictures, PictureTask, fit, split
 from ridecodec.training.pixel_schedule import PixelSchedule
-from ridecodec.training.rates import decay, rise
 from ridecodec.training.sketch import sketch
 from ridecodec.training.task import Place, Report
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ridecodec.errors import UsageError
 from ridecodec.models.fields import check, setting
+from ridecodec.training.learning_rates import decay, rise
 from ridecodec.training.plan import Plan
-from ridecodec.training.rates import decay, rise
 
 FLAT = 0.2
 """Share of a training after which its learning rates fall."""

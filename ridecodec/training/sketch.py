@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from ridecodec.models.pixelcnn.context import Painter
 from ridecodec.models.pixelcnn.model import PixelModel
+from ridecodec.training.learning_rates import decay, rise
 from ridecodec.training.pictureset import Pictures
-from ridecodec.training.rates import decay, rise
 
 _BATCH = 64
 _RATE = 1e-3

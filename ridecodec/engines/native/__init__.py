@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
 from ridecodec.engines.board import INITIAL
 from ridecodec.errors import DamagedError
-from ridecodec.exact.program import BORDER, Program
+from ridecodec.exact.parts import BORDER
+from ridecodec.exact.program import Program
 
 try:
     from ridecodec.engines.native import _native
@@ -43,6 +45,8 @@ class Native(Engine):
         if missing is not None:
             raise ImportError(missing)
         self.instruction_set = instruction_set or instruction_sets()[0]
+        self._opened: WeakKeyDictionary[Program, NativeRunner] = WeakKeyDictionary()
+        """`supports` opens a program, too: each is laid out once."""
 
     def supports(self, program: Program) -> str | None:
         try:
@@ -52,7 +56,9 @@ class Native(Engine):
         return None
 
     def open(self, program: Program) -> NativeRunner:
-        return NativeRunner(program, self.instruction_set)
+        if program not in self._opened:
+            self._opened[program] = NativeRunner(program, self.instruction_set)
+        return self._opened[program]
 
 
 class NativeRunner(Runner):

@@ -1,1 +1,1 @@
-"""Torch: the backends that are no programs yet, on CPU and CUDA."""
+"""Torch: the engine of GPUs, and the networks of programs in training."""

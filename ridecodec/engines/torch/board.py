@@ -11,7 +11,8 @@ from torch import Tensor
 from ridecodec.engines.board import Board, outside
 from ridecodec.engines.torch.steps import NARROW
 from ridecodec.exact.order import Neighbourhood
-from ridecodec.exact.program import BORDER, CONSTANT, Program
+from ridecodec.exact.parts import BORDER, CONSTANT
+from ridecodec.exact.program import Program
 
 
 class TorchBoard:

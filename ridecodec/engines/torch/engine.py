@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ridecodec.coding.entropy import Decoder
-from ridecodec.coding.exact import check_products, exact_arithmetic
-from ridecodec.coding.tables import Distribution, high_table, intervals, low_table
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, planes_bytes
 from ridecodec.engines.reference import entropy_code
 from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
+from ridecodec.engines.torch.arithmetic import check_products, exact_arithmetic
 from ridecodec.engines.torch.board import TorchBoard
 from ridecodec.engines.torch.families import family
 from ridecodec.engines.torch.steps import Pixels, arrays, result_type, step, supported, working_type
+from ridecodec.engines.torch.tables import Distribution, high_table, intervals, low_table
+from ridecodec.exact.coder import Decoder
 from ridecodec.exact.memory import Memory, hashes
 from ridecodec.exact.program import Program
 from ridecodec.exact.tables import SYMBOLS

@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from ridecodec.coding.tables import Distribution
-from ridecodec.engines.torch.logistics import LogisticMixture, LogisticTables
+from ridecodec.engines.torch.tables import Distribution
 from ridecodec.exact import families, tables
 from ridecodec.exact.families import Gaussians, Logistics
-from ridecodec.exact.program import Output
+from ridecodec.exact.parts import Output
 from ridecodec.exact.tables import CDF_TOTAL, VALUES
 
 Parts = Mapping[str, Tensor]
@@ -37,12 +36,18 @@ class TorchLogistics(Family):
     """`Logistics`, its tables on a device."""
 
     def __init__(self, output: Output, device: torch.device) -> None:
-        tables = {name: torch.from_numpy(table) for name, table in output.tables.items()}
-        self.tables = LogisticTables(**tables).to(device)
+        held = {name: torch.from_numpy(table).to(device) for name, table in output.tables.items()}
+        self.steps, self.exponential = held["logistic"].int(), held["exponential"].int()
+        # steps of the table a value: multiples of a power of two, so as exact as the integers are
+        self.inverse = held["inverse"].float() * (Logistics.MEAN_UNIT / 2**Logistics.SHIFT)
 
     def distribution(self, parts: Parts) -> Distribution:
-        logits, means, scales = (parts[name].contiguous() for name in Logistics.parts)
-        return LogisticMixture(self.tables, self.tables.weights(logits), means.float(), scales)
+        mass = _masses(parts["logits"], self.exponential)
+        share = torch.div(mass * Logistics.WEIGHT_TOTAL, mass[-1], rounding_mode="floor")
+        weights = torch.cat([share[:1], share[1:] - share[:-1]])
+        index = parts["scales"].clamp(0, Logistics.SCALES - 1).int()
+        inverse = self.inverse.index_select(0, index.reshape(-1)).view(index.shape)
+        return _LogisticMixture(self.steps, weights, parts["means"].float(), inverse)
 
     def bits(self, parts: Parts, values: Tensor) -> Tensor:
         unit = Logistics.MEAN_UNIT
@@ -57,6 +62,20 @@ class TorchLogistics(Family):
         return -torch.log2((gate * mass).sum(0) + _FLOOR)
 
 
+class _LogisticMixture(Distribution):
+    def __init__(self, steps: Tensor, weights: Tensor, means: Tensor, inverse: Tensor) -> None:
+        self.steps, self.weights, self.inverse = steps, weights, inverse
+        self.centres = (means + Logistics.MEAN_UNIT // 2) / Logistics.MEAN_UNIT  # value v begins half below v
+        self.middle = means.new_tensor(float(Logistics.STEPS // 2))
+
+    def cumulative(self, edges: Tensor) -> Tensor:
+        offset = edges[:, None] - self.centres  # [E, K, m]
+        # exact wherever it is not clamped: 14 bits before the point and 10 behind it
+        index = torch.addcmul(self.middle, offset, self.inverse).clamp_(0, Logistics.STEPS).int()
+        mass = self.steps.index_select(0, index.view(-1)).view(index.shape)
+        return mass.mul_(self.weights).sum(1, dtype=torch.int32)
+
+
 class TorchGaussians(Family):
     """`Gaussians`, its tables on a device."""
 
@@ -66,8 +85,7 @@ class TorchGaussians(Family):
         self.inverse = held["inverse"].float()[..., None] / Gaussians.MEAN_UNIT  # [C, S, 1] steps a value
 
     def distribution(self, parts: Parts) -> Distribution:
-        behind = (parts["logits"].amax(0) - parts["logits"]).clamp_(max=len(self.exponential) - 1).int()
-        mass = self.exponential.index_select(0, behind.view(-1)).view(behind.shape).cumsum(0)
+        mass = _masses(parts["logits"], self.exponential)
         # at most 2^25 times 2^23: exact
         bits = Gaussians.WEIGHT_BITS
         reciprocal = torch.div(1 << (bits + 24), mass[-1].long(), rounding_mode="floor").double().mul_(2.0**-24)
@@ -78,6 +96,12 @@ class TorchGaussians(Family):
 
     def bits(self, parts: Parts, values: Tensor) -> Tensor:
         raise NotImplementedError("networks of Gaussians train in `models.ride`")
+
+
+def _masses(logits: Tensor, exponential: Tensor) -> Tensor:
+    """Those of a gate's logits [K, m], each with all before it, in the type of the table."""
+    behind = (logits.amax(0) - logits).clamp_(max=len(exponential) - 1).int()
+    return exponential.index_select(0, behind.reshape(-1)).view(behind.shape).cumsum(0, dtype=exponential.dtype)
 
 
 class _GaussianMixture(Distribution):

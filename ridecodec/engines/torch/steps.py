@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ridecodec.exact.program import Operation, Program
+from ridecodec.exact.parts import Operation
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 
 Arrays = Mapping[str, Tensor]

@@ -20,17 +20,20 @@ class Family(ABC):
 
     parts: tuple[str, ...]
     tables: tuple[str, ...]
+    grids: tuple[str, ...] = ()
+    """Those of the tables that have two dimensions."""
 
     def check(self, parts: Mapping[str, Range], tables: Mapping[str, Int64], top: int) -> None:
         """Raise ModelRefusedError for parts or tables that this version's arithmetic cannot use."""
         if set(parts) != set(self.parts) or set(tables) != set(self.tables):
             raise ModelRefusedError("a distribution lacks parts or tables of its family; export the model again")
-        if top != 255 or not self.fits(parts, tables):
+        shaped = all(table.size and table.ndim == 1 + (name in self.grids) for name, table in tables.items())
+        if top != 255 or not shaped or not self.fits(parts, tables):
             raise ModelRefusedError("a distribution has parts or tables that are out of range; export the model again")
 
     @abstractmethod
     def fits(self, parts: Mapping[str, Range], tables: Mapping[str, Int64]) -> bool:
-        """Whether all is in range."""
+        """Whether all is in range; no table is empty, and each has its number of dimensions."""
 
     @abstractmethod
     def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:

@@ -22,6 +22,7 @@ class Gaussians(Family):
 
     parts = ("logits", "means")
     tables = ("inverse", "normal", "exponential")
+    grids = ("inverse",)
 
     WEIGHT_BITS = 14
     """The weights of a mixture sum to 2^14."""
@@ -67,7 +68,7 @@ class Gaussians(Family):
         ends = len(steps) == self.STEPS + 1 and steps[0] == 0 and steps[-1] == top
         rises = ends and (np.diff(steps) >= 0).all()
         logits, means = (parts[name] for name in self.parts)
-        alike = inverse.ndim == 2 and len(logits) == inverse.size <= self.MAX_COMPONENTS and len(means) == len(inverse)
+        alike = len(logits) == inverse.size <= self.MAX_COMPONENTS and len(means) == len(inverse)
         scales = alike and inverse.min() >= self.INVERSE_LEAST and inverse.max() <= self.INVERSE_TOP
         near = means.top.max() <= self.MEAN_LIMIT and logits.top.max() <= self.LOGIT_LIMIT
         return bool(rises and scales and near and falls(fall, self._FALL_STEPS, 1 << self._FALL_BITS))

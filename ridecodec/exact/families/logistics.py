@@ -33,7 +33,7 @@ class Logistics(Family):
     _RANGE = 14
     _ARGUMENT_BITS = 19
     _TABLE_BITS = 9
-    _SHIFT = _ARGUMENT_BITS - _TABLE_BITS
+    SHIFT = _ARGUMENT_BITS - _TABLE_BITS
     STEPS = 2 * _RANGE << _TABLE_BITS
     _FLOOR = 2.0**-22
     _FAR = 1e5
@@ -108,7 +108,7 @@ class _LogisticMixture(Distribution):
 
     def cumulative(self, edges: Int64) -> Int64:
         offset = Logistics.MEAN_UNIT * edges[:, None] - self.centres  # [E, K, m]
-        index = (Logistics.STEPS // 2) + (offset * self.inverse >> Logistics._SHIFT)
+        index = (Logistics.STEPS // 2) + (offset * self.inverse >> Logistics.SHIFT)
         mass = self.logistic[index.clip(0, Logistics.STEPS)] * self.weights
         found: Int64 = mass.sum(1)
         return found

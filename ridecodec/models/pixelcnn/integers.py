@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.exact.order import Offset
-from ridecodec.exact.program import CONSTANT
+from ridecodec.exact.parts import CONSTANT
 from ridecodec.exact.recorder import Recorder, Value
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,8 @@ from torch.nn import functional
 from ridecodec.errors import UsageError
 from ridecodec.exact.families import Gaussians
 from ridecodec.exact.order import Neighbourhood, Offset, Tap
-from ridecodec.exact.program import CONSTANT, Program
+from ridecodec.exact.parts import CONSTANT
+from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.recorder import Recorder, Value
 from ridecodec.models.ride.lstm import SpatialLSTM, packing

@@ -17,7 +17,7 @@ import numpy as np
 
 from ridecodec.engines.tilecoder import EncodedTile, TileCodec, encode_tile
 from ridecodec.models.deep.parting import parted
-from ridecodec.tiles.forms import folding, reading, tables
+from ridecodec.tiles.forms import folding, indexing, reading
 from ridecodec.tiles.forms.members import GRADIENT, GRAPHICS, MEMBERS, PHOTO
 from ridecodec.tiles.forms.part import Samples, Shape
 from ridecodec.tiles.forms.pieces import Pieces
@@ -138,7 +138,7 @@ class Chooser:
         halves = [(half, shape.of(len(half), shape.values)) for half in (part[:1], part[1:])]
 
         def make(limit: float) -> bytes | None:
-            return bytes([tables.APART]) + b"".join(self._cheapest(*half) for half in halves)
+            return bytes([indexing.APART]) + b"".join(self._cheapest(*half) for half in halves)
 
         found = [min(self._choices(*half), key=lambda choice: choice.cost) for half in halves]
         cost, least = (1 + sum(each) for each in zip(*((c.cost, c.least) for c in found), strict=True))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ridecodec.container.reader import Reader
 from ridecodec.errors import DamagedError
-from ridecodec.tiles.forms import folding, rows, tables
+from ridecodec.tiles.forms import folding, indexing, rows
 from ridecodec.tiles.forms.members import CONSTANT, MEMBERS, MODELLED
 
 _ROWS = {rows.DEFLATE: "deflate", rows.LZMA: "lzma"}
-_TABLES = {tables.COLOURS: "colours", tables.RANKS: "ranks"}
-_TURNED = {tables.LIGHT: "light", tables.DISPLAYED: "displayed"}
+_TABLES = {indexing.COLOURS: "colours", indexing.RANKS: "ranks"}
+_TURNED = {indexing.LIGHT: "light", indexing.DISPLAYED: "displayed"}
 _DEPTH = 8
 """Forms within forms that are named."""
 
@@ -43,10 +43,10 @@ def _part(reader: Reader, channels: int, values: int, models: dict[str, None], d
     if code in _TABLES:
         count = reader.varint("pixel data")
         reader.take(reader.varint("pixel data"), "pixel data")
-        return f"{_TABLES[code]}({inner(1 if code == tables.COLOURS else channels, count)})"
+        return f"{_TABLES[code]}({inner(1 if code == indexing.COLOURS else channels, count)})"
     if code in _TURNED:
-        return f"{_TURNED[code]}({inner(1, values) if code == tables.LIGHT else inner(3, 256)})"
-    if code == tables.APART:
+        return f"{_TURNED[code]}({inner(1, values) if code == indexing.LIGHT else inner(3, 256)})"
+    if code == indexing.APART:
         first = inner(1, values)
         return f"apart({first}, {inner(channels - 1, values)})"
     if code == folding.FOLDED:

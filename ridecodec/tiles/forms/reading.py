@@ -8,7 +8,7 @@ from ridecodec.container.reader import Reader
 from ridecodec.container.varint import read_varint, write_varint
 from ridecodec.errors import DamagedError
 from ridecodec.models.deep.parting import parted_samples
-from ridecodec.tiles.forms import folding, rows, tables
+from ridecodec.tiles.forms import folding, indexing, rows
 from ridecodec.tiles.forms.members import CONSTANT as CONSTANT
 from ridecodec.tiles.forms.members import MEMBERS
 from ridecodec.tiles.forms.members import MODELLED as MODELLED
@@ -42,11 +42,11 @@ def _read(reader: Reader, shape: Shape, depth: int) -> Decoding:
     if code in (rows.DEFLATE, rows.LZMA):
         return rows.decode(code, reader, shape)
     forms = {
-        tables.COLOURS: tables.read_colours,
-        tables.RANKS: tables.read_ranks,
-        tables.LIGHT: tables.read_lights,
-        tables.DISPLAYED: tables.read_displayed,
-        tables.APART: tables.read_apart,
+        indexing.COLOURS: indexing.read_colours,
+        indexing.RANKS: indexing.read_ranks,
+        indexing.LIGHT: indexing.read_lights,
+        indexing.DISPLAYED: indexing.read_displayed,
+        indexing.APART: indexing.read_apart,
         folding.FOLDED: folding.read_folded,
     }
     if code not in forms:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ridecodec.tiles.forms import folding, tables
+from ridecodec.tiles.forms import folding, indexing
 from ridecodec.tiles.forms.members import DEEP, GRAPHICS, MEMBERS, PHOTO
 from ridecodec.tiles.forms.part import Samples, Shape
 
@@ -66,22 +66,22 @@ def _views(view: View) -> Iterator[View]:
     yield view
     part, shape = view.part, view.shape
     if shape.colours is not None:
-        light = bytes([tables.LIGHT])
-        yield View(view.head + light, tables.inverse(tables.lights(shape))[part], shape.of(1, shape.values), True)
-        shown = tables.displayed(part, shape)
+        light = bytes([indexing.LIGHT])
+        yield View(view.head + light, indexing.inverse(indexing.lights(shape))[part], shape.of(1, shape.values), True)
+        shown = indexing.displayed(part, shape)
         if shown is not None and shape.values > 64:
-            yield View(view.head + bytes([tables.DISPLAYED]), shown, shape.of(3, 256), True)
+            yield View(view.head + bytes([indexing.DISPLAYED]), shown, shape.of(3, 256), True)
     size = 2 if shape.values > 256 else 1
     values = np.flatnonzero(np.bincount(part.reshape(-1), minlength=1)).astype(np.uint16)
     if len(values) < _FEW * (int(values[-1]) + 1):
         rank = np.zeros(int(values[-1]) + 1, np.uint16)
         rank[values] = np.arange(len(values))
-        table = tables.write_table(tables.RANKS, values[None], size)
+        table = indexing.write_table(indexing.RANKS, values[None], size)
         ranks = View(view.head + table, rank[part], shape.of(shape.channels, len(values)), view.indices)
         yield from _views(ranks) if len(values) <= 256 < shape.values else [ranks]
-    found = tables.colours(part) if shape.channels > 1 else None
+    found = indexing.colours(part) if shape.channels > 1 else None
     if found is not None:
-        table = tables.write_table(tables.COLOURS, found[0], size)
+        table = indexing.write_table(indexing.COLOURS, found[0], size)
         yield View(view.head + table, found[1], shape.of(1, found[0].shape[1]), True)
 
 

@@ -2,7 +2,7 @@
 
 A sub-pixel (0..255) is coded in two steps of 16 symbols, its high and its low nibble. A step's table is 16
 non-negative integers that sum to ``TABLE_TOTAL``; the coder gives symbol s the probability ``(w[s] + 1) / 2^24``.
-Everything here is integer arithmetic (design: contract 3); pixels are the last axis but in the tables themselves.
+The same integers as those of `exact.tables`; pixels are the last axis but in the tables themselves.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.errors import DamagedError
+from ridecodec.exact.coder import Decoder, Encoder
 from ridecodec.exact.tables import SYMBOLS, TABLE_TOTAL
 
 FAMILY = constriction.stream.model.Categorical(perfect=False)
