@@ -1,4 +1,4 @@
-// A tile's memory: how large it is, and where things stand in it.
+// The memory of tiles side by side: how large it is, and where things stand in it.
 #pragma once
 
 #include <cstring>
@@ -30,8 +30,11 @@ struct Extent {  // offsets, in bytes
     int slot_bits;
     size_t state_bytes;  // of a block
 
-    // Throws std::length_error for what is not to be counted.
-    Extent(const Plan& plan, int height, int width);
+    // Throws std::length_error for what is not to be counted. A block has so many `lanes`, of all `tiles`.
+    Extent(const Plan& plan, int height, int width, int tiles = 1, int workers = 1, int lanes = LANES);
 };
+
+// Pixels that a front of such a tile has at most.
+size_t longest_front(const Spec& spec, int height, int width);
 
 }  // namespace ride

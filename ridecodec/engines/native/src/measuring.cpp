@@ -9,7 +9,7 @@ namespace ride {
 
 std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes, const Parameters& parameters,
                                         int height, int width, int y, int x) {
-    Tile tile(plan, parameters, height, width);
+    Tile tile(plan, &parameters, {height, width});
     const Spec& spec = plan.spec;
     const int wanted = x + spec.slope * y;
     std::vector<std::vector<int64_t>> found(plan.values.size());
@@ -17,9 +17,9 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
         for (int pass = 0; pass <= spec.main_pass(); pass++) {
             const int front = t + spec.leads[size_t(pass)];
             if (!tile.enter(front, pass)) continue;
-            if (pass == spec.main_pass()) tile.load(planes);
             const int last = pass < spec.main_pass() ? pass : spec.main_pass() + spec.channels;
             for (int b = 0; b < tile.blocks(); b++) {
+                if (pass == spec.main_pass()) tile.load(planes, b);
                 for (int stage = pass; stage <= last; stage++)
                     tile.compute_in(stage, b);
                 const int lane = y - tile.first_row() - b * LANES;
@@ -36,8 +36,9 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
 
 Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width,
                 int groups, int every) {
-    if (!plan.memories.empty()) throw std::invalid_argument("memories learn only where tiles are coded");
-    Tile tile(plan, parameters, height, width);
+    if (plan.learns()) throw std::invalid_argument("memories learn only where tiles are coded");
+    Tile tile(plan, &parameters, {height, width});
+    Crew crew(1);
     const Kernels& kernels = *plan.kernels;
     const size_t vectors = plan.wanted.size() - 2;
     std::vector<Rows> rows;
@@ -57,9 +58,9 @@ Squares squares(const Plan& plan, const uint8_t* planes, const Parameters& param
     }
     std::vector<std::vector<int>> members(static_cast<size_t>(groups));  // lanes of a block, by group
     for (int t = tile.first_front(); t < tile.fronts(); t++) {
-        if (!tile.enter(t)) continue;
-        tile.load(planes);
+        if (!tile.enter(t, crew)) continue;
         for (int b = 0; b < tile.blocks(); b++) {
+            tile.load(planes, b);
             for (int stage = 0; stage <= tile.channels(); stage++)
                 tile.compute(stage, b);
             double group[LANES], weight[LANES];

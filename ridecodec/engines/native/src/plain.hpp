@@ -20,8 +20,8 @@ constexpr int32_t CDF_TOTAL = GAIN * (TABLE_TOTAL - VALUES);
 enum Type : int32_t { I16, I32, I64, REAL, PAIR, TYPES };
 constexpr int32_t TYPE_BYTES[TYPES] = {2, 4, 8, 8, 4};
 
-// Where a row is stored: in scratch that the blocks of a front share, in the block's own, in the tile's (the same for
-// all pixels), or in the ring of fronts, whose planes are of three types.
+// Where a row is stored: in scratch that the blocks of a thread share, in the block's own, in the tiles' (the same for
+// all pixels of a tile), or in the ring of fronts, whose planes are of three types.
 enum Space : uint8_t { TEMP, BLOCK, TILE, RING16, RING32, RING64, SPACES };
 
 struct Rows {  // rows of one type; `id` indexes Frame::row
@@ -39,12 +39,13 @@ struct Frame {  // where the rows of a block of pixels are, and where the block 
     const uint8_t* space;
     ptrdiff_t shift[SPACES];
     int32_t pixels, lanes;  // those in use, and rounded up to CHUNK
-    int32_t y, x, slope;    // of the first pixel; lane i is pixel (y + i, x - slope * i)
+    int32_t y, x, slope;    // of the first pixel
+    int32_t tile_bits;      // lane i is pixel (y + r, x - slope * r) of tile i mod 2^tile_bits, r = i >> tile_bits
     int32_t height, width;
     const void* const* fitted;  // weights made of the tile's parameters, as Affine::weight
     Slot* const* memory;        // tables of contexts, 2^slot_bits slots each, by operation
     int32_t slot_bits;
-    const int32_t* const* given;  // planes that are known beforehand, from the tile's first pixel on
+    const int32_t* const* given;  // planes that are known beforehand, of each tile, from its first pixel on
 };
 
 struct Step;
@@ -135,8 +136,8 @@ struct Kernels {  // one instruction set
     // adds weight * v * v of each of `count` vectors [stride], LANES at most, to the lower half of a matrix
     // [stride][stride]; stride is a multiple of 8
     void (*add_squares)(double* matrix, const double* const* v, const double* weight, int32_t count, int32_t stride);
-    // symbols by their edges; false: the code is none of these tables'
-    bool (*symbols)(Reading&, const uint32_t* edges, int32_t pixels, uint8_t* out);
+    // symbols by their edges, of 2^tile_bits tiles in turn; false: a code is none of these tables'
+    bool (*symbols)(Reading*, int32_t tile_bits, const uint32_t* edges, int32_t pixels, uint8_t* out);
 };
 
 }  // namespace ride
