@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ridecodec.histories import registry as histories
 from ridecodec.models import registry
 from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels, check_total
 from ridecodec.tiles import autocodec, codec, precheck
+from ridecodec.tiles.ahead import Ahead
 from ridecodec.tiles.parallel import Meter, batches, encoders, spread
 from ridecodec.tiles.progress import Progress
 
@@ -50,6 +52,7 @@ def encode(
     names: dict[str, bytes] = {}
     pictures: list[Container] = []
     meter = Meter(progress, 0, 1)
+    ahead = Ahead(label)
 
     def work(entry: Entry, threads: int = 1) -> Container | RidecodecError:
         try:
@@ -62,6 +65,7 @@ def encode(
                 history=history,
                 label=label,
                 progress=meter.part(),
+                ahead=ahead,
             )
             return rdc.read(data)
         except RidecodecError as error:
@@ -87,6 +91,8 @@ def encode(
         if len(group) == 1:
             done = [work(group[0], threads)]
         else:
+            certain = (codec.certain(entry.picture, model, device, tile) for entry in group)
+            ahead.code(chain.from_iterable(certain), threads, meter)
             largest = max(map(_pixels, group))
             done = spread(work, group, encoders(_heaviest(model, device), largest, threads), meter)
         for entry, made in zip(group, done, strict=True):

@@ -64,7 +64,7 @@ Extent::Extent(const Plan& plan, int height, int width, int tiles, int workers, 
         slot_bits++;
     slots = at.bytes();
     for (int contexts : plan.memories)
-        at.add({size_t(contexts), sizeof(Slot) << slot_bits});
+        at.add({size_t(tiles), size_t(contexts), sizeof(Slot) << slot_bits});
     end = at.bytes();
 }
 

@@ -43,7 +43,7 @@ struct Frame {  // where the rows of a block of pixels are, and where the block 
     int32_t tile_bits;      // lane i is pixel (y + r, x - slope * r) of tile i mod 2^tile_bits, r = i >> tile_bits
     int32_t height, width;
     const void* const* fitted;  // weights made of the tile's parameters, as Affine::weight
-    Slot* const* memory;        // tables of contexts, 2^slot_bits slots each, by operation
+    Slot* const* memory;        // tables of contexts, 2^slot_bits slots each, of each tile, by operation
     int32_t slot_bits;
     const int32_t* const* given;  // planes that are known beforehand, of each tile, from its first pixel on
 };

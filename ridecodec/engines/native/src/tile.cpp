@@ -35,7 +35,7 @@ Tile::Tile(const Plan& plan, const Parameters* parameters, const Shape& shape, i
     char* slots = memory_.data() + extent_.slots;
     for (int contexts : plan.memories) {
         slots_.push_back(reinterpret_cast<Slot*>(slots));
-        slots += sizeof(Slot) * size_t(contexts) << extent_.slot_bits;
+        slots += sizeof(Slot) * size_t(tiles_) * size_t(contexts) << extent_.slot_bits;
     }
     for (int tile = 0; tile < tiles_; tile++)
         set_parameters(parameters[tile], tile);

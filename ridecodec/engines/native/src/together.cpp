@@ -15,9 +15,8 @@ bool same_weights(const Plan& plan, const Parameters& one, const Parameters& oth
 
 int most_together(const Plan& plan, int height, int width) {
     int found = 1;
-    if (!plan.learns())
-        while (2 * size_t(found) * longest_front(plan.spec, height, width) <= LANES)
-            found *= 2;
+    while (2 * size_t(found) * longest_front(plan.spec, height, width) <= LANES)
+        found *= 2;
     return found;
 }
 

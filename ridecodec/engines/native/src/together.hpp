@@ -5,7 +5,7 @@
 
 namespace ride {
 
-// How many tiles stand side by side at most: as many as fill a front's lanes; 1 where a program learns.
+// How many tiles stand side by side at most: as many as fill a front's lanes.
 int most_together(const Plan& plan, int height, int width);
 
 // How many of `count` tiles are coded together, from the first on: a power of two, and all have the same weights.
