@@ -94,33 +94,42 @@ std::vector<std::vector<uint8_t>> encode(const Plan& plan, const uint8_t* planes
     std::vector<Encoder> encoders(size_t(shape.count));
     Ticker ticker(tick);
     const int channels = tile.channels();
-    std::vector<double> odds;
+    auto compute = [&](int c, int b, int worker) {
+        if (c == 0) tile.load(planes, b);
+        tile.compute(c, b, worker);
+        if (c < channels)
+            tile.family(c).intervals(tile.mixture(c), tile.state(b), tile.in_block(b), tile.samples(c, b),
+                                     tile.intervals(c, 0, b), tile.intervals(c, 1, b));
+    };
+    auto measure = [&](int b) {
+        for (int i = 0; i < tile.in_block(b); i++) {
+            const int p = b * LANES + i;
+            double odds = 1.0;
+            for (int c = 0; c < channels && tile.coded(p); c++)
+                for (int low = 0; low < 2; low++)
+                    odds *= tile.intervals(c, low, b)[i].width * (1.0 / (1 << 24));
+            bits[tile.at(p, 0, 1)] = float(0.0 - std::log2(odds));
+        }
+    };
     for (int t = tile.first_front(); t < tile.fronts(); t++) {
         if (!tile.enter(t, crew)) continue;
+        if (plan.learns())  // all look before one learns
+            for (int c = 0; c <= channels; c++)
+                for (int b = 0; b < tile.blocks(); b++)
+                    compute(c, b, 0);
+        crew.run(tile.blocks(), [&](int b, int worker) {
+            for (int c = 0; c <= channels && !plan.learns(); c++)
+                compute(c, b, worker);
+            measure(b);
+        });
         const int n = tile.pixels();
-        odds.assign(size_t(n), 1.0);
-        for (int c = 0; c <= channels; c++) {
-            crew.run(tile.blocks(), [&](int b, int worker) {
-                if (c == 0) tile.load(planes, b);
-                tile.compute(c, b, worker);
-                if (c < channels)
-                    tile.family(c).intervals(tile.mixture(c), tile.state(b), tile.in_block(b), tile.samples(c, b),
-                                             tile.intervals(0, b), tile.intervals(1, b));
-            });
-            for (int low = 0; low < 2 && c < channels; low++) {
-                const Interval* i = tile.intervals(low, 0);
+        for (int c = 0; c < channels; c++)
+            for (int low = 0; low < 2; low++)
                 for (int p = 0; p < n; p++)
-                    if (tile.coded(p)) encoders[size_t(tile.tile(p))].put(i[p]);
-                for (int p = 0; p < n; p++)
-                    if (tile.coded(p)) odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
-            }
-        }
+                    if (tile.coded(p)) encoders[size_t(tile.tile(p))].put(tile.intervals(c, low, 0)[p]);
         double length = 0;
-        for (int p = 0; p < n; p++) {
-            const double own = 0.0 - std::log2(odds[size_t(p)]);
-            bits[tile.at(p, 0, 1)] = float(own);
-            length += own;
-        }
+        for (int p = 0; p < n; p++)
+            length += bits[tile.at(p, 0, 1)];
         tile.leave();
         ticker.done(n, length);
     }
@@ -146,7 +155,7 @@ void decode(const Plan& plan, const Code* codes, const Parameters* parameters, c
         for (int i = 0; i < tile.in_block(b); i++) {
             const int value = high[i] * SYMBOLS + low[i];
             if (value > plan.spec.top) throw Damaged("it is not a code");
-            lanes[i] = int16_t(value), planes[tile.at(b * tile.lanes() + i, c, channels)] = uint8_t(value);
+            lanes[i] = int16_t(value), planes[tile.at(b * LANES + i, c, channels)] = uint8_t(value);
         }
     };
     for (int t = tile.first_front(); t < tile.fronts(); t++) {

@@ -44,8 +44,8 @@ void Crew::run(int count, const Job& job) {
             job(block, 0);
         return;
     }
-    job_ = &job, count_ = count, done_.store(0, std::memory_order_relaxed);
-    left_ = count;
+    job_ = &job, done_.store(0, std::memory_order_relaxed);
+    left_ = Left{0, count};
     if (asleep_) {
         std::lock_guard<std::mutex> held(mutex_);
         wake_.notify_all();
@@ -59,24 +59,31 @@ void Crew::run(int count, const Job& job) {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
+bool Crew::any_left() const {
+    const Left left = left_;
+    return left.first < left.last;
+}
+
 void Crew::take(int worker) {
-    int left = left_.load(std::memory_order_acquire);
-    while (left > 0) {
-        if (!left_.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel)) continue;
+    Left left = left_;
+    while (left.first < left.last) {
+        const int block = worker ? left.last - 1 : left.first;
+        const Left rest = worker ? Left{left.first, left.last - 1} : Left{left.first + 1, left.last};
+        if (!left_.compare_exchange_weak(left, rest)) continue;
         try {
-            (*job_)(count_ - left, worker);
+            (*job_)(block, worker);
         } catch (...) {
             std::lock_guard<std::mutex> held(mutex_);
             if (!failure_) failure_ = std::current_exception();
         }
         done_.fetch_add(1, std::memory_order_release);
-        left = left_.load(std::memory_order_acquire);
+        left = left_;
     }
 }
 
 void Crew::help(int worker) {
     for (int spins = 0; !ended_.load(std::memory_order_relaxed); spins++) {
-        if (left_.load(std::memory_order_acquire) > 0) {
+        if (any_left()) {
             take(worker);
             spins = 0;
         } else if (spins < SPINS) {
@@ -84,7 +91,7 @@ void Crew::help(int worker) {
         } else {
             std::unique_lock<std::mutex> held(mutex_);
             asleep_++;
-            wake_.wait(held, [this] { return ended_ || left_ > 0; });
+            wake_.wait(held, [this] { return ended_ || any_left(); });
             asleep_--;
             spins = 0;
         }

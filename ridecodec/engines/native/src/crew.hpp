@@ -1,5 +1,6 @@
-// Threads that share the blocks of a front. Whoever is free takes the next block, and the one that asks works itself:
-// it waits for nobody who has not begun, so that a machine with other work costs no more than one block.
+// Threads that share the blocks of a front. The one that asks begins with the first, the others with the last, so that
+// most blocks stay in one processor's cache. It waits for nobody who has not begun: what a busy machine costs is no
+// more than a block.
 #pragma once
 
 #include <atomic>
@@ -26,9 +27,11 @@ class Crew {
     void run(int count, const Job& job);
 
   private:
+    struct Left {  // blocks that nobody has taken, from the first on below the last
+        int32_t first, last;
+    };
     const Job* job_ = nullptr;
-    int count_ = 0;
-    alignas(64) std::atomic<int> left_{0};  // blocks that nobody has taken; whoever takes one may read the job
+    alignas(64) std::atomic<Left> left_{{0, 0}};  // whoever takes one may read the job
     alignas(64) std::atomic<int> done_{0};
     std::atomic<int> asleep_{0};
     std::atomic<bool> ended_{false};
@@ -37,6 +40,7 @@ class Crew {
     std::exception_ptr failure_;  // the first
     std::vector<std::thread> threads_;
 
+    bool any_left() const;
     void take(int worker);
     void help(int worker);
 };

@@ -36,9 +36,9 @@ size_t longest_front(const Spec& spec, int height, int width) {
     return std::min<size_t>(size_t(height), (size_t(width) + size_t(spec.slope) - 1) / size_t(spec.slope));
 }
 
-Extent::Extent(const Plan& plan, int height, int width, int tiles, int workers, int lanes) {
+Extent::Extent(const Plan& plan, int height, int width, int tiles, int workers) {
     const auto& spec = plan.spec;
-    blocks = (longest_front(spec, height, width) * size_t(tiles) + size_t(lanes) - 1) / size_t(lanes);
+    blocks = (longest_front(spec, height, width) * size_t(tiles) + LANES - 1) / LANES;
     ring_rows = (size_t(spec.rows_above) + size_t(height)) * size_t(tiles) + 2 * LANES;
     Size at;
     for (int t = 0; t < 3; t++) {
@@ -53,11 +53,11 @@ Extent::Extent(const Plan& plan, int height, int width, int tiles, int workers, 
         state = std::max(state, plan.families[c]->state(plan.mixtures[c]));
     state_bytes = (state + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     states = at.bytes(), at.add({blocks, state_bytes});
-    const size_t all = blocks * size_t(lanes);
-    edges = at.bytes(), at.add({all, SYMBOLS, sizeof(uint32_t)});
-    below = at.bytes(), at.add({all, SYMBOLS, sizeof(int32_t)});
-    high = at.bytes(), at.add({2, all});
-    intervals = at.bytes(), at.add({2, all, sizeof(Interval)});
+    const size_t lanes = blocks * LANES;
+    edges = at.bytes(), at.add({lanes, SYMBOLS, sizeof(uint32_t)});
+    below = at.bytes(), at.add({lanes, SYMBOLS, sizeof(int32_t)});
+    high = at.bytes(), at.add({2, lanes});
+    intervals = at.bytes(), at.add({2, size_t(spec.channels), lanes, sizeof(Interval)});
     // four slots a pixel at least, where there may be as many
     slot_bits = 2;
     while (slot_bits < MOST_SLOT_BITS && (4 * size_t(height) * size_t(width) - 1) >> slot_bits)

@@ -30,8 +30,8 @@ struct Extent {  // offsets, in bytes
     int slot_bits;
     size_t state_bytes;  // of a block
 
-    // Throws std::length_error for what is not to be counted. A block has so many `lanes`, of all `tiles`.
-    Extent(const Plan& plan, int height, int width, int tiles = 1, int workers = 1, int lanes = LANES);
+    // Of tiles side by side. Throws std::length_error for what is not to be counted.
+    Extent(const Plan& plan, int height, int width, int tiles = 1, int workers = 1);
 };
 
 // Pixels that a front of such a tile has at most.

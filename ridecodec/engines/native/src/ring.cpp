@@ -42,8 +42,8 @@ void Tile::fill_plane(const RingPlane& p) {
 
 void Tile::put(const RingPlane& p, int b, const void* lanes) {
     const size_t bytes = size_t(TYPE_BYTES[p.type]);
-    std::memcpy(slot(p, t_) + (size_t(spec_.rows_above + y0_) * size_t(tiles_) + size_t(b) * size_t(lanes_)) * bytes,
-                lanes, size_t(in_block(b)) * bytes);
+    std::memcpy(slot(p, t_) + (size_t(spec_.rows_above + y0_) * size_t(tiles_) + size_t(b) * LANES) * bytes, lanes,
+                size_t(in_block(b)) * bytes);
 }
 
 void Tile::keep(int stage, int b, const Frame& f) {

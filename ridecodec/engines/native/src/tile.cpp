@@ -23,8 +23,7 @@ Tile::Tile(const Plan& plan, const Parameters* parameters, const Shape& shape, i
       width_(shape.width),
       tiles_(shape.count),
       tile_bits_(bits_of(shape.count)),
-      lanes_(workers > 1 ? std::max(SHARED_LANES, shape.count) : LANES),
-      extent_(plan, height_, width_, tiles_, workers, lanes_),
+      extent_(plan, height_, width_, tiles_, workers),
       memory_(extent_.end),
       row_(plan.rows.size()) {
     for (size_t i = 0; i < row_.size(); i++) {
@@ -94,10 +93,10 @@ bool Tile::enter(int t, int pass) {
 void Tile::compute_in(int stage, int b, int worker) {
     Frame& f = frames_[size_t(worker)];
     f.pixels = in_block(b), f.lanes = (f.pixels + CHUNK - 1) / CHUNK * CHUNK;
-    f.y = y(b * lanes_), f.x = t_ - spec_.slope * f.y;
+    f.y = y(b * LANES), f.x = t_ - spec_.slope * f.y;
     f.shift[BLOCK] = ptrdiff_t(size_t(b) * plan_.space_bytes[BLOCK]);
     for (int t = 0; t < 3; t++)
-        f.shift[RING16 + t] = ptrdiff_t(b) * lanes_ * TYPE_BYTES[t];
+        f.shift[RING16 + t] = ptrdiff_t(b) * LANES * TYPE_BYTES[t];
     for (const Step& step : plan_.stages[size_t(stage)])
         step.run(step, f);
     const int c = stage - spec_.main_pass();
@@ -136,7 +135,7 @@ void Tile::load(const uint8_t* planes, int b) {
     for (int c = 0; c < channels(); c++) {
         int16_t* lanes = samples(c, b);
         for (int i = 0; i < in_block(b); i++) {
-            const uint8_t value = planes[at(b * lanes_ + i, c, channels())];
+            const uint8_t value = planes[at(b * LANES + i, c, channels())];
             if (value > spec_.top) throw std::invalid_argument("a sample is larger than the program's largest");
             lanes[i] = value;
         }

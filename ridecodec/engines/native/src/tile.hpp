@@ -15,8 +15,6 @@ namespace ride {
 // Integers of a tile, by parameter, then by given plane [H + 2 margin, W + 2 margin]. They stay with the caller.
 using Parameters = std::vector<std::vector<int32_t>>;
 
-constexpr int SHARED_LANES = 32;  // of a block where threads share the blocks of a front
-
 struct Shape {  // of equal tiles, `count` of them side by side: a power of two, a block of lanes at most
     int height, width, count = 1;
     size_t pixels() const { return size_t(height) * size_t(width); }
@@ -40,9 +38,8 @@ class Tile {
 
     int pixels() const { return (y1_ - y0_) * tiles_; }  // of all tiles
     int first_row() const { return y0_; }
-    int blocks() const { return (pixels() + lanes_ - 1) / lanes_; }
-    int lanes() const { return lanes_; }  // of a block
-    int in_block(int b) const { return std::min(lanes_, pixels() - b * lanes_); }
+    int blocks() const { return (pixels() + LANES - 1) / LANES; }
+    int in_block(int b) const { return std::min(LANES, pixels() - b * LANES); }
 
     // The samples of a channel of the front, by lane.
     int16_t* samples(int c, int b) {
@@ -67,11 +64,11 @@ class Tile {
     uint8_t known(int c, int p) const;
     const Frame& frame() const { return frames_[0]; }
 
-    uint32_t* edges(int b) { return part<uint32_t>(extent_.edges) + b * lanes_ * SYMBOLS; }
-    int32_t* below(int b) { return part<int32_t>(extent_.below) + b * lanes_ * SYMBOLS; }
-    uint8_t* nibbles(int low, int b) { return part<uint8_t>(extent_.high) + (low * int(extent_.blocks) + b) * lanes_; }
-    Interval* intervals(int low, int b) {
-        return part<Interval>(extent_.intervals) + (low * int(extent_.blocks) + b) * lanes_;
+    uint32_t* edges(int b) { return part<uint32_t>(extent_.edges) + b * LANES * SYMBOLS; }
+    int32_t* below(int b) { return part<int32_t>(extent_.below) + b * LANES * SYMBOLS; }
+    uint8_t* nibbles(int low, int b) { return part<uint8_t>(extent_.high) + (low * int(extent_.blocks) + b) * LANES; }
+    Interval* intervals(int c, int low, int b) {
+        return part<Interval>(extent_.intervals) + ((2 * c + low) * int(extent_.blocks) + b) * LANES;
     }
     const Family& family(int c) const { return *plan_.families[size_t(c)]; }
     const Mixture& mixture(int c) const { return plan_.mixtures[size_t(c)]; }
@@ -85,7 +82,7 @@ class Tile {
   private:
     const Plan& plan_;
     const Spec& spec_;
-    const int height_, width_, tiles_, tile_bits_, lanes_;
+    const int height_, width_, tiles_, tile_bits_;
     const Extent extent_;
     Memory memory_;
     std::vector<char*> row_;

@@ -32,8 +32,8 @@ int together(const Plan& plan, const Parameters* parameters, int count, int most
 
 int useful_threads(const Plan& plan, const Shape& shape, int threads) {
     if (plan.learns()) return 1;
-    const size_t blocks = longest_front(plan.spec, shape.height, shape.width) * size_t(shape.count) / SHARED_LANES;
-    return std::max(1, int(std::min(size_t(std::max(threads, 1)), blocks)));
+    const size_t most = longest_front(plan.spec, shape.height, shape.width) * size_t(shape.count) / LANES;
+    return std::max(1, int(std::min(size_t(std::max(threads, 1)), most)));
 }
 
 }  // namespace ride
