@@ -125,6 +125,17 @@ def test_pictures_that_fail_are_left_out() -> None:
     assert np.array_equal(restored(data)["a"].planes, good[1].picture.planes)
 
 
+@pytest.mark.parametrize("model", ["auto", "photo"])
+def test_what_is_coded_side_by_side_is_as_each_alone(model: str) -> None:
+    few = crop("camera", 20, 24) // 40 * 40
+    entries = [entry(f"{k:02}", crop("rocket", 20 + k, 24)[k:]) for k in range(5)]
+    entries += [entry(f"few {k}", np.roll(few, k, 0)) for k in range(3)]
+    held = rdca.read(packed(entries, model=model))
+    for number, each in enumerate(entries):
+        alone = ridecodec.compress(each.picture, model=model, threads=1, verify=False)
+        assert held.picture(number).payload(0) == rdc.read(alone).payload(0)
+
+
 @pytest.mark.parametrize("model", CIFAR)
 def test_batches_of_one_and_of_64(model: str) -> None:
     """The same file whatever is coded together, its pictures those of single files, decoded at once or alone."""

@@ -150,5 +150,14 @@ def test_a_colour_comes_of_one_ycbcr(number: int) -> None:
     assert ((low <= y) & (y <= high)).all()
 
 
+def test_shares_are_those_of_all_conversions() -> None:
+    draw = np.random.default_rng(5)
+    mixed = draw.integers(0, 256, (3, 400), np.uint8)
+    mixed[:, :300] = conversion(4).rgb(*draw.integers(60, 190, (3, 300), np.uint8))
+    wanted = [lattice.find(conversion(number), mixed).known.mean() for number in range(len(WORDS))]
+    assert lattice.shares(mixed).tolist() == wanted
+    assert max(wanted) == wanted[4] > 0.6
+
+
 def test_samplings_have_numbers_of_their_own() -> None:
     assert len(SAMPLINGS) == len(set(SAMPLINGS)) <= 256

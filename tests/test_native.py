@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from programs import RandomProgram, without_memories
 
 from ridecodec.engines import native
-from ridecodec.engines.base import Squares
+from ridecodec.engines.base import Squares, threads
 from ridecodec.engines.native import Native, instruction_sets
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import DamagedError
@@ -60,6 +61,46 @@ def test_fronts_of_several_blocks_and_threads() -> None:
             coded = [pool.submit(runner.encode, planes, parameters, quiet) for _ in range(2)]
             assert [each.result().code for each in coded] == [expected] * 2
         assert (runner.decode(expected, parameters, *SHAPES[-1], quiet) == planes).all()
+
+
+@settings(max_examples=30)
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 21),
+    st.sampled_from([(1, 1), (1, 70), (90, 1), (33, 17), (9, 40)]),
+    st.booleans(),
+)
+def test_equal_tiles_are_coded_as_each_alone(seed: int, count: int, shape: tuple[int, int], alike: bool) -> None:
+    made = RandomProgram(seed)
+    tiles = [(made.tile(*shape), made.parameters()) for _ in range(count)]
+    planes = np.stack([own for own, _ in tiles])
+    parameters = [tiles[0 if alike and not made.given else k][1] for k in range(count)]
+    for name in instruction_sets():
+        runner = Native(name).open(made.program)
+        wanted = [runner.encode(*each, quiet) for each in zip(planes, parameters, strict=True)]
+        coded = runner.encode_batch(planes, parameters, quiet)
+        codes = [each.code for each in coded]
+        assert codes == [each.code for each in wanted], name
+        assert all((own.bits == each.bits).all() for own, each in zip(coded, wanted, strict=True))
+        assert (runner.decode_batch(codes, parameters, *shape, quiet) == planes).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_number_of_threads_gives_the_same_codes(seed: int) -> None:
+    made, shape = RandomProgram(seed), (100, 500)
+    planes, parameters = made.tile(*shape), made.parameters()
+    for name in instruction_sets():
+        runner = Native(name).open(made.program)
+        wanted = runner.encode(planes, parameters, quiet)
+        for count in (2, 3):
+            context = copy_context()
+            context.run(threads.set, count)
+            coded = context.run(runner.encode, planes, parameters, quiet)
+            assert coded.code == wanted.code, name
+            assert (coded.bits == wanted.bits).all()
+            assert (context.run(runner.decode, coded.code, parameters, *shape, quiet) == planes).all()
+            with pytest.raises(DamagedError, match="the pixel data is damaged"):
+                context.run(runner.decode, coded.code[: len(coded.code) // 2], parameters, *shape, quiet)
 
 
 @pytest.mark.parametrize("top", [1000, 100_000])

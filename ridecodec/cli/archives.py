@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ridecodec.cli import failures, files, progress
+from ridecodec.cli import failures, files, progress, sharing
 from ridecodec.cli.batches import Batch
 from ridecodec.cli.files import ARCHIVE, STANDARD, Job
 from ridecodec.cli.outcomes import Done
@@ -56,6 +56,8 @@ def pack(
             **_one_by_one(batch),
         },
     )
+    if batch.processes > 1 and STANDARD in paths:
+        raise UsageError("--jobs cannot be used with standard input or output")
     if cut is not None and wishes.exact_file:
         raise UsageError("--exact-file cannot be used with --cut: the parts are not files")
     if output != STANDARD and not output.lower().endswith(ARCHIVE):
@@ -91,7 +93,16 @@ def pack(
         try:
             failures.for_each(
                 [whole],
-                partial(_pack, sources=there, work=work, summary=summary, failed=failed, cut=cut, count=count),
+                partial(
+                    _pack,
+                    sources=there,
+                    work=work,
+                    summary=summary,
+                    failed=failed,
+                    cut=cut,
+                    count=count,
+                    processes=batch.processes,
+                ),
                 as_json=summary.as_json,
             )
         except click.exceptions.Exit as end:
@@ -108,6 +119,7 @@ def _pack(
     failed: Callable[[str, RidecodecError], None],
     cut: tuple[int, int] | None,
     count: int | None,
+    processes: int,
 ) -> None:
     """Write the archive of what can be read and coded, and say so."""
     begun = time.perf_counter()
@@ -140,6 +152,7 @@ def _pack(
             verify=work.verify,
             progress=advance,
             refused=lambda entry, error: failed(entry.source, error),
+            share=sharing.among(processes) if processes > 1 else None,
         )
     files.write(job.output, data, work.force, mode=_shared_mode(sources))
     held = rdca.read(data)
@@ -173,6 +186,7 @@ def unpack(
             "--region": work.region is not None,
             "--preview": work.preview,
             "--preserve": work.preserve,
+            "--jobs": batch.processes > 1,
             **_one_by_one(batch),
         },
     )
@@ -204,7 +218,6 @@ def _one_by_one(batch: Batch) -> dict[str, bool]:
     """What is for files that are worked on one by one."""
     return {
         "--recursive": batch.recursive,
-        "--jobs": batch.processes > 1,
         "--skip-existing": batch.skip_existing,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,10 @@ Parameters = Sequence[NDArray[np.int32]]
 [H + 2 margin, W + 2 margin]."""
 Tick = Callable[[int, float], None]
 """Called with the pixels and bits that were finished since the last call; may raise to stop the work."""
+
+
+threads: ContextVar[int] = ContextVar("threads", default=1)
+"""How many threads a tile may be coded by, for engines that can share one out: its bytes do not depend on that."""
 
 
 def silent(pixels: int, bits: float) -> None:
@@ -42,6 +47,10 @@ class Runner(ABC):
     def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
         """Code a tile."""
 
+    def encode_batch(self, planes: NDArray[np.uint8], parameters: Sequence[Parameters], tick: Tick) -> list[Coded]:
+        """Code equal tiles, uint8 [B, C, H, W]."""
+        return [self.encode(*each, tick) for each in zip(planes, parameters, strict=True)]
+
     @abstractmethod
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
         """Decode a tile; raises DamagedError as soon as more than 8 bytes beyond the code would be needed."""
@@ -57,7 +66,7 @@ class Runner(ABC):
         """Bytes of memory that a tile of so many pixels takes, about."""
 
     def batch(self, height: int, width: int) -> int:
-        """How many tiles of this size are best decoded together."""
+        """How many tiles of this size are best coded together."""
         return 1
 
     @abstractmethod

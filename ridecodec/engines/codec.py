@@ -77,10 +77,14 @@ class ProgramCodec(TileCodec):
         self.runners: dict[int, Runner] = {channels: engine.open(program) for channels, program in programs.items()}
 
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
-        channels = len(pixels)
-        side = self.sides[channels].write(pixels, label)
-        coded = self.runners[channels].encode(pixels, self.sides[channels].read(side, *pixels.shape[1:]), tick)
-        return EncodedTile(join_payload(side, coded.code), coded.bits)
+        return self.encode_batch(pixels[None], tick, label)[0]
+
+    def encode_batch(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> list[EncodedTile]:
+        _, channels, height, width = pixels.shape
+        side = self.sides[channels]
+        written = [side.write(each, label) for each in pixels]
+        coded = self.runners[channels].encode_batch(pixels, [side.read(each, height, width) for each in written], tick)
+        return [EncodedTile(join_payload(own, each.code), each.bits) for own, each in zip(written, coded, strict=True)]
 
     def decode(
         self, payloads: Sequence[bytes], channels: int, height: int, width: int, tick: Tick

@@ -56,6 +56,10 @@ class TileCodec(ABC):
     def encode(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> EncodedTile:
         """Code a tile; ``label``: its class, for models that know some."""
 
+    def encode_batch(self, pixels: NDArray[np.uint8], tick: Tick, label: int | None = None) -> list[EncodedTile]:
+        """Code equal tiles, uint8 [B, C, H, W]."""
+        return [self.encode(each, tick, label) for each in pixels]
+
     @abstractmethod
     def decode(
         self, payloads: Sequence[bytes], channels: int, height: int, width: int, tick: Tick
@@ -81,7 +85,7 @@ class TileCodec(ABC):
         """Bytes of memory that a tile of so many pixels takes, about."""
 
     def batch(self, height: int, width: int) -> int:
-        """How many tiles of this size are best decoded together."""
+        """How many tiles of this size are best coded together."""
         return 1
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.histories.conversions import Conversion
+from ridecodec.histories.conversions import WORDS, Conversion, conversion
 
 Integers = NDArray[np.int32]
 Flags = NDArray[np.bool_]
@@ -27,19 +28,19 @@ class Found:
     known: Flags
 
 
-def find(conversion: Conversion, colours: NDArray[np.uint8]) -> Found:
+def find(of: Conversion, colours: NDArray[np.uint8]) -> Found:
     """Of colours [3, ...]. Not known are those with a channel of 0 or 255, and those that no YCbCr gives."""
     shape = colours.shape[1:]
     r, g, b = (each.reshape(-1).astype(np.int32) for each in colours)
-    guess = conversion.guess(r, g, b)
+    guess = of.guess(r, g, b)
     y, cb, cr = (np.clip(each, 0, 255) for each in guess)
     known = np.zeros(len(r), np.bool_)
     rest: NDArray[np.int64] | slice = slice(None)
     for step in (0, 1, -1):
         red = np.clip(guess[2][rest] + step, 0, 255)
-        light = conversion.lights[r[rest] << 8 | red]
-        blue = conversion.blues[b[rest] << 8 | light & 255]
-        green = conversion.light[light] + conversion.green_b[blue] + conversion.green_r[red] >> conversion.shift
+        light = of.lights[r[rest] << 8 | red]
+        blue = of.blues[b[rest] << 8 | light & 255]
+        green = of.light[light] + of.green_b[blue] + of.green_r[red] >> of.shift
         hit = (green == g[rest]) & (light >= 0) & (blue >= 0)
         at = np.flatnonzero(hit) if isinstance(rest, slice) else rest[hit]
         y[at], cb[at], cr[at], known[at] = light[hit], blue[hit], red[hit], True
@@ -48,18 +49,62 @@ def find(conversion: Conversion, colours: NDArray[np.uint8]) -> Found:
     return Found(y.reshape(shape), cb.reshape(shape), cr.reshape(shape), known.reshape(shape))
 
 
+def shares(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Of colours [3, n], the share that each conversion gives, by number: what `find` knows of them."""
+    tables = _Tables.stacked()
+    r, g, b = (each.astype(np.int32) for each in colours)
+    every = np.arange(len(WORDS))[:, None]
+    guess = tables.cr[:, :1] * r + tables.cr[:, 1:2] * g + tables.cr[:, 2:3] * b + tables.cr[:, 3:] >> 12
+    known = np.zeros(guess.shape, np.bool_)
+    for step in (0, 1, -1):
+        red = np.clip(guess + step, 0, 255)
+        light = tables.lights[every, r << 8 | red]
+        blue = tables.blues[every, b << 8 | light & 255]
+        sums = tables.light[every, light] + tables.green_b[every, blue] + tables.green_r[every, red]
+        known |= (sums >> tables.shift == g) & (light >= 0) & (blue >= 0)
+    found: NDArray[np.float64] = (known & (g > 0) & (g < 255)).mean(1)
+    return found
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Those of all conversions, [conversions, ...]; ``cr`` is what guesses Cr."""
+
+    cr: Integers
+    lights: Integers
+    blues: Integers
+    light: Integers
+    green_b: Integers
+    green_r: Integers
+    shift: Integers
+
+    @staticmethod
+    @cache
+    def stacked() -> _Tables:
+        every = [conversion(number) for number in range(len(WORDS))]
+        return _Tables(
+            cr=np.stack([each.inverse[2] for each in every]),
+            lights=np.stack([each.lights for each in every]),
+            blues=np.stack([each.blues for each in every]),
+            light=np.stack([each.light for each in every]),
+            green_b=np.stack([each.green_b for each in every]),
+            green_r=np.stack([each.green_r for each in every]),
+            shift=np.array([[each.shift] for each in every], np.int32),
+        )
+
+
 def fitting(
-    conversion: Conversion, colours: NDArray[np.uint8], cb: NDArray[np.integer[Any]], cr: NDArray[np.integer[Any]]
+    of: Conversion, colours: NDArray[np.uint8], cb: NDArray[np.integer[Any]], cr: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The least and the most Y with which chroma gives colours [3, ...], and how far it is from doing so at all.
 
     The least is above the most where no Y does; the distance is 0 where one does, else about the values that miss.
     """
     low, high = np.full(colours.shape[1:], -_FAR), np.full(colours.shape[1:], _FAR)
-    chroma = (conversion.red[cr], conversion.green_b[cb] + conversion.green_r[cr], conversion.blue[cb])
+    chroma = (of.red[cr], of.green_b[cb] + of.green_r[cr], of.blue[cb])
     for colour, part in zip(colours, chroma, strict=True):
-        least = (colour.astype(np.int64) << conversion.shift) - part
+        least = (colour.astype(np.int64) << of.shift) - part
         low = np.maximum(low, np.where(colour == 0, -_FAR, least))
-        high = np.minimum(high, np.where(colour == 255, _FAR, least + (1 << conversion.shift) - 1))
-    first, last = conversion.first(low), conversion.first(high + 1) - 1
-    return first, last, np.where(first <= last, 0, 1 + (np.maximum(low - high, 0) >> conversion.shift))
+        high = np.minimum(high, np.where(colour == 255, _FAR, least + (1 << of.shift) - 1))
+    first, last = of.first(low), of.first(high + 1) - 1
+    return first, last, np.where(first <= last, 0, 1 + (np.maximum(low - high, 0) >> of.shift))

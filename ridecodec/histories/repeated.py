@@ -89,8 +89,9 @@ def _period(planes: Samples, axis: int) -> int:
     """After how many lines along an axis they are the same again; their number where they are not."""
     lines = np.ascontiguousarray(crossing(planes, axis).transpose(1, 0, 2)).reshape(planes.shape[axis], -1)
     count = len(lines)
-    _, kinds, copies = np.unique(lines, axis=0, return_inverse=True, return_counts=True)
-    kinds = kinds.reshape(-1)
+    numbers: dict[bytes, int] = {}
+    kinds = np.array([numbers.setdefault(line.tobytes(), len(numbers)) for line in lines])
+    copies = np.bincount(kinds)
     rare = sorted(np.flatnonzero(copies > 1), key=lambda kind: copies[kind])[:_TRIED]
     places = (np.flatnonzero(kinds == kind) for kind in rare)
     periods = {int(period) for at in places for period in (at - at[0])[1 : 1 + _TRIED]}

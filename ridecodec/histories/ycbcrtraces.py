@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.histories import chroma, lattice
-from ridecodec.histories.conversions import WORDS, Conversion, conversion
+from ridecodec.histories.conversions import Conversion, conversion
 from ridecodec.histories.sampling import SAMPLINGS, Sampling
 from ridecodec.histories.window import Window
 
@@ -62,13 +62,11 @@ def _converted(colours: NDArray[np.uint8]) -> int | None:
         return None
     packed = np.random.default_rng(0).permutation(packed)[:_COLOURS]
     telling = np.stack([packed >> 16, packed >> 8 & 255, packed & 255]).astype(np.uint8)
-
-    def given(number: int, some: NDArray[np.uint8]) -> float:
-        return float(lattice.find(conversion(number), some).known.mean())
-
-    likely = [number for number in range(len(WORDS)) if given(number, telling[:, :_FEW]) > _LIKELY]
-    share, best = max(((given(number, telling), -number) for number in likely), default=(0.0, 0))
-    return -best if share > _SURE else None
+    likely = np.flatnonzero(lattice.shares(telling[:, :_FEW]) > _LIKELY)
+    if not likely.size:
+        return None
+    shares = lattice.shares(telling)[likely]
+    return int(likely[shares.argmax()]) if shares.max() > _SURE else None
 
 
 def _sampled(of: Conversion, blocks: list[tuple[tuple[int, int], NDArray[np.uint8]]]) -> Sampling:

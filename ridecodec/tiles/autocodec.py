@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,7 +18,8 @@ from ridecodec.errors import DamagedError, UsageError
 from ridecodec.models import registry
 from ridecodec.models.registry import ModelCard
 from ridecodec.picture import CODING_ORDER, Chunk, ColourType, Picture
-from ridecodec.tiles.forms import reading
+from ridecodec.tiles.ahead import Ahead
+from ridecodec.tiles.forms import choosing, reading
 from ridecodec.tiles.forms.choosing import ALONE, Chooser, Chosen, Load
 from ridecodec.tiles.forms.part import Request, Samples, Shape
 from ridecodec.tiles.forms.rows import Rows
@@ -37,10 +38,11 @@ def encode(
     threads: int,
     tile: int,
     progress: Callable[[Progress], None] | None = None,
+    ahead: Ahead | None = None,
 ) -> bytes:
     """The .rdc data of a picture: of a model alone where that codes all tiles, else of several forms."""
     card = registry.current(AUTO)
-    load = loader(card, registry.pick_device(device))
+    load = loader(card, registry.pick_device(device), ahead)
     tile = side(tile)
     boxes = rdc.tile_boxes(picture.width, picture.height, tile)
     meter = Meter(progress, picture.width * picture.height, picture.channels)
@@ -83,6 +85,16 @@ def encode(
     return min(found, key=len)
 
 
+def certain(picture: Picture, load: Load, tile: int) -> Iterator[tuple[TileCodec, NDArray[np.uint8]]]:
+    """What a small picture of one tile is coded by for certain, and the tiles of its forms."""
+    if max(picture.width, picture.height) > side(tile):
+        return
+    whole = Box(0, 0, picture.width, picture.height)
+    shape = shape_of(picture.colour, picture.bit_depth, whole, palette_of(picture.colour, picture.metadata))
+    for member, planes in choosing.certain(coding_part(picture, whole), shape):
+        yield load(member), planes
+
+
 def side(tile: int) -> int:
     """The side of the tiles where ``tile`` is asked for, 0 for the default; UsageError where it is too large."""
     if not 0 <= tile <= TileCodec.largest_tile:
@@ -113,12 +125,13 @@ def _untiled(picture: Picture, header: Header, most: int) -> list[bytes]:
     return [rdc.write(replace(header, tile=0), picture.metadata, [rows.encode(most)])]
 
 
-def loader(card: ModelCard, device: str) -> Load:
-    """Gives the backend of a member of the bundle."""
+def loader(card: ModelCard, device: str, ahead: Ahead | None = None) -> Load:
+    """Gives the backend of a member of the bundle; one that knows what was coded ``ahead``."""
 
     def load(member: int) -> TileCodec:
         name, hash4 = card.members[member]
-        return registry.load(registry.find(name, bytes.fromhex(hash4)), device)
+        backend = registry.load(registry.find(name, bytes.fromhex(hash4)), device)
+        return backend if ahead is None else ahead.of(backend)
 
     return load
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from ridecodec.errors import DamagedError, UsageError, VerificationError
 from ridecodec.models import registry
 from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels
 from ridecodec.tiles import autocodec, precheck
+from ridecodec.tiles.ahead import Ahead
 from ridecodec.tiles.parallel import Meter, batches, encoders, spread
 from ridecodec.tiles.precheck import CODED, coding_channels
 from ridecodec.tiles.progress import Progress
@@ -32,10 +33,11 @@ def encode(
     label: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     look: Callable[[Box, EncodedTile], None] | None = None,
+    ahead: Ahead | None = None,
 ) -> bytes:
     """The .rdc data of a picture; ``look`` is shown every tile when it is done, by the thread that did it.
 
-    Only `AUTO` looks for a ``history``.
+    Only `AUTO` looks for a ``history``. ``ahead``: tiles that were coded with those of other pictures.
     """
     if model == AUTO:
         if label is not None or look is not None:
@@ -43,12 +45,14 @@ def encode(
         from ridecodec.tiles import historycodec
 
         return historycodec.encode(
-            picture, history=history, device=device, threads=threads, tile=tile, progress=progress
+            picture, history=history, device=device, threads=threads, tile=tile, progress=progress, ahead=ahead
         )
     channels = coding_channels(picture.colour, picture.bit_depth)
     card = registry.current(model)
     registry.check_channels(card, len(channels), "this one")
     backend = registry.load(card, registry.pick_device(device))
+    if ahead is not None:
+        backend = ahead.of(backend)
     tile = backend.tile if tile == 0 else tile
     if not 1 <= tile <= backend.largest_tile:
         raise UsageError(f"a tile size of {tile} is out of range for {model!r}; choose 1 to {backend.largest_tile}")
@@ -231,6 +235,17 @@ def _decode(
         _decode_modelled(held, tiles, backend, decoder, place, threads, meter)
     meter.finish()
     return out
+
+
+def certain(picture: Picture, model: str, device: str, tile: int) -> Iterator[tuple[TileCodec, NDArray[np.uint8]]]:
+    """What a small picture of one tile is coded by for certain, and the tiles."""
+    card, device = registry.current(model), registry.pick_device(device)
+    if card.members:
+        yield from autocodec.certain(picture, autocodec.loader(card, device), tile)
+    elif picture.colour in CODED and picture.bit_depth == 8 and picture.channels in card.channels:
+        backend = registry.load(card, device)
+        if max(picture.width, picture.height) <= (tile or backend.tile):
+            yield backend, coding_planes(picture, Box(0, 0, picture.width, picture.height))
 
 
 def backend_of(header: Header, step: int, device: str) -> TileCodec:

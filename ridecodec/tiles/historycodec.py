@@ -22,6 +22,7 @@ from ridecodec.histories.tree import Node
 from ridecodec.models import registry
 from ridecodec.picture import BAND_PIXELS, CODING_ORDER, Picture, Samples, check_pixels
 from ridecodec.tiles import autocodec, parts
+from ridecodec.tiles.ahead import Ahead
 from ridecodec.tiles.forms.choosing import Chooser
 from ridecodec.tiles.forms.part import Shape
 from ridecodec.tiles.parallel import Creep, Meter, encoders, spread
@@ -42,6 +43,7 @@ def encode(
     threads: int,
     tile: int,
     progress: Callable[[Progress], None] | None = None,
+    ahead: Ahead | None = None,
 ) -> bytes:
     """The .rdc data of a picture: from its history, one of `histories.NAMES`, where that is shorter.
 
@@ -50,13 +52,14 @@ def encode(
     found = finding.undone(picture, histories.wanted(history))
     options: dict[str, Any] = {"device": device, "threads": threads, "tile": tile}
     if found.node.history is None:
-        return autocodec.encode(picture, progress=progress, **options)
+        return autocodec.encode(picture, progress=progress, ahead=ahead, **options)
     pixels = picture.width * picture.height
     if found.share < _SURE and pixels > _LARGE:
         return from_source(picture, found, progress=progress, **options)
     both = Meter(progress, 2 * pixels, picture.channels)
     from_history = from_source(picture, found, progress=both.part(), **options)
-    return min(from_history, autocodec.encode(picture, progress=both.part(), **options), key=len)
+    as_it_is = autocodec.encode(picture, progress=both.part(), ahead=ahead, **options)
+    return min(from_history, as_it_is, key=len)
 
 
 def from_source(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from ridecodec.engines.base import threads as threads_of_a_tile
 from ridecodec.engines.tilecoder import TileCodec
 from ridecodec.tiles import precheck
 from ridecodec.tiles.progress import Progress
@@ -124,15 +126,20 @@ def batches(
 
 
 def spread(work: Callable[[Any], Any], items: Iterable[Any], workers: int, meter: Meter) -> list[Any]:
-    """Results of ``work`` on all items, in order; the first error stops the others."""
+    """Results of ``work`` on all items, in order; the first error stops the others.
+
+    Of so many ``workers``, those that have no item help with what others code (`engines.base.threads`).
+    """
     todo = list(items)
     count = min(workers, len(todo))
-    if count == 1:
-        return [work(item) for item in todo]
+    helped = contextvars.copy_context()
+    helped.run(threads_of_a_tile.set, workers // max(1, count))
+    if count <= 1:
+        return [helped.run(work, item) for item in todo]
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # with what small pictures do not need
 
     with ThreadPoolExecutor(count) as pool:
-        futures = [pool.submit(work, item) for item in todo]
+        futures = [pool.submit(helped.copy().run, work, item) for item in todo]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
             failed = [f for f in futures if f.done() and f.exception() is not None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -18,14 +20,55 @@ from ridecodec.histories import registry as histories
 from ridecodec.models import registry
 from ridecodec.picture import MAX_PIXELS, Picture, Samples, check_pixels, check_total
 from ridecodec.tiles import autocodec, codec, precheck
+from ridecodec.tiles.ahead import Ahead
 from ridecodec.tiles.parallel import Meter, batches, encoders, spread
 from ridecodec.tiles.progress import Progress
 
 Report = Callable[[Progress], None]
 Refused = Callable[[Entry, RidecodecError], None]
 Found = tuple[int, Picture | DamagedError]
-_SMALL, _TOGETHER, _MOST = 1 << 20, 1 << 22, 1 << 12
+Made = bytes | RidecodecError
+Share = Callable[["Coding", Iterator[list[Entry]], Meter], Iterator[tuple[list[Entry], list[Made]]]]
+_SMALL, _TOGETHER, _MOST = 1 << 20, 1 << 22, 1 << 8
 """Pixels of a picture that one thread codes, and pixels and pictures that are held at a time."""
+
+
+@dataclass(frozen=True)
+class Coding:
+    """Codes groups of pictures; it can be pickled."""
+
+    model: str
+    device: str
+    threads: int
+    label: int | None = None
+    tile: int = 0
+    history: str = histories.AUTO
+
+    def __call__(self, group: Sequence[Entry], meter: Meter) -> list[Made]:
+        """The .rdc data of each picture, or why it cannot be coded."""
+        if len(group) == 1:
+            return [self._coded(group[0], meter, None, self.threads)]
+        ahead = Ahead(self.label)
+        certain = (codec.certain(entry.picture, self.model, self.device, self.tile) for entry in group)
+        ahead.code(chain.from_iterable(certain), self.threads, meter)
+        at_once = encoders(_heaviest(self.model, self.device), max(map(_pixels, group)), self.threads)
+        return spread(lambda entry: self._coded(entry, meter, ahead, 1), group, at_once, meter)
+
+    def _coded(self, entry: Entry, meter: Meter, ahead: Ahead | None, threads: int) -> Made:
+        try:
+            return codec.encode(
+                entry.picture,
+                model=self.model,
+                device=self.device,
+                threads=threads,
+                tile=self.tile,
+                history=self.history,
+                label=self.label,
+                progress=meter.part(),
+                ahead=ahead,
+            )
+        except RidecodecError as error:
+            return error
 
 
 def encode(
@@ -40,32 +83,18 @@ def encode(
     verify: bool = False,
     progress: Report | None = None,
     refused: Refused | None = None,
+    share: Share | None = None,
 ) -> bytes:
     """The .rdca data of pictures, of which only some are held at a time.
 
     A picture that cannot be coded is told to ``refused`` and left out; without that it raises, named: `InputError`
-    or `UsageError`. `InputError` where no picture is left. ``verify``: decode the data and compare.
+    or `UsageError`. `InputError` where no picture is left. ``verify``: decode the data and compare. ``share``: gives
+    the groups to other processes.
     """
     registry.current(model)
     names: dict[str, bytes] = {}
     pictures: list[Container] = []
     meter = Meter(progress, 0, 1)
-
-    def work(entry: Entry, threads: int = 1) -> Container | RidecodecError:
-        try:
-            data = codec.encode(
-                entry.picture,
-                model=model,
-                device=device,
-                threads=threads,
-                tile=tile,
-                history=history,
-                label=label,
-                progress=meter.part(),
-            )
-            return rdc.read(data)
-        except RidecodecError as error:
-            return error
 
     def taken() -> Iterator[Entry]:
         """The entries whose names are right, counted."""
@@ -83,15 +112,13 @@ def encode(
             meter.total, meter.channels = max(pixels, round(pixels / entry.position)), entry.picture.channels
             yield entry
 
-    for group in _groups(taken()):
-        if len(group) == 1:
-            done = [work(group[0], threads)]
-        else:
-            largest = max(map(_pixels, group))
-            done = spread(work, group, encoders(_heaviest(model, device), largest, threads), meter)
+    coding = Coding(model, device, threads, label, tile, history)
+    groups = _groups(taken())
+    coded = ((group, coding(group, meter)) for group in groups) if share is None else share(coding, groups, meter)
+    for group, done in coded:
         for entry, made in zip(group, done, strict=True):
-            if isinstance(made, Container):
-                pictures.append(made)
+            if isinstance(made, bytes):
+                pictures.append(rdc.read(made))
             else:
                 del names[entry.name]
                 _refuse(entry, made, refused)

@@ -160,7 +160,15 @@ def test_dry_run_of_an_archive(tree: Path) -> None:
     assert names(tree) == before
 
 
-@pytest.mark.parametrize("more", [("--jobs", "2"), ("-r",), ("--preserve",), ("--delete-source",)])
+def test_processes_make_the_same_archive(folder: Path) -> None:
+    random = np.random.default_rng(1)
+    np.save("many.npy", random.integers(0, 9, (530, 2, 3), np.uint8))
+    for jobs in ("1", "2"):
+        assert compress("--archive", f"{jobs}.rdca", "many.npy", "--jobs", jobs, "-m", "uniform").exit_code == 0
+    assert Path("1.rdca").read_bytes() == Path("2.rdca").read_bytes()
+
+
+@pytest.mark.parametrize("more", [("-r",), ("--skip-existing",), ("--preserve",), ("--delete-source",)])
 def test_what_an_archive_does_not_go_with(tree: Path, more: tuple[str, ...]) -> None:
     option = {"-r": "--recursive"}.get(more[0], more[0])
     assert_fails(compress("--archive", "x.rdca", "in.png", *more), 2, option)

@@ -160,10 +160,9 @@ def test_archives_fail_in_an_orderly_way(folder: Path) -> None:
     assert_fails(run("compress", "mosaic.png", *archive[:-1], "nobody"), 2, "there is no model")
     assert_fails(run("compress", "mosaic.png", *archive[2:], "--cut", "7x8"), 3, "cannot be cut")
     assert_fails(run("compress", "mosaic.png", "--cut", "8x8"), 2, "need --archive")
-    assert_fails(
-        run("compress", "mosaic.png", *archive, "--jobs", "2"), 2, "--jobs cannot be used with compress --archive"
-    )
+    assert_fails(run("compress", "-", *archive, "--jobs", "2"), 2, "--jobs cannot be used with standard input")
     assert run("compress", "mosaic.png", *archive).exit_code == 0
+    assert_fails(run("decompress", "a.rdca", "out", "--jobs", "2"), 2, "--jobs cannot be used with an archive")
     assert_fails(run("compress", "mosaic.png", *archive), 5, "exists")
     assert_fails(run("decompress", "a.rdca", "out", "--only", "nobody"), 2, "no picture 'nobody'")
     assert_fails(run("decompress", "a.rdca", "out", "--preview"), 2, "--preview cannot be used with an archive")

@@ -28,10 +28,12 @@ int main(int, char** arguments) {
                 back(planes.size());
             for (size_t i = 0; i < planes.size(); i++)
                 planes[i] = uint8_t(i % 7 ? planes[i - 1] + random() % 3 : random());
-            if (plan->spec.halved) halve(plan->spec, parameters, height, width, planes);
-            std::vector<float> bits(size_t(height) * size_t(width));
-            const auto code = encode(*plan, planes.data(), parameters, height, width, bits.data(), nullptr);
-            decode(*plan, code.data(), code.size(), parameters, height, width, back.data(), nullptr);
+            if (plan->spec.halved) halve(plan->spec, parameters, height, width, 1, planes);
+            const Shape shape{height, width};
+            std::vector<float> bits(shape.pixels());
+            const auto code = encode(*plan, planes.data(), &parameters, shape, 1, bits.data(), nullptr)[0];
+            const Code read{code.data(), code.size()};
+            decode(*plan, &read, &parameters, shape, 1, back.data(), nullptr);
             if (back != planes) return std::puts("decoding gives other samples"), 1;
             for (uint8_t byte : code)
                 digest = (digest ^ byte) * 1099511628211u;

@@ -14,7 +14,7 @@ export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 
 build() {  # NAME COMPILER INSTRUCTION_SET
   "$2" -std=c++17 -O2 -ffp-contract=off -static -DRIDE_BASELINE -DRIDE_SET=baseline "-DRIDE_NAME=\"$3\"" -I "$sources" \
-    "$root/tests/native/digest.cpp" "$sources"/!(module|solve).cpp -o "$work/$1"
+    "$root/tests/native/digest.cpp" "$sources"/!(module|solve).cpp -pthread -o "$work/$1"
 }
 build here "${CXX:-c++}" baseline
 build there "${OTHER_CXX:-aarch64-linux-gnu-g++}" neon

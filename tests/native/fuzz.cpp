@@ -6,6 +6,7 @@
 #include "coding.hpp"
 #include "dispatch.hpp"
 #include "reader.hpp"
+#include "together.hpp"
 
 namespace {
 
@@ -24,13 +25,14 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    if (size < 6) return 0;
+    if (size < 7) return 0;
     const auto& set = plans[data[0] % plans.size()];
     const Plan& plan = *set[data[1] % set.size()];
     const int height = 1 + data[2] % 12, width = 1 + data[3] % 20;
     const bool encoding = data[4] & 1;
     const int shift = data[4] >> 1 & 31;  // of parameters: how large they are
-    data += 5, size -= 5;
+    const int wanted = 1 + data[5] % 16;  // tiles
+    data += 6, size -= 6;
     Parameters parameters;
     for (size_t count : plan.spec.parameters) {
         parameters.emplace_back(count);
@@ -48,19 +50,27 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         for (size_t i = 0; i < parameters.back().size() && size; i++)
             parameters.back()[i] = int32_t(plane.lo + data[i % size] % (plane.hi - plane.lo + 1));
     }
-    std::vector<uint8_t> planes(size_t(plan.spec.channels) * size_t(height) * size_t(width));
+    const std::vector<Parameters> all(size_t(wanted), parameters);
+    const Shape shape{height, width, together(plan, all.data(), wanted, most_together(plan, height, width))};
+    const size_t count = size_t(shape.count), samples = size_t(plan.spec.channels) * shape.pixels();
+    std::vector<uint8_t> planes(count * samples);
+    std::vector<Code> codes;
     try {
         if (!encoding) {
-            decode(plan, data, size, parameters, height, width, planes.data(), nullptr);
+            for (size_t tile = 0; tile < count; tile++)  // each begins later in the data
+                codes.push_back({data + size * tile / count, size - size * tile / count});
+            decode(plan, codes.data(), all.data(), shape, 1, planes.data(), nullptr);
             return 0;
         }
         for (size_t i = 0; i < planes.size() && size; i++)
             planes[i] = data[i % size];
-        if (plan.spec.halved) halve(plan.spec, parameters, height, width, planes);
-        std::vector<float> bits(size_t(height) * size_t(width));
-        const auto code = encode(plan, planes.data(), parameters, height, width, bits.data(), nullptr);
+        if (plan.spec.halved) halve(plan.spec, parameters, height, width, count, planes);
+        std::vector<float> bits(count * shape.pixels());
+        const auto made = encode(plan, planes.data(), all.data(), shape, 1, bits.data(), nullptr);
+        for (const auto& code : made)
+            codes.push_back({code.data(), code.size()});
         std::vector<uint8_t> back(planes.size());
-        decode(plan, code.data(), code.size(), parameters, height, width, back.data(), nullptr);
+        decode(plan, codes.data(), all.data(), shape, 1, back.data(), nullptr);
         if (back != planes) std::abort();
     } catch (const Damaged&) {
     }

@@ -24,7 +24,7 @@ if [ "$(uname -m)" = x86_64 ]; then
   kernels+=(-DRIDE_AVX2 -DRIDE_AVX512)
 fi
 clang++ "${flags[@]}" -fsanitize=fuzzer "${kernels[@]}" -I "$sources" "$root/tests/native/fuzz.cpp" \
-  "$sources"/!(kernels|module|solve).cpp "$work"/*.o -o "$work/fuzz"
+  "$sources"/!(kernels|module|solve).cpp "$work"/*.o -pthread -o "$work/fuzz"
 
 mkdir -p "$work/corpus"
 RIDE_PROGRAMS="$work/programs" UBSAN_OPTIONS=print_stacktrace=1 \

@@ -91,15 +91,15 @@ struct Reader {  // of tests/native/specs.py
     }
 };
 
-// Samples that are known beforehand, into planes [C, H, W].
+// Samples that are known beforehand, into planes [count, C, H, W].
 inline void halve(const Spec& spec, const std::vector<std::vector<int32_t>>& parameters, int height, int width,
-                  std::vector<uint8_t>& planes) {
-    for (int c = 0; c < spec.channels; c++) {
-        const int margin = spec.given[size_t(c)].margin;
+                  size_t count, std::vector<uint8_t>& planes) {
+    for (int k = 0; k < int(count) * spec.channels; k++) {
+        const int c = k % spec.channels, margin = spec.given[size_t(c)].margin;
         const auto& values = parameters[spec.parameters.size() + size_t(c)];
         for (int y = 0; y < height; y += 2)
             for (int x = 0; x < width; x += 2)
-                planes[size_t((c * height + y) * width + x)] =
+                planes[size_t((k * height + y) * width + x)] =
                     uint8_t(values[size_t((y + margin) * (width + 2 * margin) + x + margin)]);
     }
 }

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick
+from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, threads
 from ridecodec.engines.board import INITIAL
 from ridecodec.errors import DamagedError
 from ridecodec.exact.parts import BORDER
@@ -68,16 +68,31 @@ class NativeRunner(Runner):
         self.program = _native.Program(native_spec(program), instruction_set)
 
     def encode(self, planes: Planes, parameters: Parameters, tick: Tick) -> Coded:
-        return Coded(*self.program.encode(np.ascontiguousarray(planes, np.uint8), _words(parameters), tick))
+        return self.encode_batch(planes[None], [parameters], tick)[0]
+
+    def encode_batch(self, planes: NDArray[np.uint8], parameters: Sequence[Parameters], tick: Tick) -> list[Coded]:
+        words = [_words(each) for each in parameters]
+        codes, bits = self.program.encode(np.ascontiguousarray(planes, np.uint8), words, threads.get(), tick)
+        return list(map(Coded, codes, bits))
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
-        share = 8 * len(code) / (height * width)
+        found: Planes = self.decode_batch([code], [parameters], height, width, tick)[0]
+        return found
+
+    def decode_batch(
+        self, codes: Sequence[bytes], parameters: Sequence[Parameters], height: int, width: int, tick: Tick
+    ) -> NDArray[np.uint8]:
+        share = 8 * sum(map(len, codes)) / (len(codes) * height * width)
+        words = [_words(each) for each in parameters]
         try:
             return self.program.decode(
-                code, _words(parameters), height, width, lambda pixels, _: tick(pixels, share * pixels)
+                codes, words, height, width, threads.get(), lambda pixels, _: tick(pixels, share * pixels)
             )
         except _native.DamagedError as error:
             raise DamagedError(f"the pixel data is damaged: {error}") from error
+
+    def batch(self, height: int, width: int) -> int:
+        return self.program.together(height, width)
 
     def trace(self, planes: Planes, parameters: Parameters, y: int, x: int) -> list[NDArray[np.int64]]:
         return self.program.trace(np.ascontiguousarray(planes, np.uint8), _words(parameters), y, x)

@@ -16,18 +16,21 @@ class Program:
     @property
     def isa(self) -> str: ...
     def memory(self, height: int, width: int) -> int: ...
+    def together(self, height: int, width: int) -> int: ...
     def encode(
         self,
         planes: NDArray[np.uint8],
-        parameters: Sequence[NDArray[np.int32]],
+        parameters: Sequence[Sequence[NDArray[np.int32]]],
+        threads: int = 1,
         tick: Callable[[int, float], object] | None = None,
-    ) -> tuple[bytes, NDArray[np.float32]]: ...
+    ) -> tuple[list[bytes], NDArray[np.float32]]: ...
     def decode(
         self,
-        code: bytes,
-        parameters: Sequence[NDArray[np.int32]],
+        codes: Sequence[bytes],
+        parameters: Sequence[Sequence[NDArray[np.int32]]],
         height: int,
         width: int,
+        threads: int = 1,
         tick: Callable[[int, float], object] | None = None,
     ) -> NDArray[np.uint8]: ...
     def trace(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ridecodec.engines.tilecoder import EncodedTile, TileCodec, encode_tile
 from ridecodec.models.deep.parting import parted
@@ -76,6 +77,24 @@ class Chosen:
         return self.others.get(member)
 
 
+def certain(part: Samples, shape: Shape) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Models of 8 bits that a small part is given to for certain, and what they are given; of others nothing."""
+    if shape.pixels > _WHOLE or (part == part[:, :1, :1]).all():
+        return
+    for view in views(part, shape):
+        for member in view.members():
+            if not MEMBERS[member].deep:
+                yield member, np.ascontiguousarray(view.part, np.uint8)
+    if _is_plain(shape):
+        for member in ALONE:
+            yield member, np.ascontiguousarray(part, np.uint8)
+
+
+def _is_plain(shape: Shape) -> bool:
+    """Whether models may take it without a form."""
+    return shape.values == 256 and shape.colours is None and shape.channels in MEMBERS[PHOTO].channels
+
+
 class Chooser:
     """Finds the cheapest form of a tile; ``tick`` is called between attempts, and may raise to stop."""
 
@@ -88,9 +107,8 @@ class Chooser:
         """The payload of the tile."""
         payload = self._cheapest(self.part, self.shape)
         others = {}
-        plain = self.shape.values == 256 and self.shape.colours is None
         flat = payload[0] == reading.CONSTANT and self.shape.pixels > _FLAT
-        if plain and not flat and self.shape.channels in MEMBERS[PHOTO].channels:
+        if _is_plain(self.shape) and not flat:
             for member in ALONE:
                 tile = self._coded(member, self.part, len(payload) + _SLACK)
                 if tile is not None:

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "coder.hpp"
-#include "tile.hpp"
+#include "together.hpp"
 
 namespace ride {
 namespace {
@@ -12,24 +12,53 @@ namespace {
 constexpr auto TICK_EVERY = std::chrono::milliseconds(50);
 constexpr uint64_t MOST_BEYOND = 8;  // bytes that a decoder reads behind the end of a whole code
 
-// Throws for symbols that no code has, and for those behind the end of it.
-void check(bool good, const Reading& reading) {
-    if (reading.beyond > MOST_BEYOND) throw Damaged("its code ends before the pixels do");
-    if (!good) throw Damaged("it is not a code");
-}
-
-// The high or low nibbles of a front's channel; of those that are not coded, what is known.
-void read(const Kernels& kernels, Reading& reading, Tile& tile, int c, int low) {
-    if (!tile.halved())
-        return check(kernels.symbols(reading, tile.edges(0), tile.pixels(), tile.nibbles(low, 0)), reading);
-    for (int p = 0; p < tile.pixels(); p++) {
-        uint8_t* to = tile.nibbles(low, 0) + p;
-        if (tile.coded(p))
-            check(kernels.symbols(reading, tile.edges(0) + ptrdiff_t(p) * SYMBOLS, 1, to), reading);
-        else
-            *to = low ? tile.known(c, p) % SYMBOLS : tile.known(c, p) / SYMBOLS;
+// Decoders of tiles side by side.
+class Readings {
+  public:
+    Readings(const Code* codes, int count) {
+        for (int tile = 0; tile < count; tile++) {
+            const Code& code = codes[tile];
+            Reading r{0, ~uint64_t(0), code.data, code.data + code.size, 0};
+            for (int i = 0; i < 8; i++) {
+                r.point = r.point << 8 | (r.next < r.end ? *r.next : 0);
+                if (r.next < r.end)
+                    r.next++;
+                else
+                    r.beyond++;
+            }
+            each_.push_back(r);
+        }
+        while (1 << tile_bits_ < count)
+            tile_bits_++;
     }
-}
+
+    // The high or low nibbles of a front's channel; of those that are not coded, what is known. Throws for symbols that
+    // no code has, and for those behind the end of it.
+    void read(const Kernels& kernels, Tile& tile, int c, int low) {
+        uint8_t* to = tile.nibbles(low, 0);
+        if (!tile.halved()) {
+            check(kernels.symbols(each_.data(), tile_bits_, tile.edges(0), tile.pixels(), to));
+        } else {
+            for (int p = 0; p < tile.pixels(); p++)
+                if (tile.coded(p)) {
+                    Reading& own = each_[size_t(tile.tile(p))];
+                    check(kernels.symbols(&own, 0, tile.edges(0) + ptrdiff_t(p) * SYMBOLS, 1, to + p));
+                } else {
+                    to[p] = low ? tile.known(c, p) % SYMBOLS : tile.known(c, p) / SYMBOLS;
+                }
+        }
+    }
+
+  private:
+    std::vector<Reading> each_;
+    int tile_bits_ = 0;
+
+    void check(bool good) const {
+        for (const Reading& r : each_)
+            if (r.beyond > MOST_BEYOND) throw Damaged("its code ends before the pixels do");
+        if (!good) throw Damaged("it is not a code");
+    }
+};
 
 class Ticker {
   public:
@@ -57,93 +86,97 @@ class Ticker {
 
 }  // namespace
 
-std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height,
-
-                            int width, float* bits, const Tick& tick) {
-    Tile tile(plan, parameters, height, width);
-    Encoder encoder;
+std::vector<std::vector<uint8_t>> encode(const Plan& plan, const uint8_t* planes, const Parameters* parameters,
+                                         const Shape& shape, int threads, float* bits, const Tick& tick) {
+    const int workers = useful_threads(plan, shape, threads);
+    Tile tile(plan, parameters, shape, workers);
+    Crew crew(workers);
+    std::vector<Encoder> encoders(size_t(shape.count));
     Ticker ticker(tick);
-    const int slope = plan.spec.slope;
-    std::vector<double> odds;
+    const int channels = tile.channels();
+    auto compute = [&](int c, int b, int worker) {
+        if (c == 0) tile.load(planes, b);
+        tile.compute(c, b, worker);
+        if (c < channels)
+            tile.family(c).intervals(tile.mixture(c), tile.state(b), tile.in_block(b), tile.samples(c, b),
+                                     tile.intervals(c, 0, b), tile.intervals(c, 1, b));
+    };
+    auto measure = [&](int b) {
+        for (int i = 0; i < tile.in_block(b); i++) {
+            const int p = b * LANES + i;
+            double odds = 1.0;
+            for (int c = 0; c < channels && tile.coded(p); c++)
+                for (int low = 0; low < 2; low++)
+                    odds *= tile.intervals(c, low, b)[i].width * (1.0 / (1 << 24));
+            bits[tile.at(p, 0, 1)] = float(0.0 - std::log2(odds));
+        }
+    };
     for (int t = tile.first_front(); t < tile.fronts(); t++) {
-        if (!tile.enter(t)) continue;
-        tile.load(planes);
+        if (!tile.enter(t, crew)) continue;
+        if (plan.learns())  // all look before one learns
+            for (int c = 0; c <= channels; c++)
+                for (int b = 0; b < tile.blocks(); b++)
+                    compute(c, b, 0);
+        crew.run(tile.blocks(), [&](int b, int worker) {
+            for (int c = 0; c <= channels && !plan.learns(); c++)
+                compute(c, b, worker);
+            measure(b);
+        });
         const int n = tile.pixels();
-        odds.assign(size_t(n), 1.0);
-        for (int c = 0; c < tile.channels(); c++) {
-            for (int b = 0; b < tile.blocks(); b++) {
-                tile.compute(c, b);
-                tile.family(c).intervals(tile.mixture(c), tile.state(b), tile.in_block(b), tile.samples(c, b),
-                                         tile.intervals(0, b), tile.intervals(1, b));
-            }
-            for (int low = 0; low < 2; low++) {
-                const Interval* i = tile.intervals(low, 0);
+        for (int c = 0; c < channels; c++)
+            for (int low = 0; low < 2; low++)
                 for (int p = 0; p < n; p++)
-                    if (tile.coded(p)) encoder.put(i[p]);
-                for (int p = 0; p < n; p++)
-                    if (tile.coded(p)) odds[size_t(p)] *= i[p].width * (1.0 / (1 << 24));
-            }
-        }
-        for (int b = 0; b < tile.blocks(); b++)
-            tile.compute(tile.channels(), b);
-        tile.leave();
+                    if (tile.coded(p)) encoders[size_t(tile.tile(p))].put(tile.intervals(c, low, 0)[p]);
         double length = 0;
-        for (int p = 0; p < n; p++) {
-            const ptrdiff_t y = tile.first_row() + p;
-            const double own = 0.0 - std::log2(odds[size_t(p)]);
-            bits[y * width + t - slope * y] = float(own);
-            length += own;
-        }
+        for (int p = 0; p < n; p++)
+            length += bits[tile.at(p, 0, 1)];
+        tile.leave();
         ticker.done(n, length);
     }
     ticker.flush();
-    return encoder.finish();
+    std::vector<std::vector<uint8_t>> codes;
+    for (Encoder& encoder : encoders)
+        codes.push_back(encoder.finish());
+    return codes;
 }
 
-void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters& parameters, int height, int width,
+void decode(const Plan& plan, const Code* codes, const Parameters* parameters, const Shape& shape, int threads,
             uint8_t* planes, const Tick& tick) {
-    Tile tile(plan, parameters, height, width);
+    const int workers = useful_threads(plan, shape, threads);
+    Tile tile(plan, parameters, shape, workers);
+    Crew crew(workers);
     const Kernels& kernels = *plan.kernels;
-    Reading reading{0, ~uint64_t(0), code, code + size, 0};
-    for (int i = 0; i < 8; i++) {
-        reading.point = reading.point << 8 | (reading.next < reading.end ? *reading.next : 0);
-        if (reading.next < reading.end)
-            reading.next++;
-        else
-            reading.beyond++;
-    }
+    Readings readings(codes, shape.count);
     Ticker ticker(tick);
-    const int slope = plan.spec.slope;
-    for (int t = tile.first_front(); t < tile.fronts(); t++) {
-        if (!tile.enter(t)) continue;
-        const int n = tile.pixels();
-        for (int c = 0; c < tile.channels(); c++) {
-            const Family& family = tile.family(c);
-            for (int b = 0; b < tile.blocks(); b++) {
-                tile.compute(c, b);
-                family.high(tile.mixture(c), tile.state(b), tile.in_block(b), tile.edges(b), tile.below(b));
-            }
-            read(kernels, reading, tile, c, 0);
-            for (int b = 0; b < tile.blocks(); b++)
-                family.low(tile.mixture(c), tile.state(b), tile.in_block(b), tile.nibbles(0, b), tile.below(b),
-                           tile.edges(b));
-            read(kernels, reading, tile, c, 1);
-            for (int b = 0; b < tile.blocks(); b++) {
-                int16_t* lanes = tile.samples(c, b);
-                const ptrdiff_t y = tile.first_row() + b * LANES;
-                uint8_t* to = planes + (ptrdiff_t(c) * height + y) * width + t - slope * y;
-                const uint8_t *high = tile.nibbles(0, b), *low = tile.nibbles(1, b);
-                for (int i = 0; i < tile.in_block(b); i++, to += width - slope) {
-                    const int value = high[i] * SYMBOLS + low[i];
-                    if (value > plan.spec.top) throw Damaged("it is not a code");
-                    lanes[i] = int16_t(value), *to = uint8_t(value);
-                }
-            }
+    const int channels = tile.channels();
+    auto settle = [&](int c, int b) {
+        int16_t* lanes = tile.samples(c, b);
+        const uint8_t *high = tile.nibbles(0, b), *low = tile.nibbles(1, b);
+        for (int i = 0; i < tile.in_block(b); i++) {
+            const int value = high[i] * SYMBOLS + low[i];
+            if (value > plan.spec.top) throw Damaged("it is not a code");
+            lanes[i] = int16_t(value), planes[tile.at(b * LANES + i, c, channels)] = uint8_t(value);
         }
-        for (int b = 0; b < tile.blocks(); b++)
-            tile.compute(tile.channels(), b);
+    };
+    for (int t = tile.first_front(); t < tile.fronts(); t++) {
+        if (!tile.enter(t, crew)) continue;
+        for (int c = 0; c <= channels; c++) {
+            crew.run(tile.blocks(), [&](int b, int worker) {
+                if (c > 0) settle(c - 1, b);
+                tile.compute(c, b, worker);
+                if (c < channels)
+                    tile.family(c).high(tile.mixture(c), tile.state(b), tile.in_block(b), tile.edges(b), tile.below(b));
+            });
+            if (c == channels) break;
+            readings.read(kernels, tile, c, 0);
+            crew.run(tile.blocks(), [&](int b, int) {
+                tile.family(c).low(tile.mixture(c), tile.state(b), tile.in_block(b), tile.nibbles(0, b), tile.below(b),
+                                   tile.edges(b));
+            });
+            readings.read(kernels, tile, c, 1);
+        }
         tile.leave();
-        ticker.done(n, 0);
+        ticker.done(tile.pixels(), 0);
     }
     ticker.flush();
 }

@@ -1,4 +1,4 @@
-// The loop of model and coder over a tile's fronts.
+// The loop of model and coder over the fronts of tiles.
 #pragma once
 
 #include <functional>
@@ -12,12 +12,18 @@ namespace ride {
 // work.
 using Tick = std::function<void(size_t pixels, double bits)>;
 
-// Code planes [C, H, W]. `bits`: [H, W], filled with the code length of every pixel.
-std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height,
-                            int width, float* bits, const Tick& tick);
+struct Code {
+    const uint8_t* data;
+    size_t size;
+};
 
-// Decode into planes [C, H, W]. Throws Damaged for what is no code of such a tile.
-void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters& parameters, int height, int width,
+// Code planes [count, C, H, W]. `bits`: [count, H, W], filled with the code length of every pixel. `threads` share a
+// front; codes are the same for any number of them.
+std::vector<std::vector<uint8_t>> encode(const Plan& plan, const uint8_t* planes, const Parameters* parameters,
+                                         const Shape& shape, int threads, float* bits, const Tick& tick);
+
+// Decode into planes [count, C, H, W]. Throws Damaged for what are no codes of such tiles.
+void decode(const Plan& plan, const Code* codes, const Parameters* parameters, const Shape& shape, int threads,
             uint8_t* planes, const Tick& tick);
 
 }  // namespace ride

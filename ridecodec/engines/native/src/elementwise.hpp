@@ -184,7 +184,8 @@ void place_in(const Step& s, const Frame& f) {
         out[k] = at<T>(f, s.out.id[k]);
     const int32_t top = int32_t(s.hi);
     for (int32_t i = 0; i < f.lanes; i++) {  // lanes past the last pixel of the front stand outside of the tile
-        int32_t y = least(f.y + i, f.height - 1), x = least(most(f.x - f.slope * i, 0), f.width - 1);
+        const int32_t r = i >> f.tile_bits;
+        int32_t y = least(f.y + r, f.height - 1), x = least(most(f.x - f.slope * r, 0), f.width - 1);
         out[0][i] = T(least(y, top)), out[1][i] = T(least(x, top));
         out[2][i] = T(least(f.height - 1 - y, top)), out[3][i] = T(least(f.width - 1 - x, top));
         out[4][i] = T(y & 1), out[5][i] = T(x & 1);
@@ -193,11 +194,13 @@ void place_in(const Step& s, const Frame& f) {
 template <class T>
 void give(const Step& s, const Frame& f) {
     T* out = at<T>(f, s.out.id[0]);
-    const int32_t* from = f.given[s.count];
+    const int32_t* const* from = f.given + (ptrdiff_t(s.count) << f.tile_bits);
+    const int32_t tiles = 1 << f.tile_bits;
     const ptrdiff_t stride = f.width + 2 * ptrdiff_t(s.bits);
     for (int32_t i = 0; i < f.lanes; i++) {  // as for place
-        const ptrdiff_t y = least(f.y + i, f.height - 1), x = least(most(f.x - f.slope * i, 0), f.width - 1);
-        out[i] = T(from[(y + s.lo) * stride + x + s.hi]);
+        const int32_t r = i >> f.tile_bits;
+        const ptrdiff_t y = least(f.y + r, f.height - 1), x = least(most(f.x - f.slope * r, 0), f.width - 1);
+        out[i] = T(from[i & (tiles - 1)][(y + s.lo) * stride + x + s.hi]);
     }
 }
 Run find_give(int out) { return out == I16 ? give<int16_t> : give<int32_t>; }

@@ -34,24 +34,27 @@ class Size {
 
 size_t system_entries(const System& s) { return size_t(s.inputs) * size_t(s.inputs + 3) / 2; }
 
+size_t Extent::slot_floats(const System& s) const { return (groups + spare) * system_entries(s) * CHUNK; }
+
 size_t Extent::system_floats(const System& s, int slope) const {
-    const size_t matrix = system_entries(s) * CHUNK, lag = size_t(slope / s.block);
-    return 3 * groups * matrix + lag * (groups + 1) * matrix + groups * size_t(s.inputs) * CHUNK;
+    const size_t lag = size_t(slope / s.block);
+    return (3 * system_entries(s) + size_t(s.inputs)) * groups * CHUNK + lag * slot_floats(s);
 }
 
-Extent::Extent(const Plan& plan, int height, int width) {
+size_t longest_front(const Spec& spec, int height, int width) {
+    return std::min<size_t>(size_t(height), (size_t(width) + size_t(spec.slope) - 1) / size_t(spec.slope));
+}
+
+Extent::Extent(const Plan& plan, int height, int width, int tiles, int workers) {
     const auto& spec = plan.spec;
-    // a front has at most so many pixels
-    const size_t longest =
-        std::min<size_t>(size_t(height), (size_t(width) + size_t(spec.slope) - 1) / size_t(spec.slope));
-    blocks = (longest + LANES - 1) / LANES;
-    ring_rows = size_t(spec.rows_above) + size_t(height) + 2 * LANES;
+    blocks = (longest_front(spec, height, width) * size_t(tiles) + LANES - 1) / LANES;
+    ring_rows = (size_t(spec.rows_above) + size_t(height)) * size_t(tiles) + 2 * LANES;
     Size at;
     for (int t = 0; t < 3; t++) {
         ring[t] = at.bytes();
         at.add({plan.slots_of[t], ring_rows, size_t(TYPE_BYTES[t])});
     }
-    temp = at.bytes(), at.add({plan.space_bytes[TEMP]});
+    temp = at.bytes(), at.add({size_t(workers), plan.space_bytes[TEMP]});
     tile = at.bytes(), at.add({plan.space_bytes[TILE]});
     block = at.bytes(), at.add({blocks, plan.space_bytes[BLOCK]});
     size_t state = 0;
@@ -63,16 +66,16 @@ Extent::Extent(const Plan& plan, int height, int width) {
     edges = at.bytes(), at.add({lanes, SYMBOLS, sizeof(uint32_t)});
     below = at.bytes(), at.add({lanes, SYMBOLS, sizeof(int32_t)});
     high = at.bytes(), at.add({2, lanes});
-    intervals = at.bytes(), at.add({2, lanes, sizeof(Interval)});
+    intervals = at.bytes(), at.add({2, size_t(spec.channels), lanes, sizeof(Interval)});
     // four slots a pixel at least, where there may be as many
     slot_bits = 2;
     while (slot_bits < MOST_SLOT_BITS && (4 * size_t(height) * size_t(width) - 1) >> slot_bits)
         slot_bits++;
     slots = at.bytes();
     for (int contexts : plan.memories)
-        at.add({size_t(contexts), sizeof(Slot) << slot_bits});
+        at.add({size_t(tiles), size_t(contexts), sizeof(Slot) << slot_bits});
     systems = at.bytes();
-    groups = (size_t(height) + CHUNK - 1) / CHUNK;
+    groups = (size_t(height) * size_t(tiles) + CHUNK - 1) / CHUNK, spare = (size_t(tiles) + CHUNK - 1) / CHUNK;
     for (const System& s : plan.systems)
         if (s.used) at.add({system_floats(s, spec.slope), sizeof(float)});
     end = at.bytes();

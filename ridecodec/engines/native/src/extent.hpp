@@ -1,4 +1,4 @@
-// A tile's memory: how large it is, and where things stand in it.
+// The memory of tiles side by side: how large it is, and where things stand in it.
 #pragma once
 
 #include <cstring>
@@ -31,14 +31,18 @@ struct Extent {  // offsets, in bytes
     size_t blocks, ring_rows;
     size_t ring[3], temp, tile, block, states, edges, below, high, intervals, slots, systems, end;
     int slot_bits;
-    size_t state_bytes;  // of a block
-    size_t groups;       // of CHUNK rows
+    size_t state_bytes;    // of a block
+    size_t groups, spare;  // of CHUNK lanes, of all rows and of a row above them
 
-    // Throws std::length_error for what is not to be counted.
-    Extent(const Plan& plan, int height, int width);
+    // Of tiles side by side. Throws std::length_error for what is not to be counted.
+    Extent(const Plan& plan, int height, int width, int tiles = 1, int workers = 1);
 
-    // Of all matrices and vectors of a system.
+    // Of what the rows say at the columns of a block, and of all matrices and vectors of a system.
+    size_t slot_floats(const System& s) const;
     size_t system_floats(const System& s, int slope) const;
 };
+
+// Pixels that a front of such a tile has at most.
+size_t longest_front(const Spec& spec, int height, int width);
 
 }  // namespace ride

@@ -3,15 +3,15 @@
 // Included inside the kernels' namespace.
 
 constexpr int MOST_ENTRIES = MOST_INPUTS * (MOST_INPUTS + 3) / 2;
-constexpr int SHIFTED = LANES + CHUNK;  // lanes of a block, from a multiple of CHUNK rows on
+constexpr int SHIFTED = LANES + CHUNK;  // lanes of a block, from a multiple of CHUNK on
 
-// The matrix or vector of CHUNK rows from `row` on, a multiple of CHUNK.
-INLINE float* group(float* from, int32_t entries, int32_t row) { return from + ptrdiff_t(row) * entries; }
+// The matrix or vector of CHUNK lanes from `lane` on, a multiple of CHUNK.
+INLINE float* group(float* from, int32_t entries, int32_t lane) { return from + ptrdiff_t(lane) * entries; }
 
 // What the rows up to these say at the columns of a block.
-INLINE float* below(const LeastSquares& s, int32_t time, int32_t row) {
+INLINE float* below(const LeastSquares& s, int32_t time, int32_t lane) {
     const size_t slot = size_t((time + s.lag) % s.lag);
-    return group(s.below + slot * s.slot + size_t(CHUNK) * size_t(s.entries), s.entries, row);
+    return group(s.below + slot * s.slot, s.entries, lane + most(s.tiles, int32_t(CHUNK)));
 }
 
 // Sums that are too small to matter become 0, before they leave the normal numbers.
@@ -20,10 +20,13 @@ INLINE float kept(float sum) {
     return size < LEAST_SUM ? 0.0f : sum;
 }
 
+// The first lane of a block among those of all rows.
+INLINE int32_t first_lane(const Frame& f) { return f.y << f.tile_bits; }
+
 // Inputs of a block's pixels, as lanes of the rows from a multiple of CHUNK on.
 template <class X>
 INLINE void shifted(const Rows& rows, const Frame& f, float (*to)[SHIFTED]) {
-    const int32_t shift = f.y % CHUNK;
+    const int32_t shift = first_lane(f) % CHUNK;
     for (int32_t k = 0; k < rows.count; k++) {
         const X* x = at<const X>(f, rows.id[k]);
         float* out = to[k] + shift;
@@ -38,12 +41,12 @@ template <class X>
 void predict(const Step& s, const Frame& f) {
     const LeastSquares& own = f.systems[s.bits];
     const float lo = float(s.lo), hi = float(s.hi);
-    const int32_t shift = f.y % CHUNK;
+    const int32_t shift = first_lane(f) % CHUNK;
     alignas(64) float x[MOST_INPUTS][SHIFTED] = {};
     alignas(64) int32_t found[SHIFTED];
     shifted<X>(s.x, f, x);
     for (int32_t j = 0; j < shift + f.pixels; j += CHUNK) {
-        const float* weight = group(own.weights, own.inputs, f.y - shift + j);
+        const float* weight = group(own.weights, own.inputs, first_lane(f) - shift + j);
         float sum[CHUNK] = {};
         for (int32_t k = 0; k < own.inputs; k++, weight += CHUNK)
             for (int i = 0; i < CHUNK; i++)
@@ -66,7 +69,7 @@ void predict(const Step& s, const Frame& f) {
 template <class X>
 void observe(const Step& s, const Frame& f) {
     const LeastSquares& own = f.systems[s.bits];
-    const int32_t n = own.inputs, shift = f.y % CHUNK;
+    const int32_t n = own.inputs, shift = first_lane(f) % CHUNK;
     alignas(64) float x[MOST_INPUTS + 1][SHIFTED] = {};
     alignas(64) float taught[SHIFTED] = {};
     shifted<X>(s.x, f, x);
@@ -75,7 +78,7 @@ void observe(const Step& s, const Frame& f) {
     for (int32_t i = 0; i < f.pixels; i++)
         x[n][shift + i] = float(target[i]), taught[shift + i] = float(weight[i]);
     for (int32_t j = 0; j < shift + f.pixels; j += CHUNK) {
-        float* RESTRICT sum = group(own.sums, own.entries, f.y - shift + j);
+        float* RESTRICT sum = group(own.sums, own.entries, first_lane(f) - shift + j);
         for (int32_t k = 0; k < n; k++) {
             float scaled[CHUNK];
             for (int i = 0; i < CHUNK; i++)
@@ -87,19 +90,19 @@ void observe(const Step& s, const Frame& f) {
     }
 }
 
-// The block that ends before block `time`, of CHUNK rows.
-void end_block(const LeastSquares& s, int32_t time, int32_t row) {
-    float* RESTRICT sum = group(s.sums, s.entries, row);
-    float* RESTRICT left = group(s.left, s.entries, row);
-    const float* RESTRICT all = group(s.all, s.entries, row);
+// The block that ends before block `time`, of CHUNK lanes.
+void end_block(const LeastSquares& s, int32_t time, int32_t lane) {
+    float* RESTRICT sum = group(s.sums, s.entries, lane);
+    float* RESTRICT left = group(s.left, s.entries, lane);
+    const float* RESTRICT all = group(s.all, s.entries, lane);
     const int32_t size = s.entries * CHUNK;
-    float* RESTRICT own = below(s, time - 1, row);
+    float* RESTRICT own = below(s, time - 1, lane);
     for (int32_t i = 0; i < size; i++)
         own[i] = all[i] + sum[i];
     const float along = s.along;
     float share = along;
     for (int32_t k = 2; k <= s.lag; k++, share *= along) {
-        float* RESTRICT before = below(s, time - k, row);
+        float* RESTRICT before = below(s, time - k, lane);
         for (int32_t i = 0; i < size; i++)
             before[i] += share * sum[i];
     }
@@ -138,18 +141,20 @@ INLINE void solve(float (*matrix)[CHUNK], int32_t n, float ridge, float* weights
     }
 }
 
-// The block that begins at `time`: its sums, and the weights that follow from them, of CHUNK rows.
-void begin_block(const LeastSquares& s, int32_t time, int32_t row) {
+// The block that begins at `time`: its sums, and the weights that follow from them, of CHUNK lanes.
+void begin_block(const LeastSquares& s, int32_t time, int32_t lane) {
     alignas(64) float matrix[MOST_ENTRIES][CHUNK];
-    const float* RESTRICT own = below(s, time, row);
-    const float* RESTRICT before = own - s.entries * CHUNK;
+    const float* RESTRICT own = below(s, time, lane);
+    const float* RESTRICT before = own - ptrdiff_t(most(s.tiles, int32_t(CHUNK))) * s.entries;
+    const int32_t apart = least(s.tiles, int32_t(CHUNK));
     for (int32_t e = 0; e < s.entries; e++) {  // of the row above each
-        matrix[e][0] = before[e * CHUNK + CHUNK - 1];
-        for (int i = 1; i < CHUNK; i++)
-            matrix[e][i] = own[e * CHUNK + i - 1];
+        for (int i = 0; i < apart; i++)
+            matrix[e][i] = before[e * CHUNK + CHUNK - apart + i];
+        for (int i = apart; i < CHUNK; i++)
+            matrix[e][i] = own[e * CHUNK + i - apart];
     }
-    const float* RESTRICT left = group(s.left, s.entries, row);
-    float* RESTRICT all = group(s.all, s.entries, row);
+    const float* RESTRICT left = group(s.left, s.entries, lane);
+    float* RESTRICT all = group(s.all, s.entries, lane);
     const float down = s.down;
     for (int32_t e = 0; e < s.entries; e++)
         for (int i = 0; i < CHUNK; i++)
@@ -157,7 +162,7 @@ void begin_block(const LeastSquares& s, int32_t time, int32_t row) {
     for (int32_t k = 0, e = 0; k < s.inputs; e += s.inputs + 1 - k, k++)
         for (int i = 0; i < CHUNK; i++)
             matrix[e][i] += s.ridge;
-    solve(matrix, s.inputs, s.ridge, group(s.weights, s.inputs, row));
+    solve(matrix, s.inputs, s.ridge, group(s.weights, s.inputs, lane));
 }
 
 Run find_predict(int x) { return x == I16 ? predict<int16_t> : x == I32 ? predict<int32_t> : nullptr; }

@@ -9,7 +9,7 @@ namespace ride {
 
 std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes, const Parameters& parameters,
                                         int height, int width, int y, int x) {
-    Tile tile(plan, parameters, height, width);
+    Tile tile(plan, &parameters, {height, width});
     const Spec& spec = plan.spec;
     const int wanted = x + spec.slope * y;
     std::vector<std::vector<int64_t>> found(plan.values.size());
@@ -17,9 +17,9 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
         for (int pass = 0; pass <= spec.main_pass(); pass++) {
             const int front = t + spec.leads[size_t(pass)];
             if (!tile.enter(front, pass)) continue;
-            if (pass == spec.main_pass()) tile.load(planes);
             const int last = pass < spec.main_pass() ? pass : spec.main_pass() + spec.channels;
             for (int b = 0; b < tile.blocks(); b++) {
+                if (pass == spec.main_pass()) tile.load(planes, b);
                 for (int stage = pass; stage <= last; stage++)
                     tile.compute_in(stage, b);
                 const int lane = y - tile.first_row() - b * LANES;
@@ -36,11 +36,13 @@ std::vector<std::vector<int64_t>> trace(const Plan& plan, const uint8_t* planes,
 
 void values(const Plan& plan, const uint8_t* planes, const Parameters& parameters, int height, int width,
             int32_t* out) {
-    Tile tile(plan, parameters, height, width);
+    Tile tile(plan, &parameters, {height, width});
+    Crew crew(1);
     const ptrdiff_t slope = plan.spec.slope, size = ptrdiff_t(height) * width;
     for (int t = tile.first_front(); t < tile.fronts(); t++) {
-        if (!tile.enter(t)) continue;
-        tile.load(planes);
+        if (!tile.enter(t, crew)) continue;
+        for (int b = 0; b < tile.blocks(); b++)
+            tile.load(planes, b);
         for (int stage = 0; stage < tile.channels(); stage++)
             for (int b = 0; b < tile.blocks(); b++)
                 tile.compute(stage, b);

@@ -10,6 +10,8 @@ void look(const Step& s, const Frame& f) {
     const int bits = f.slot_bits;
     const uint32_t mask = (uint32_t(1) << bits) - 1;
     const Slot* slots = f.memory[s.bits];
+    const int32_t last = (1 << f.tile_bits) - 1;  // each tile has its own contexts
+    const ptrdiff_t apart = ptrdiff_t(s.count) << bits;
     alignas(64) uint32_t state[LANES];
     for (int32_t i = 0; i < f.lanes; i++)
         state[i] = 1;
@@ -28,7 +30,7 @@ void look(const Step& s, const Frame& f) {
         int32_t* RESTRICT count = at<int32_t>(f, s.out.id[2 * s.count + c]);
         int32_t* RESTRICT hash = at<int32_t>(f, s.out.id[3 * s.count + c]);
         for (int32_t i = 0; i < f.lanes; i++) {
-            const Slot& found = slots[state[i] & mask];
+            const Slot& found = slots[(i & last) * apart + ptrdiff_t(state[i] & mask)];
             const bool known = found.tag == (state[i] >> bits) + 1;
             latest[i] = known ? O(found.latest) : O(-1), before[i] = known ? O(found.before) : O(-1);
             count[i] = known ? int32_t(found.count) : UNKNOWN, hash[i] = int32_t(state[i]);
@@ -42,6 +44,8 @@ void learn(const Step& s, const Frame& f) {
     const int bits = f.slot_bits;
     const uint32_t mask = (uint32_t(1) << bits) - 1;
     Slot* slots = f.memory[s.bits];
+    const int32_t last = (1 << f.tile_bits) - 1;
+    const ptrdiff_t apart = ptrdiff_t(s.count) << bits;
     const X* value = at<const X>(f, s.y.id[0]);
     for (int32_t c = 0; c < s.count; c++, slots += size_t(mask) + 1) {
         const X* latest = at<const X>(f, s.x.id[c]);
@@ -51,9 +55,9 @@ void learn(const Step& s, const Frame& f) {
         for (int32_t i = 0; i < f.pixels; i++) {
             const bool right = latest[i] == value[i];
             const X other = right ? before[i] : latest[i];
-            slots[uint32_t(hash[i]) & mask] = {uint32_t(value[i]), uint32_t(other < 0 ? value[i] : other),
-                                               (uint32_t(hash[i]) >> bits) + 1,
-                                               uint32_t(right ? least(count[i] + 1, MOST_RIGHT) : 0)};
+            slots[(i & last) * apart + ptrdiff_t(uint32_t(hash[i]) & mask)] = {
+                uint32_t(value[i]), uint32_t(other < 0 ? value[i] : other), (uint32_t(hash[i]) >> bits) + 1,
+                uint32_t(right ? least(count[i] + 1, MOST_RIGHT) : 0)};
         }
     }
 }

@@ -10,6 +10,7 @@
 #include "coding.hpp"
 #include "dispatch.hpp"
 #include "measuring.hpp"
+#include "together.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -20,6 +21,7 @@ namespace {
 using Longs = nb::ndarray<const int64_t, nb::c_contig, nb::device::cpu>;
 using Words = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Planes = nb::ndarray<const uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Batch = nb::ndarray<const uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 
 constexpr int MOST_SIDE = 1 << 24;
 
@@ -107,6 +109,14 @@ Parameters to_parameters(const std::vector<Words>& from) {
     return found;
 }
 
+std::vector<Parameters> to_all_parameters(const std::vector<std::vector<Words>>& from, size_t count) {
+    if (from.size() != count) throw std::invalid_argument("parameters of another number of tiles");
+    std::vector<Parameters> found;
+    for (const auto& each : from)
+        found.push_back(to_parameters(each));
+    return found;
+}
+
 Tick to_tick(nb::object callback) {
     if (callback.is_none()) return nullptr;
     return [callback](size_t pixels, double bits) {
@@ -137,32 +147,53 @@ class Program {
         return Extent(*plan_, height, width).end;
     }
 
-    nb::tuple encode(const Planes& planes, const std::vector<Words>& parameters, nb::object tick) const {
-        const int height = side(planes.shape(1)), width = side(planes.shape(2));
+    int together(int height, int width) const {
         check_size(height, width);
-        check_channels(planes);
-        Parameters given = to_parameters(parameters);
-        Tick each = to_tick(tick);
-        auto lengths = empty<float>({size_t(height), size_t(width)});
-        std::vector<uint8_t> code;
-        {
-            nb::gil_scoped_release released;
-            code = ride::encode(*plan_, planes.data(), given, height, width, lengths.data(), each);
-        }
-        return nb::make_tuple(nb::bytes(code.data(), code.size()), lengths);
+        return most_together(*plan_, height, width);
     }
 
-    nb::ndarray<nb::numpy, uint8_t> decode(const nb::bytes& code, const std::vector<Words>& parameters, int height,
-                                           int width, nb::object tick) const {
+    nb::tuple encode(const Batch& planes, const std::vector<std::vector<Words>>& parameters, int threads,
+                     nb::object tick) const {
+        const size_t count = planes.shape(0);
+        const int height = side(planes.shape(2)), width = side(planes.shape(3));
         check_size(height, width);
-        Parameters given = to_parameters(parameters);
+        if (planes.shape(1) != size_t(plan_->spec.channels)) throw std::invalid_argument("another number of channels");
+        auto given = to_all_parameters(parameters, count);
         Tick each = to_tick(tick);
-        auto planes = empty<uint8_t>({size_t(plan_->spec.channels), size_t(height), size_t(width)});
-        const auto* data = static_cast<const uint8_t*>(code.data());
-        const size_t size = code.size();
+        auto lengths = empty<float>({count, size_t(height), size_t(width)});
+        std::vector<std::vector<uint8_t>> codes;
+        const size_t pixels = size_t(height) * size_t(width), samples = pixels * planes.shape(1);
         {
             nb::gil_scoped_release released;
-            ride::decode(*plan_, data, size, given, height, width, planes.data(), each);
+            in_groups(given, height, width, [&](size_t first, const Shape& shape) {
+                for (auto& code : ride::encode(*plan_, planes.data() + first * samples, &given[first], shape, threads,
+                                               lengths.data() + first * pixels, each))
+                    codes.push_back(std::move(code));
+            });
+        }
+        nb::list found;
+        for (const auto& code : codes)
+            found.append(nb::bytes(code.data(), code.size()));
+        return nb::make_tuple(found, lengths);
+    }
+
+    nb::ndarray<nb::numpy, uint8_t> decode(const std::vector<nb::bytes>& codes,
+                                           const std::vector<std::vector<Words>>& parameters, int height, int width,
+                                           int threads, nb::object tick) const {
+        check_size(height, width);
+        auto given = to_all_parameters(parameters, codes.size());
+        Tick each = to_tick(tick);
+        const size_t channels = size_t(plan_->spec.channels);
+        auto planes = empty<uint8_t>({codes.size(), channels, size_t(height), size_t(width)});
+        std::vector<Code> read;
+        for (const nb::bytes& code : codes)
+            read.push_back({static_cast<const uint8_t*>(code.data()), code.size()});
+        {
+            nb::gil_scoped_release released;
+            in_groups(given, height, width, [&](size_t first, const Shape& shape) {
+                ride::decode(*plan_, &read[first], &given[first], shape, threads,
+                             planes.data() + first * channels * shape.pixels(), each);
+            });
         }
         return planes;
     }
@@ -207,6 +238,18 @@ class Program {
   private:
     std::unique_ptr<Plan> plan_;
 
+    // Calls `work` with the first of the tiles that are coded together, and their shape.
+    template <class F>
+    void in_groups(const std::vector<Parameters>& parameters, int height, int width, F work) const {
+        const int most = most_together(*plan_, height, width);
+        for (size_t first = 0; first < parameters.size();) {
+            const int left = int(parameters.size() - first);
+            const Shape shape{height, width, ride::together(left, most)};
+            work(first, shape);
+            first += size_t(shape.count);
+        }
+    }
+
     static int side(size_t n) { return n > size_t(MOST_SIDE) ? MOST_SIDE + 1 : int(n); }
     void check_size(int height, int width) const {
         if (height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE ||
@@ -238,8 +281,10 @@ NB_MODULE(_native, m) {
         .def(nb::init<const nb::dict&, const std::string&>(), "spec"_a, "isa"_a = "")
         .def_prop_ro("isa", &ride::Program::isa)
         .def("memory", &ride::Program::memory, "height"_a, "width"_a)
-        .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "tick"_a = nb::none())
-        .def("decode", &ride::Program::decode, "code"_a, "parameters"_a, "height"_a, "width"_a, "tick"_a = nb::none())
+        .def("together", &ride::Program::together, "height"_a, "width"_a)
+        .def("encode", &ride::Program::encode, "planes"_a, "parameters"_a, "threads"_a = 1, "tick"_a = nb::none())
+        .def("decode", &ride::Program::decode, "codes"_a, "parameters"_a, "height"_a, "width"_a, "threads"_a = 1,
+             "tick"_a = nb::none())
         .def("trace", &ride::Program::trace, "planes"_a, "parameters"_a, "y"_a, "x"_a)
         .def("values", &ride::Program::values, "planes"_a, "parameters"_a, "wanted"_a);
 }

@@ -20,8 +20,8 @@ constexpr int32_t CDF_TOTAL = GAIN * (TABLE_TOTAL - VALUES);
 enum Type : int32_t { I16, I32, I64, REAL, PAIR, TYPES };
 constexpr int32_t TYPE_BYTES[TYPES] = {2, 4, 8, 8, 4};
 
-// Where a row is stored: in scratch that the blocks of a front share, in the block's own, in the tile's (the same for
-// all pixels), or in the ring of fronts, whose planes are of three types.
+// Where a row is stored: in scratch that the blocks of a thread share, in the block's own, in the tiles' (the same for
+// all pixels of a tile), or in the ring of fronts, whose planes are of three types.
 enum Space : uint8_t { TEMP, BLOCK, TILE, RING16, RING32, RING64, SPACES };
 
 struct Rows {  // rows of one type; `id` indexes Frame::row
@@ -38,15 +38,16 @@ constexpr int MOST_INPUTS = 32;  // of a system of least squares
 constexpr float LEAST_SUM = 1.0f;
 
 // Least squares of a tile, see exact/least_squares.py: upper triangles of matrices, [groups of CHUNK
-// rows][entries][rows].
+// lanes][entries][lanes]. The lanes are those of all rows, and in a row of all tiles side by side.
 struct LeastSquares {
     int32_t inputs, entries, block, lag;  // columns of a block; blocks that a row is behind the one above it
+    int32_t tiles;                        // side by side: lanes from a row to the next
     float along, down, ridge;
     float* sums;        // of the block
     float *left, *all;  // of the blocks to the left; of all that its weights were made of
-    float* below;       // [lag] by block: what the row below will look at; a group of no rows first
+    float* below;       // [lag] by block: what the row below will look at; groups of no row first
     size_t slot;        // floats of one of these
-    float* weights;     // [groups][inputs][rows]
+    float* weights;     // [groups][inputs][lanes]
 };
 
 struct Frame {  // where the rows of a block of pixels are, and where the block is
@@ -54,12 +55,13 @@ struct Frame {  // where the rows of a block of pixels are, and where the block 
     const uint8_t* space;
     ptrdiff_t shift[SPACES];
     int32_t pixels, lanes;  // those in use, and rounded up to CHUNK
-    int32_t y, x, slope;    // of the first pixel; lane i is pixel (y + i, x - slope * i)
+    int32_t y, x, slope;    // of the first pixel
+    int32_t tile_bits;      // lane i is pixel (y + r, x - slope * r) of tile i mod 2^tile_bits, r = i >> tile_bits
     int32_t height, width;
-    Slot* const* memory;  // tables of contexts, 2^slot_bits slots each, by operation
+    Slot* const* memory;  // tables of contexts, 2^slot_bits slots each, of each tile, by operation
     int32_t slot_bits;
     const LeastSquares* systems;  // by operation
-    const int32_t* const* given;  // planes that are known beforehand, from the tile's first pixel on
+    const int32_t* const* given;  // planes that are known beforehand, of each tile, from its first pixel on
 };
 
 struct Step;
@@ -146,11 +148,11 @@ struct Kernels {  // one instruction set
     Run (*give)(int out);
     Run place, pack;
     Family family[FAMILIES];
-    // end the block before `time`, and begin the one at it, in CHUNK rows from a multiple of it on
-    void (*end_block)(const LeastSquares&, int32_t time, int32_t row);
-    void (*begin_block)(const LeastSquares&, int32_t time, int32_t row);
-    // symbols by their edges; false: the code is none of these tables'
-    bool (*symbols)(Reading&, const uint32_t* edges, int32_t pixels, uint8_t* out);
+    // end the block before `time`, and begin the one at it, in CHUNK lanes from a multiple of it on
+    void (*end_block)(const LeastSquares&, int32_t time, int32_t lane);
+    void (*begin_block)(const LeastSquares&, int32_t time, int32_t lane);
+    // symbols by their edges, of 2^tile_bits tiles in turn; false: a code is none of these tables'
+    bool (*symbols)(Reading*, int32_t tile_bits, const uint32_t* edges, int32_t pixels, uint8_t* out);
 };
 
 }  // namespace ride

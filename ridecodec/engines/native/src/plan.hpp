@@ -61,6 +61,14 @@ struct Plan {
     size_t slots_of[3] = {};  // in the ring, by type
     int lead;                 // fronts that taps reach back
 
+    // Whether pixels see what others of their front left, so that these come one after the other.
+    bool learns() const {
+        bool found = !memories.empty();
+        for (const System& s : systems)
+            found = found || s.used;
+        return found;
+    }
+
     // what Steps and Mixtures point to
     std::deque<std::vector<int32_t>> ids;
     std::deque<std::vector<int64_t>> numbers;

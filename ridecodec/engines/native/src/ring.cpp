@@ -1,4 +1,4 @@
-// The ring of fronts: row y of front t stands at slot(t) + rows_above + y.
+// The ring of fronts: row y of front t stands at slot(t) + (rows_above + y) * tiles, all tiles of it together.
 #include <algorithm>
 #include <cstring>
 
@@ -23,6 +23,7 @@ void fill_rows(char* at, ptrdiff_t first, ptrdiff_t last, T value) {
 }  // namespace
 
 void Tile::fill(const RingPlane& p, int t, ptrdiff_t first, ptrdiff_t last) {
+    first *= tiles_, last *= tiles_;
     const int64_t value = spec_.planes[size_t(p.plane)].initial;
     if (p.type == I16)
         fill_rows(slot(p, t), first, last, int16_t(value));
@@ -34,21 +35,21 @@ void Tile::fill(const RingPlane& p, int t, ptrdiff_t first, ptrdiff_t last) {
 
 void Tile::fill_plane(const RingPlane& p) {
     for (int t = 0; t < p.slots; t++)
-        fill(p, t, 0, ptrdiff_t(extent_.ring_rows));
+        fill(p, t, 0, ptrdiff_t(extent_.ring_rows) / tiles_);
     plane_.resize(spec_.planes.size());
     plane_[size_t(p.plane)] = &p;
 }
 
 void Tile::put(const RingPlane& p, int b, const void* lanes) {
     const size_t bytes = size_t(TYPE_BYTES[p.type]);
-    std::memcpy(slot(p, t_) + (size_t(spec_.rows_above + y0_) + size_t(b) * LANES) * bytes, lanes,
+    std::memcpy(slot(p, t_) + (size_t(spec_.rows_above + y0_) * size_t(tiles_) + size_t(b) * LANES) * bytes, lanes,
                 size_t(in_block(b)) * bytes);
 }
 
-void Tile::keep(int stage, int b) {
+void Tile::keep(int stage, int b, const Frame& f) {
     for (size_t k : plan_.kept_at[size_t(stage)]) {
         const RingPlane& p = plan_.ring[k];
-        put(p, b, row_[size_t(p.row)] + frame_.shift[plan_.rows[size_t(p.row)].space]);
+        put(p, b, row_[size_t(p.row)] + f.shift[plan_.rows[size_t(p.row)].space]);
     }
 }
 
@@ -71,41 +72,31 @@ void Tile::write_constants() {
 
 // See exact/order.py: left of a row stands the first pixel of the row above, right of it its own last, and above
 // row 0 the same front's pixel of row 0.
-template <class T>
 void Tile::write_border(const RingPlane& p) {
     const int above = spec_.rows_above, slope = spec_.slope;
-    T* own = reinterpret_cast<T*>(slot(p, t_));
+    const size_t bytes = size_t(tiles_) * size_t(TYPE_BYTES[p.type]);
+    auto row = [&](int t, int y) { return slot(p, t) + size_t(above + y) * bytes; };
     if (y0_ == 0)
-        for (int i = 0; i < above; i++)
-            own[i] = own[above];
+        for (int y = -above; y < 0; y++)
+            std::memcpy(row(t_, y), row(t_, 0), bytes);
     if (t_ % slope == 0 && t_ / slope + 1 < height_) {
         const int y = t_ / slope;
         if (y >= y0_ && y < y1_)
             for (int t = t_ + slope - plan_.lead; t < t_ + slope; t++)
-                reinterpret_cast<T*>(slot(p, t))[above + y + 1] = own[above + y];
+                std::memcpy(row(t, y + 1), row(t_, y), bytes);
     }
     const int past = t_ - width_ + 1;
     if (past >= 0 && past % slope == 0 && past / slope < height_) {
-        const int y = past / slope;
-        const T value = own[above + y];
-        for (int t = t_ + 1; t <= t_ + spec_.right; t++) {
-            T* row = reinterpret_cast<T*>(slot(p, t));
-            for (int i = y == 0 ? 0 : above + y; i <= above + y; i++)
-                row[i] = value;
-        }
+        const int last = past / slope;
+        for (int t = t_ + 1; t <= t_ + spec_.right; t++)
+            for (int y = last == 0 ? -above : last; y <= last; y++)
+                std::memcpy(row(t, y), row(t_, last), bytes);
     }
 }
 
 void Tile::write_borders() {
     for (size_t k : plan_.ring_of[size_t(pass_)])
-        if (const RingPlane& p = plan_.ring[k]; spec_.planes[size_t(p.plane)].rule == BORDER) {
-            if (p.type == I16)
-                write_border<int16_t>(p);
-            else if (p.type == I32)
-                write_border<int32_t>(p);
-            else
-                write_border<int64_t>(p);
-        }
+        if (const RingPlane& p = plan_.ring[k]; spec_.planes[size_t(p.plane)].rule == BORDER) write_border(p);
 }
 
 }  // namespace ride

@@ -121,21 +121,29 @@ INLINE int symbol_of(const uint32_t* edges, uint32_t q) {
 #endif
 }
 
-bool symbols(Reading& reading, const uint32_t* edges, int32_t pixels, uint8_t* out) {
-    Reading r = reading;
+// False: the code is no code.
+INLINE bool next_symbol(Reading& r, const uint32_t* edges, uint8_t* out) {
+    const uint64_t scale = r.range >> 24, q = r.point / scale;
+    if (q >> 24) return false;
+    const int s = symbol_of(edges, uint32_t(q));
+    *out = uint8_t(s);
+    const uint64_t start = edges[s], end = s == SYMBOLS - 1 ? uint64_t(1) << 24 : edges[s + 1];
+    r.point -= scale * start, r.range = scale * (end - start);
+    if (r.range < uint64_t(1) << 32) r.range <<= 32, r.point = r.point << 32 | next_word(r);
+    return true;
+}
+
+bool symbols(Reading* readings, int32_t tile_bits, const uint32_t* edges, int32_t pixels, uint8_t* out) {
     bool good = true;
-    for (int32_t p = 0; p < pixels; p++, edges += SYMBOLS) {
-        const uint64_t scale = r.range >> 24, q = r.point / scale;
-        if (q >> 24) {
-            good = false;
-            break;
-        }
-        const int s = symbol_of(edges, uint32_t(q));
-        out[p] = uint8_t(s);
-        const uint64_t start = edges[s], end = s == SYMBOLS - 1 ? uint64_t(1) << 24 : edges[s + 1];
-        r.point -= scale * start, r.range = scale * (end - start);
-        if (r.range < uint64_t(1) << 32) r.range <<= 32, r.point = r.point << 32 | next_word(r);
+    if (tile_bits) {
+        const int32_t last = (1 << tile_bits) - 1;
+        for (int32_t p = 0; p < pixels && good; p++)
+            good = next_symbol(readings[p & last], edges + ptrdiff_t(p) * SYMBOLS, out + p);
+        return good;
     }
-    reading = r;
+    Reading r = *readings;
+    for (int32_t p = 0; p < pixels && good; p++)
+        good = next_symbol(r, edges + ptrdiff_t(p) * SYMBOLS, out + p);
+    *readings = r;
     return good;
 }
