@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ridecodec.engines.base import Planes, Squares
 from ridecodec.errors import ModelRefusedError
-from ridecodec.exact.families import Gaussians, Logistics, Spikes, WideHigh
+from ridecodec.exact.families import Gaussians, Logistics, Softmax, Spikes, WideHigh
 from ridecodec.exact.families.wide import TOP
 from ridecodec.exact.parts import BORDER, CONSTANT
 from ridecodec.exact.program import Program
@@ -245,9 +245,12 @@ class RandomProgram:
         return self.ops.select(self._rows(1).clamp(0, count - 1), self._rows(count * 2), count)
 
     def _output(self) -> None:
-        family = self._choice(["logistics", "gaussians", "spikes", "wide.high", "wide.low", "even"])
+        family = self._choice(["logistics", "gaussians", "softmax", "spikes", "wide.high", "wide.low", "even"])
         if family == "even":
             self.ops.output(family, {"top": self._rows(1).clamp(200, 255)}, {})
+            return
+        if family == "softmax":
+            self.ops.output(family, {"logits": self._rows(256).clamp(-(2**29), 2**20)}, Softmax.make_tables())
             return
         count = int(self.random.integers(1, 7))
         if family == "gaussians":
