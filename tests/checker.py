@@ -43,6 +43,11 @@ def side(model: str, tile: int) -> int:
     return tile + (codec(model).half is not None and tile % 2)
 
 
+def label(model: str) -> int | None:
+    """One of the model's, if it has some; without one an encoder tries them all."""
+    return 3 if codec(model).classes else None
+
+
 def coding_planes(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture [H, W] or [H, W, 3] as a tile in coding order [C, H, W]: green first."""
     return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)[[1, 0, 2]]
@@ -56,7 +61,7 @@ def check_experts(payload: bytes) -> None:
 def check_round_trip(array: NDArray[np.uint8], model: str, tile: int = 0) -> bytes:
     """Compress and decompress a picture [H, W] or [H, W, 3], in colours that the model codes; gives the file."""
     array = fit(model, array)
-    data = ridecodec.compress(array, model=model, tile=side(model, tile), verify=False)
+    data = ridecodec.compress(array, model=model, tile=side(model, tile), label=label(model), verify=False)
     again = ridecodec.decompress(data).to_numpy()
     assert again.dtype == np.uint8
     assert np.array_equal(again, array)

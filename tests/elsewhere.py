@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import typed
-from checker import MODELS, QUICK, fit
+from checker import MODELS, QUICK, fit, label
 from pictures import identical
 
 import ridecodec
@@ -29,9 +29,8 @@ def compress_all(folder: Path, out: Path) -> None:
         (out / f"{path.stem}.auto.rdc").write_bytes(ridecodec.compress(typed.read(path), verify=False))
     for path in sorted(folder.glob("*.npy")):
         for model in MODELS:
-            data = ridecodec.compress(
-                fit(model, np.load(path), QUICK), model=model, tile=TILES.get(path.stem, 0), verify=False
-            )
+            array, tile = fit(model, np.load(path), QUICK), TILES.get(path.stem, 0)
+            data = ridecodec.compress(array, model=model, tile=tile, label=label(model), verify=False)
             (out / f"{path.stem}.{model}.rdc").write_bytes(data)
 
 

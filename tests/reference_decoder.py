@@ -12,6 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -392,6 +393,7 @@ def low_edges(f: list[int], high: int) -> list[int]:
     return [(part[s] * reciprocal >> 26) + s for s in range(16)] + [2**24]
 
 
+@lru_cache(maxsize=3)
 def make_model(name: str, model_hash: bytes, weights: Path) -> Model:
     if name == "uniform":
         assert hashlib.sha256(b"ridecodec uniform 1").digest()[:4] == model_hash

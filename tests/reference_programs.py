@@ -26,6 +26,18 @@ class Program:
         self.arguments = [self.attributes(operation) for operation in self.operations]
         self.passes = [operation[6] if len(operation) > 6 else 0 for operation in self.operations]
         self.leads = sorted({0, *self.passes}, reverse=True)
+        self.outputs = [
+            (FAMILIES[family], parts, {name: tensors[key] for name, key in tables.items()})
+            for family, parts, tables in self.written["outputs"]
+        ]
+
+        self.of_pass = {lead: [k for k, own in enumerate(self.passes) if own == lead] for lead in self.leads}
+        self.kept_of_pass = {
+            lead: [
+                (channels + k, value, row) for k, (value, row, *_) in enumerate(self.kept) if self.passes[value] == lead
+            ]
+            for lead in self.leads
+        }
 
     def pace(self, width: int) -> int:
         """So steep that every pass finds what it reaches; a row a front where one runs backwards."""
@@ -34,14 +46,14 @@ class Program:
         slope = 1
         for (kind, *_), tap, lead in zip(self.operations, self.arguments, self.passes, strict=True):
             if kind == "tap":
-                for plane, dy, dx in zip(tap["planes"], tap["dy"], tap["dx"], strict=True):
+                for plane, dy, dx in tap["taps"]:
                     made = 0 if plane < self.channels else self.passes[self.kept[plane - self.channels][0]]
                     if dy < 0:
-                        slope = max(slope, (int(dx) + lead - made) // -int(dy) + 1)
+                        slope = max(slope, (dx + lead - made) // -dy + 1)
         return slope
 
     def attributes(self, operation: list[Any]) -> dict[str, Any]:
-        return {
+        found = {
             name: self.tensors[value]
             if isinstance(value, str)
             else np.array(value)
@@ -49,6 +61,9 @@ class Program:
             else value
             for name, value in operation[2].items()
         }
+        if operation[0] == "tap":
+            found["taps"] = list(zip(*(found[name].tolist() for name in ("planes", "dy", "dx")), strict=True))
+        return found
 
     def initial(self, plane: int) -> tuple[int, int]:
         """Rule and value of what stands outside of the tile."""
@@ -120,13 +135,10 @@ class Values:
 
     def keep(self, lead: int) -> None:
         """What the pass teaches and keeps."""
-        program = self.program
-        for k, each in enumerate(program.passes):
-            if each == lead:
-                self.value(k)
-        for k, (kept, row, _, _) in enumerate(program.kept):
-            if program.passes[kept] == lead:
-                self.tile.planes[program.channels + k, self.y, self.x] = self.value(kept)[row]
+        for k in self.program.of_pass[lead]:
+            self.value(k)
+        for plane, value, row in self.program.kept_of_pass[lead]:
+            self.tile.planes[plane, self.y, self.x] = self.found[value][row]
 
 
 def ahead(program: Program, tile: Any, t: int) -> None:
@@ -144,9 +156,8 @@ def ahead(program: Program, tile: Any, t: int) -> None:
 def pixel(program: Program, tile: Any, y: int, x: int) -> Iterator[Any]:
     """The cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
     values = Values(program, tile, y, x)
-    for family, parts, tables in program.written["outputs"]:
-        held = {name: program.tensors[key].astype(int) for name, key in tables.items()}
-        yield FAMILIES[family]({part: values.value(k) for part, k in parts.items()}, held)
+    for family, parts, tables in program.outputs:
+        yield family({part: values.value(k) for part, k in parts.items()}, tables)
     values.keep(0)
 
 
@@ -186,10 +197,7 @@ def places(tile: Any, hashes: list[int]) -> list[tuple[int, int]]:
 def _run(kind: str, inputs: list[Any], a: dict[str, Any], tile: Any, y: int, x: int, told: list[Any]) -> Any:
     """One operation."""
     if kind == "tap":
-        return [
-            tile.value(int(p), y + int(dy), x + int(dx))
-            for p, dy, dx in zip(a["planes"], a["dy"], a["dx"], strict=True)
-        ]
+        return [tile.value(plane, y + dy, x + dx) for plane, dy, dx in a["taps"]]
     if kind == "given":
         planes = [tile.memory["given"][p] for p in a["planes"].tolist()]
         offsets = zip(planes, a["dy"].tolist(), a["dx"].tolist(), strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checker import CIFAR
+from checker import CIFAR, label
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import crop, identical, piece, typed
@@ -139,12 +139,12 @@ def test_what_is_coded_side_by_side_is_as_each_alone(model: str) -> None:
 @pytest.mark.parametrize("model", CIFAR)
 def test_batches_of_one_and_of_64(model: str) -> None:
     """The same file whatever is coded together, its pictures those of single files, decoded at once or alone."""
-    entries = [entry(f"{k:02}", piece((6, 5, 3), k)) for k in range(64)]
-    files = {setcodec.encode(entries, model=model, device="cpu", threads=threads) for threads in (1, 2)}
+    entries = [entry(f"{k:02}", piece((4, 3, 3), k)) for k in range(64)]
+    files = {packed(entries, threads, model, label=label(model)) for threads in (1, 2)}
     (data,) = files
     held = rdca.read(data)
     for number in (0, 17, 63):
-        alone = ridecodec.compress(entries[number].picture, model=model, threads=1, verify=False)
+        alone = ridecodec.compress(entries[number].picture, model=model, label=label(model), threads=1, verify=False)
         assert bytes(held.picture(number).payload(0)) == bytes(rdc.read(alone).payload(0))
         assert np.array_equal(unpacked(data, [f"{number:02}"])[f"{number:02}"], entries[number].picture.to_numpy())
     for threads in (1, 2):

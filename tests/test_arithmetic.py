@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 import ridecodec
-from ridecodec.engines.torch.arithmetic import _products, check_products
+from ridecodec.engines.torch.arithmetic import _products, check_products, exact_arithmetic
 from ridecodec.errors import ModelRefusedError
 
 SETTINGS: dict[str, Callable[[], None]] = {
@@ -26,46 +27,48 @@ SETTINGS: dict[str, Callable[[], None]] = {
 }
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_settings_are_put_back(setting: str) -> None:
+@pytest.mark.parametrize("settings", [("none", "medium", "high"), ("tf32",), ("by backend",)], ids="-".join)
+def test_settings_are_put_back(settings: tuple[str, ...]) -> None:
     """In a process of its own, as torch does not let all of them be undone."""
-    code = f"""
-import threading, torch
-from test_arithmetic import SETTINGS, state
-from ridecodec.engines.torch.arithmetic import exact_arithmetic
-torch.set_num_threads(2)
-SETTINGS[{setting!r}]()
-before = state()
-for _ in range(2):
-    with exact_arithmetic():
+    code = f"import test_arithmetic\nfor setting in {settings}: test_arithmetic.check_put_back(setting)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=Path(__file__).parent)
+
+
+def check_put_back(setting: str) -> None:
+    """In this thread and in others, also where several ask for exact arithmetic."""
+    torch.set_num_threads(2)
+    SETTINGS[setting]()
+    before = state()
+    for _ in range(2):
         with exact_arithmetic():
-            pass
-        assert torch.get_num_threads() == 1
-        assert torch.is_inference_mode_enabled()
-    assert state() == before
-found = []
-entered, done = threading.Barrier(2), threading.Event()
-def other():
-    torch.set_num_threads(3)
+            with exact_arithmetic():
+                pass
+            assert torch.get_num_threads() == 1
+            assert torch.is_inference_mode_enabled()
+        assert state() == before
+    found = []
+    entered, done = threading.Barrier(2), threading.Event()
+
+    def other() -> None:
+        torch.set_num_threads(3)
+        with exact_arithmetic():
+            entered.wait()
+            found.append(torch.get_num_threads())
+            done.wait()
+        found.append(torch.get_num_threads())
+
+    thread = threading.Thread(target=other, daemon=True)
+    thread.start()
     with exact_arithmetic():
         entered.wait()
-        found.append(torch.get_num_threads())
-        done.wait()
-    found.append(torch.get_num_threads())
-thread = threading.Thread(target=other, daemon=True)
-thread.start()
-with exact_arithmetic():
-    entered.wait()
-    new = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
-    new.start()
-    new.join()
-assert torch.get_num_threads() == 2
-done.set()
-thread.join()
-assert state() == before
-assert sorted(found) == [1, 3, 3], found
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=Path(__file__).parent)
+        new = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        new.start()
+        new.join()
+    assert torch.get_num_threads() == 2
+    done.set()
+    thread.join()
+    assert state() == before
+    assert sorted(found) == [1, 3, 3], found
 
 
 def state() -> tuple[Any, ...]:

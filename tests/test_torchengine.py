@@ -19,7 +19,7 @@ from ridecodec.engines.torch.engine import Torch
 from ridecodec.errors import UsageError
 from ridecodec.models import registry
 
-SHAPES = [(1, 1), (1, 70), (60, 1), (23, 17), (5, 2), (3, 90)]
+SHAPES = [(1, 1), (1, 40), (30, 1), (13, 9), (5, 2), (3, 40)]
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"))]
 
 
@@ -30,7 +30,7 @@ def test_random_programs(device: str, seed: int, shape: tuple[int, int]) -> None
     made = RandomProgram(seed)
     engine = Torch(torch.device(device))
     assert engine.supports(made.program) is None
-    tiles = [(made.tile(*shape), made.parameters()) for _ in range(3)]
+    tiles = [(made.tile(*shape), made.parameters()) for _ in range(2)]
     reference = Reference().open(made.program)
     runner = engine.open(made.program)
     y, x = (int(made.random.integers(n)) for n in shape)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from commands import MAIN, names, program
 
+from ridecodec.engines import native
+
 
 @pytest.mark.parametrize(
     "args",
@@ -47,6 +49,22 @@ finally:
         assert b"Assertion" not in process.communicate()[1]
     code_of = {"nosuch": 2, "nosuch.png": 3, "nosuch.rdc": 3, "bad.png": 3, "worse.rdc": 4}
     assert process.returncode == next((code_of[each] for each in reversed(args) if each in code_of), 0)
+
+
+def test_decompressing_loads_what_it_needs(folder: Path) -> None:
+    """Of one picture, without a history, by the compiled engine, to PNG."""
+    apart = ["multiprocessing", "PIL.TiffImagePlugin"]
+    ours = ["histories.registry", "files.pilimages", "files.opening", "cli.archives", "models.deep.side"]
+    ours += ["engines.reference"] if native.missing is None else []
+    code = f"""import sys
+try:
+    {MAIN}
+finally:
+    print(*sys.modules.keys() & {{*{apart}, *("ridecodec." + name for name in {ours})}})
+"""
+    with program("decompress", "done.rdc", "new.png", "-q", code=code, stdout=subprocess.PIPE) as process:
+        assert process.communicate()[0].split() == []
+    assert process.returncode == 0
 
 
 def test_as_a_module(folder: Path) -> None:
