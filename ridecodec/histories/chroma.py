@@ -16,9 +16,26 @@ from ridecodec.histories.window import AxisNumbers, Judge, Moves, Window
 
 _GUESSES = 5
 """How often clipped channels are guessed, each time from better chroma."""
-_NEAR, _FAR = (np.array([(b * k, r * k) for b, r in product((0, -1, 1), repeat=2)]) for k in (1, 3))
-_SWEEPS = (_NEAR, _NEAR, _FAR, _NEAR, _NEAR)
-"""Steps of Cb and Cr that are tried in turn where colours are clipped."""
+_NEAR = np.array(list(product((0, -1, 1), repeat=2)))
+_WIDE = np.array(sorted(product(range(-3, 4), repeat=2), key=lambda step: step[0] ** 2 + step[1] ** 2))
+_PAIR = [(a, b) for a, b in product((-2, -1, 1, 2), repeat=2)]
+
+
+def _pairs() -> NDArray[np.int64]:
+    """Steps of two samples beside one another, of Cb or of Cr, and none: [moves, planes, samples]."""
+    found = np.zeros((1 + 2 * len(_PAIR), 2, 2), np.int64)
+    found[1 : 1 + len(_PAIR), 0] = found[1 + len(_PAIR) :, 1] = _PAIR
+    return found
+
+
+_SWEEPS = (
+    *(_NEAR[:, :, None, None],) * 2,
+    _WIDE[:, :, None, None],
+    _pairs()[:, :, :, None],
+    _pairs()[:, :, None],
+    _WIDE[:, :, None, None],
+)
+"""Steps of Cb and Cr that are tried in turn where colours do not come out."""
 _MOST = 3
 """What a pixel's chroma counts at most: one that was changed later says nothing."""
 _MOST_OF_COLOURS = 12
@@ -159,4 +176,4 @@ def fit(
         cb, cr = (window.spread(each) for each in planes)
         wrong = ~found.known | (cb != found.cb) | (cr != found.cr)
         wrong[wrong] = fitting(conversion, colours[:, wrong], cb[wrong], cr[wrong])[2] > 0
-        among = window.mend(planes, wrong, steps[:, :, None, None], judge, among if steps is _NEAR else None)
+        among = window.mend(planes, wrong, steps, judge, among if len(steps) == len(_NEAR) else None)
