@@ -46,9 +46,14 @@ from ridecodec.files import metadata
 from ridecodec.files.carriers import info
 from ridecodec.files.sets import Entry
 from ridecodec.histories import finding
-from ridecodec.histories.base import Frame
+from ridecodec.histories.base import Frame, History
+from ridecodec.histories.enlarged import Enlarged, Scale
 from ridecodec.histories.halves import Halves
+from ridecodec.histories.mapped import Mapped
 from ridecodec.histories.photo_cd import PhotoCd
+from ridecodec.histories.repeated import Repeated
+from ridecodec.histories.sampling import SAMPLINGS
+from ridecodec.histories.ycbcr import YCbCr
 from ridecodec.models import registry
 from ridecodec.picture import USUAL_PIXELS, Chunk, ColourType, Picture
 from ridecodec.tiles import historycodec, setcodec
@@ -199,9 +204,18 @@ def open_picture(data: bytes) -> None:
     Picture.open(io.BytesIO(data), max_pixels=1 << 20, pixels=True)
 
 
-def from_history(rng: np.random.Generator, tile: int) -> bytes:
+HISTORIES = (
+    PhotoCd(Halves(1, before=True), Halves(0, after=True)),
+    YCbCr(0, next(number for number, each in enumerate(SAMPLINGS) if each.smooth)),
+    YCbCr(3, len(SAMPLINGS) - 1),
+    Enlarged(Scale(2, 3, 1), Scale(1, 3)),
+    Repeated(3, 5),
+    Mapped((0, 1, 0), tuple(np.arange(0, 2 * count, 2).astype("<u2").tobytes() for count in (99, 40, 99))),
+)
+
+
+def from_history(rng: np.random.Generator, history: History, tile: int) -> bytes:
     """A file of a picture made from a source, with exceptions."""
-    history = PhotoCd(Halves(1, before=True), Halves(0, after=True))
     frame = Frame(8, 7, ColourType.RGB, 8)
     source = [rng.integers(120, 170, (1, each.height, each.width)).astype(np.uint8) for each in history.sources(frame)]
     picture = Picture(history.redo(source, frame, frame.box), ColourType.RGB)
@@ -224,7 +238,7 @@ def sound() -> tuple[list[bytes], list[bytes]]:
     bombs = (Chunk(b"iCCP", b"swollen\0\0" + swollen), *[Chunk(b"zTXt", b"Comment\0\0" + swollen)] * 9)
     made.append(Picture(np.zeros((3, 90, 90), np.uint8), ColourType.RGB, metadata=bombs))
     files = [ridecodec.compress(picture, model="auto", threads=1, tile=tile) for picture in made for tile in (0, 4)]
-    files += [from_history(rng, tile) for tile in (0, 4)]
+    files += [from_history(rng, history, tile) for history in HISTORIES for tile in (0, 4)]
     plain = Picture.from_numpy(rng.integers(0, 256, (9, 8, 3), np.uint8))
     for model in ("photo", "gradient", "graphics", "ride-rgb", "uniform", "gated-cifar", "multiscale-cifar"):
         files += [ridecodec.compress(plain, model=model, tile=tile) for tile in (0, 6)]
