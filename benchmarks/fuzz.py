@@ -41,17 +41,23 @@ import ridecodec
 from ridecodec.container import rdc, rdca
 from ridecodec.container.rdca import is_archive
 from ridecodec.engines.tilecoder import decode_tiles, encode_tile
-from ridecodec.errors import RidecodecError
+from ridecodec.errors import DamagedError, RidecodecError
 from ridecodec.files import metadata
 from ridecodec.files.carriers import info
 from ridecodec.files.sets import Entry
-from ridecodec.histories import finding
-from ridecodec.histories.base import Frame
+from ridecodec.histories import finding, tree
+from ridecodec.histories.base import Frame, History
+from ridecodec.histories.enlarged import Enlarged, Scale
 from ridecodec.histories.halves import Halves
+from ridecodec.histories.mapped import Mapped
+from ridecodec.histories.packed import Packed
 from ridecodec.histories.photo_cd import PhotoCd
+from ridecodec.histories.repeated import Repeated
+from ridecodec.histories.sampling import SAMPLINGS
+from ridecodec.histories.ycbcr import YCbCr
 from ridecodec.models import registry
 from ridecodec.picture import USUAL_PIXELS, Chunk, ColourType, Picture
-from ridecodec.tiles import historycodec, setcodec
+from ridecodec.tiles import historycodec, parts, setcodec
 from ridecodec.tiles.progress import Progress
 
 SECONDS, A_PIXEL = 2.0, 40e-6
@@ -162,7 +168,15 @@ def forged(files: list[bytes], rng: np.random.Generator) -> bytes:
     first = bytes(held.payload(0))[: int(rng.integers(8))]
     tile = int(rng.choice([0, 64, 256]))
     header = replace(held.header, width=width, height=height, tile=tile if tile < max(width, height) else 0)
-    return rdc.write(header, held.metadata, [first + code] * len(header.boxes))
+    payloads = len(header.boxes)
+    if held.history:
+        try:
+            node = tree.read(held.history, parts.frame_of(header))
+        except DamagedError:  # a size that does not fit
+            header = held.header
+            node = tree.read(held.history, parts.frame_of(header))
+        payloads = sum(part.payloads for part in parts.layout(node, header.tile))
+    return rdc.write(header, held.metadata, [first + code] * payloads, held.history)
 
 
 def believe(data: bytes) -> None:
@@ -199,11 +213,25 @@ def open_picture(data: bytes) -> None:
     Picture.open(io.BytesIO(data), max_pixels=1 << 20, pixels=True)
 
 
-def from_history(rng: np.random.Generator, tile: int) -> bytes:
+HISTORIES = (
+    PhotoCd(Halves(1, before=True), Halves(0, after=True)),
+    YCbCr(0, next(number for number, each in enumerate(SAMPLINGS) if each.smooth)),
+    YCbCr(3, len(SAMPLINGS) - 1),
+    Enlarged(Scale(2, 3, 1), Scale(1, 3)),
+    Repeated(3, 5),
+    Packed(77, False),
+    Packed(0, True),
+    Mapped((0, 1, 0), tuple(np.arange(0, 2 * count, 2).astype("<u2").tobytes() for count in (99, 40, 99))),
+)
+
+
+def from_history(rng: np.random.Generator, history: History, tile: int) -> bytes:
     """A file of a picture made from a source, with exceptions."""
-    history = PhotoCd(Halves(1, before=True), Halves(0, after=True))
     frame = Frame(8, 7, ColourType.RGB, 8)
-    source = [rng.integers(120, 170, (1, each.height, each.width)).astype(np.uint8) for each in history.sources(frame)]
+    source = [
+        rng.integers(0, 170, (each.channels, each.height, each.width)).astype(each.dtype)
+        for each in history.sources(frame)
+    ]
     picture = Picture(history.redo(source, frame, frame.box), ColourType.RGB)
     picture.planes[:, 2:4, 3:5] ^= 9
     return historycodec.from_source(picture, finding.by(picture, history), device="cpu", threads=1, tile=tile)
@@ -224,7 +252,7 @@ def sound() -> tuple[list[bytes], list[bytes]]:
     bombs = (Chunk(b"iCCP", b"swollen\0\0" + swollen), *[Chunk(b"zTXt", b"Comment\0\0" + swollen)] * 9)
     made.append(Picture(np.zeros((3, 90, 90), np.uint8), ColourType.RGB, metadata=bombs))
     files = [ridecodec.compress(picture, model="auto", threads=1, tile=tile) for picture in made for tile in (0, 4)]
-    files += [from_history(rng, tile) for tile in (0, 4)]
+    files += [from_history(rng, history, tile) for history in HISTORIES for tile in (0, 4)]
     plain = Picture.from_numpy(rng.integers(0, 256, (9, 8, 3), np.uint8))
     for model in ("photo", "gradient", "graphics", "ride-rgb", "uniform", "gated-cifar", "multiscale-cifar"):
         files += [ridecodec.compress(plain, model=model, tile=tile) for tile in (0, 6)]

@@ -4,7 +4,8 @@
 
 Kodak's pictures are compressed with and without histories, and decompressed and compared with them; for the clean
 photographs of photos-train/, the CPU time of looking is held against that of compressing, and it is counted on how many
-a history is found. Both are looked for in $RIDECODEC_DATA, or else in ../shared/data. Writes histories.md.
+a history is found. Both are looked for in $RIDECODEC_DATA, or else in ../shared/data. Ten photographs as frames of
+video and as JPEG files, decoded again (`converted.py`), are held against JPEG XL. Writes histories.md.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from converted import SETS, converted
 from kodak import RESULTS, held_out, kodak
 
 import ridecodec
+from ridecodec.evaluation.peers import PEERS
 from ridecodec.histories import finding, registry
 from ridecodec.histories.base import Frame
 from ridecodec.picture import Picture
@@ -85,6 +88,30 @@ def on_clean(files: list[Path]) -> list[str]:
     ]
 
 
+def on_converted(limit: int | None) -> list[str]:
+    """The table of photographs that were converted: each set, and each picture."""
+    sizes = {words: np.zeros(3) for words, _ in SETS}
+    lines = []
+    for words, name, pixels in converted(limit):
+        say(f"{words} {name}")
+        picture = Picture.from_numpy(pixels)
+        off = ridecodec.compress(picture, history="off", threads=1, verify=False)
+        on = ridecodec.compress(picture, threads=1)
+        row = np.array([len(PEERS["jxl-e9"].encode(pixels)), len(off), len(on)])
+        sizes[words] += row
+        found = ridecodec.read_info(on).history or "none"
+        lines.append(f"| {words} | {name} | {found} | {_against(row)} |")
+    totals = [f"| **{words}** | all | | {_against(row)} |" for words, row in sizes.items()]
+    head = "| set | picture | history | JPEG XL -e 9, bytes | without, bytes | with, bytes | without | with |"
+    return [head, "|---|---|---|---:|---:|---:|---:|---:|", *totals, *lines]
+
+
+def _against(row: np.ndarray) -> str:
+    """Bytes of JPEG XL, without and with histories, and both as shares of JPEG XL's."""
+    peer, off, on = row.tolist()
+    return f"{peer:,.0f} | {off:,.0f} | {on:,.0f} | {off / peer:.3f} | {on / peer:.3f}"
+
+
 def main() -> None:
     """Write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -106,6 +133,13 @@ def main() -> None:
         "## Photographs without a history",
         "",
         *on_clean(held_out()[: options.limit]),
+        "",
+        "## Photographs that were converted",
+        "",
+        "Ten photographs, as frames of 4:2:0 video (ffmpeg, swscale's default both ways) and through JPEG at qualities",
+        "75 and 90 (Pillow), decoded again. The last two columns are shares of JPEG XL's bytes.",
+        "",
+        *on_converted(options.limit),
     ]
     options.to.mkdir(parents=True, exist_ok=True)
     (options.to / "histories.md").write_text("\n".join(text) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""YCbCr, enlarged, repeated and mapped pictures of docs/format.md, for the second decoder: a pixel at a time."""
+"""Histories 2 to 5 and 7 of docs/format.md, for the second decoder: a pixel at a time."""
 
 from __future__ import annotations
 
@@ -153,10 +153,27 @@ def mapped(frame: Any, planes: list[np.ndarray]) -> np.ndarray:
     return out
 
 
+def packed_sources(frame: Any) -> list[Size]:
+    return [(frame.width, frame.height, 0, 16), (frame.width, frame.height, 0, 8)][: 1 + frame.parameters[0]]
+
+
+def packed(frame: Any, planes: list[np.ndarray]) -> np.ndarray:
+    split, *base = frame.parameters
+    out = np.empty((3, frame.height, frame.width), int)
+    for y, x in np.ndindex(frame.height, frame.width):
+        number = int(planes[0][0, y, x])
+        if split:
+            number = 256 * number + int(planes[1][0, y, x])
+        number += base[0] * 65536 + base[1] * 256 + base[2]
+        out[:, y, x] = [number // 65536 % 256, number // 256 % 256, number % 256]
+    return out
+
+
 SOURCES = {
     2: (ycbcr_sources, ycbcr),
     3: (enlarged_sources, enlarged),
     4: (repeated_sources, repeated),
     5: (mapped_sources, mapped),
+    7: (packed_sources, packed),
 }
 """By number: the sizes of a picture's sources, and how it is made of them."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import crop
+from ridecodec.models.deep.side import Prediction
 
 from ridecodec.container.payload import split_payload
 from ridecodec.engines.codec import ProgramCodec
@@ -21,7 +22,6 @@ from ridecodec.models import registry
 from ridecodec.models.deep import prediction
 from ridecodec.models.deep.definition import NEAR, count
 from ridecodec.models.deep.parting import parted, parted_samples
-from ridecodec.models.deep.side import Prediction
 
 TABLES = WideHigh.make_tables()
 Parts = dict[str, Int64]

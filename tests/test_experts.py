@@ -12,15 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import crop, noise
+from ridecodec.models.least_squares import solve
+from ridecodec.models.photo.coefficients import pack, unpack
+from ridecodec.models.photo.image_experts import Coefficients, covariances, fit
+from ridecodec.models.photo.side import ImageExperts
 
 from ridecodec.engines.board import INITIAL, Board
 from ridecodec.engines.codec import ProgramCodec
 from ridecodec.errors import DamagedError
 from ridecodec.exact.order import Neighbourhood
 from ridecodec.exact.parts import BORDER
-from ridecodec.models.least_squares import solve
 from ridecodec.models.photo import image_experts
-from ridecodec.models.photo.coefficients import pack, unpack
 from ridecodec.models.photo.definition import (
     ACTIVITY,
     COEFFICIENT_LIMIT,
@@ -34,8 +36,6 @@ from ridecodec.models.photo.definition import (
     NEAR,
     feature_table,
 )
-from ridecodec.models.photo.image_experts import Coefficients, covariances, fit
-from ridecodec.models.photo.side import ImageExperts
 
 Float64 = NDArray[np.float64]
 

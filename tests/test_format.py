@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 from pictures import typed
 from reference_decoder import Bytes, RangeDecoder, decode
+from ridecodec.models.photo.coefficients import pack
+from ridecodec.models.photo.side import ImageExperts
 from test_pixelcnn import KINDS, model
 
 import ridecodec
 from ridecodec.exact import programfile
 from ridecodec.exact.coder import Encoder
 from ridecodec.models import registry
-from ridecodec.models.photo.coefficients import pack
-from ridecodec.models.photo.side import ImageExperts
 from ridecodec.models.pixelcnn.export import model_file
 from ridecodec.picture import Chunk, Picture
 from ridecodec.tiles.forms import folding

@@ -15,6 +15,7 @@ from pictures import crop, noise, typed
 from reference_decoder import decode as plain_decode
 
 import ridecodec
+from ridecodec.cli import archiveinfo
 from ridecodec.container import rdc, rdca
 from ridecodec.container.modelfield import HISTORY
 from ridecodec.files.sets import Entry
@@ -160,3 +161,38 @@ def test_what_does_not_pay_is_not_taken() -> None:
         picture = Picture.from_numpy(pixels)
         assert finding.undone(picture, registry.HISTORIES).share == 1.0
         assert ridecodec.read_info(compress(picture)).history is None
+
+
+def test_large_tables_count() -> None:
+    """What parameters take is part of the estimate."""
+    picture = Picture.from_numpy(noise((48, 52, 3), 2))
+
+    class Heavy(Twice):
+        def write(self) -> bytes:
+            return bytes(1000)
+
+    apart = finding.by(picture, Heavy()).share - finding.by(picture, Twice()).share
+    assert apart > 0.9 * 1000 / picture.sub_pixels
+
+
+def test_flat_pictures_are_coded_both_ways() -> None:
+    """An estimate says nothing of them: a general coder may take a hundredth of it."""
+    draw = np.random.default_rng(5)
+    rows = np.repeat(draw.integers(0, 2, (1, 300, 3)) * 99, 300, 0) + np.arange(300)[:, None, None] // 100
+    picture = Picture.from_numpy(rows.astype(np.uint8).repeat(2, 0).repeat(2, 1))
+    found = finding.undone(picture, registry.HISTORIES)
+    assert found.node.history is not None
+    assert picture.width * picture.height > 1 << 16
+    assert len(compress(picture)) <= len(compress(picture, "off")) + SLACK
+
+
+def test_an_archive_says_what_was_found() -> None:
+    entries = [Entry("plain", Picture.from_numpy(noise((20, 20, 3), 1))), Entry("photo-cd", photo_cd(48, 52))]
+    held = rdca.read(setcodec.encode(entries, model="auto", device="cpu", threads=1))
+    assert [name for name, _ in held.models] == ["auto"]
+    said = archiveinfo.fields(held)["pictures"]
+    assert isinstance(said, list)
+    assert [each["model"] for each in said] == ["auto", "auto"]
+    assert said[0]["history"] is None
+    assert said[1]["history"].startswith("Photo CD 4:2:0")
+    assert sum("history: Photo CD" in line for line in archiveinfo.lines("a.rdca", held)) == 1

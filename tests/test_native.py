@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import RandomProgram, without_memories
+from ridecodec.models.least_squares import reference_solve
 
 from ridecodec.engines import native
 from ridecodec.engines.base import Squares, threads
@@ -17,7 +18,6 @@ from ridecodec.engines.native import Native, instruction_sets
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import DamagedError
 from ridecodec.exact.recorder import Recorder
-from ridecodec.models.least_squares import reference_solve
 
 SHAPES = [(1, 1), (1, 70), (90, 1), (33, 17), (5, 2), (3, 150), (150, 140)]
 

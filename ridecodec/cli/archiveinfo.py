@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ridecodec.cli import files
+from ridecodec.container.modelfield import AUTO, HISTORY
 from ridecodec.container.rdca import Archive
 from ridecodec.counting import counted, plural
 from ridecodec.errors import DamagedError
@@ -29,6 +30,8 @@ def lines(name: str, held: Archive) -> Iterator[str]:
         kind = f"{picture['width']} x {picture['height']}, {picture['colour']}, {counted(picture['bit_depth'], 'bit')}"
         label = f"{files.printable(str(picture['name']))}: {kind}"
         yield row(label, picture["bytes"], picture["sub_pixels"])
+        if picture["history"]:
+            yield f"    history: {picture['history']}"
         yield f"    {_forms(picture['forms'])}"
     yield row("total", held.total_bytes, total)
 
@@ -54,10 +57,13 @@ def _parts(held: Archive) -> dict[str, int]:
 def _pictures(held: Archive) -> Iterator[dict[str, Any]]:
     for number, (name, kind, length) in enumerate(zip(held.names, held.kinds, held.lengths.tolist(), strict=True)):
         header = kind.header
+        forms, history = Counter[str](), None
         try:
-            forms = Counter(tile.form for tile in info.tiles(held.picture(number)) if tile.form is not None)
+            picture = held.picture(number)
+            forms.update(tile.form for tile in info.tiles(picture) if tile.form is not None)
+            history = info.history(picture)
         except DamagedError:
-            forms = Counter()
+            forms.clear()
         yield {
             "name": name,
             "width": header.width,
@@ -65,7 +71,8 @@ def _pictures(held: Archive) -> Iterator[dict[str, Any]]:
             "colour": header.colour.name,
             "bit_depth": header.bit_depth,
             "bytes": length,
-            "model": header.model,
+            "model": AUTO if header.model == HISTORY else header.model,
+            "history": history,
             "forms": dict(forms),
             "sub_pixels": header.sub_pixels,
         }

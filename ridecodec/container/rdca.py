@@ -70,8 +70,10 @@ class Archive:
 
     @property
     def models(self) -> tuple[tuple[str, bytes], ...]:
-        """Name and hash of each model that pictures are coded with."""
-        return tuple(dict.fromkeys((kind.header.model, kind.header.model_hash) for kind in self.kinds))
+        """Name and hash of each model that pictures are coded with; one for pictures with and without a history."""
+        headers = [kind.header for kind in self.kinds]
+        names = (modelfield.AUTO if each.model == modelfield.HISTORY else each.model for each in headers)
+        return tuple(dict.fromkeys(zip(names, (each.model_hash for each in headers), strict=True)))
 
     def picture(self, number: int) -> Container:
         """A picture as if taken from a file of its own; raises DamagedError."""

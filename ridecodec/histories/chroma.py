@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.histories import native
 from ridecodec.histories.conversions import Conversion
 from ridecodec.histories.lattice import Flags, Found, Integers, fitting
 from ridecodec.histories.sampling import Plane, Sampling
-from ridecodec.histories.window import Window
+from ridecodec.histories.window import AxisNumbers, Judge, Moves, Window
 
 _GUESSES = 5
 """How often clipped channels are guessed, each time from better chroma."""
-_NEAR, _FAR = (np.array([(b * k, r * k) for b, r in product((0, -1, 1), repeat=2)]) for k in (1, 3))
-_SWEEPS = (_NEAR, _NEAR, _FAR, _NEAR, _NEAR)
-"""Steps of Cb and Cr that are tried in turn where colours are clipped."""
+_NEAR = np.array(list(product((0, -1, 1), repeat=2)))
+_WIDE = np.array(sorted(product(range(-3, 4), repeat=2), key=lambda step: step[0] ** 2 + step[1] ** 2))
+_PAIR = [(a, b) for a, b in product((-2, -1, 1, 2), repeat=2)]
+
+
+def _pairs() -> NDArray[np.int64]:
+    """Steps of two samples beside one another, of Cb or of Cr, and none: [moves, planes, samples]."""
+    found = np.zeros((1 + 2 * len(_PAIR), 2, 2), np.int64)
+    found[1 : 1 + len(_PAIR), 0] = found[1 + len(_PAIR) :, 1] = _PAIR
+    return found
+
+
+_SWEEPS = (
+    *(_NEAR[:, :, None, None],) * 2,
+    _WIDE[:, :, None, None],
+    _pairs()[:, :, :, None],
+    _pairs()[:, :, None],
+    _WIDE[:, :, None, None],
+)
+"""Steps of Cb and Cr that are tried in turn where colours do not come out."""
 _MOST = 3
-"""What a pixel counts at most: one that was changed later says nothing."""
+"""What a pixel's chroma counts at most: one that was changed later says nothing."""
+_MOST_OF_COLOURS = 12
+"""What its colours count at most."""
 
 
 def _alternating(*patterns: list[list[int]]) -> NDArray[np.int64]:
@@ -59,7 +80,7 @@ def recover(sampling: Sampling, conversion: Conversion, colours: NDArray[np.uint
         _declip(window, conversion, colours.reshape(3, -1)[:, unknown], unknown, seen, found)
     planes = np.stack([solve(window, each, found.known) for each in seen])
     if len(unknown):
-        fit(window, conversion, colours, planes)
+        fit(window, conversion, colours, planes, found)
     return planes
 
 
@@ -87,6 +108,50 @@ def _declip(
             each.reshape(-1)[unknown] = now
 
 
+@dataclass(frozen=True)
+class _Shown(Judge):
+    """Chroma of a plane should be as that ``seen`` [H, W], where it is ``known``."""
+
+    seen: Integers
+    known: Flags
+
+    def wrong(self, values: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
+        missed = np.minimum(np.abs(values[0] - self.seen.reshape(-1)[places]), _MOST)
+        return np.asarray(missed * self.known.reshape(-1)[places])
+
+    def mend(
+        self,
+        planes: NDArray[np.uint8],
+        axes: tuple[AxisNumbers, AxisNumbers],
+        blocks: tuple[NDArray[np.int64], NDArray[np.int64]],
+        moves: Moves,
+    ) -> None:
+        native.module.mend_chroma(planes, *axes, *blocks, moves, _MOST, self.seen, self.known)
+
+
+@dataclass(frozen=True)
+class _Fitting(Judge):
+    """Cb and Cr should give the colours [3, H, W] with some Y."""
+
+    conversion: Conversion
+    colours: NDArray[np.uint8]
+
+    def wrong(self, values: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
+        wanted = np.broadcast_to(self.colours.reshape(3, -1)[:, None, places], (3, *values.shape[1:]))
+        return np.minimum(fitting(self.conversion, wanted, values[0], values[1])[2], _MOST_OF_COLOURS)
+
+    def mend(
+        self,
+        planes: NDArray[np.uint8],
+        axes: tuple[AxisNumbers, AxisNumbers],
+        blocks: tuple[NDArray[np.int64], NDArray[np.int64]],
+        moves: Moves,
+    ) -> None:
+        native.module.mend_colours(
+            planes, *axes, *blocks, moves, _MOST_OF_COLOURS, self.conversion.packed, self.colours
+        )
+
+
 def solve(window: Window, seen: Integers, known: Flags) -> Plane:
     """The plane whose pixels are as those ``seen`` [H, W], which are about right where they are not ``known``."""
     planes = window.sharp(seen, known)[None]
@@ -94,26 +159,21 @@ def solve(window: Window, seen: Integers, known: Flags) -> Plane:
         found: Plane = planes[0]
         return found
 
-    def judge(values: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
-        missed = np.minimum(np.abs(values[0] - seen.reshape(-1)[places]), _MOST)
-        return np.asarray(missed * known.reshape(-1)[places])
-
+    judge = _Shown(seen, known)
     for moves in _moves(window.sampling):
         wrong = known & (window.spread(planes[0]) != seen)
         window.mend(planes, wrong, moves[:, None], judge)
     return np.asarray(planes[0])
 
 
-def fit(window: Window, conversion: Conversion, colours: NDArray[np.uint8], planes: NDArray[np.uint8]) -> None:
-    """Change samples of Cb and Cr [2, rows, columns] so that more of the colours [3, H, W] have a Y."""
-    flat = colours.reshape(3, -1)
-
-    def judge(values: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
-        wanted = np.broadcast_to(flat[:, None, places], (3, *values.shape[1:]))
-        return np.minimum(fitting(conversion, wanted, values[0], values[1])[2], 4 * _MOST)
-
+def fit(
+    window: Window, conversion: Conversion, colours: NDArray[np.uint8], planes: NDArray[np.uint8], found: Found
+) -> None:
+    """Change samples of Cb and Cr [2, rows, columns] so that more of the colours [3, H, W], as ``found``, have a Y."""
+    judge = _Fitting(conversion, colours)
     among: Flags | None = None
     for steps in _SWEEPS:
         cb, cr = (window.spread(each) for each in planes)
-        wrong = fitting(conversion, colours, cb, cr)[2] > 0
-        among = window.mend(planes, wrong, steps[:, :, None, None], judge, among if steps is _NEAR else None)
+        wrong = ~found.known | (cb != found.cb) | (cr != found.cr)
+        wrong[wrong] = fitting(conversion, colours[:, wrong], cb[wrong], cr[wrong])[2] > 0
+        among = window.mend(planes, wrong, steps, judge, among if len(steps) == len(_NEAR) else None)

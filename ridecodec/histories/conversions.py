@@ -75,6 +75,12 @@ class Conversion:
         levels = np.searchsorted(light, np.arange(-_LEVELS, _LEVELS) << self.shift)
         return levels, light, np.searchsorted(light, light, "right")
 
+    @cached_property
+    def packed(self) -> tuple[NDArray[np.int32], NDArray[np.int16], int]:
+        """For the compiled module: tables [5, 256], the first Y not below each multiple, and the shift."""
+        tables = np.stack([self.light, self.red, self.green_b, self.green_r, self.blue])
+        return tables, self._levels[0].astype(np.int16), self.shift
+
     def guess(self, r: Integers, g: Integers, b: Integers) -> tuple[Integers, Integers, Integers]:
         """About the Y, Cb and Cr of colours, which may be out of range."""
         y, cb, cr = (each[0] * r + each[1] * g + each[2] * b + each[3] >> 12 for each in self.inverse)

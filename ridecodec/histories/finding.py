@@ -34,6 +34,8 @@ class Undone:
     sources: tuple[Undone, ...] = ()
     share: float = 1.0
     """Of the bits of the picture, what the source takes, about."""
+    rate: float = 0.0
+    """Bits of a sample of the picture, about."""
 
     @property
     def all(self) -> Iterator[Undone]:
@@ -69,9 +71,11 @@ def by(picture: Picture, history: History) -> Undone:
     difference = picture.planes - history.redo(source, frame, frame.box)
     count = int(np.count_nonzero(exceptions.places(difference)))
     pictures = [_picture(*each, picture) for each in zip(history.sources(frame), source, strict=True)]
-    share = (sum(map(_bits, pictures)) + _EXCEPTION * count) / max(_bits(picture), 1.0)
+    taken = sum(map(_bits, pictures)) + _EXCEPTION * count + 8 * len(history.write())
+    plain = _bits(picture)
     inner = tuple(Undone(Node(Frame.of(each)), each) for each in pictures)
-    return Undone(Node(frame, history, count, tuple(each.node for each in inner)), picture, difference, inner, share)
+    node = Node(frame, history, count, tuple(each.node for each in inner))
+    return Undone(node, picture, difference, inner, taken / max(plain, 1.0), plain / frame.samples)
 
 
 def _picture(frame: Frame, samples: Samples, whole: Picture) -> Picture:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.histories import native
 from ridecodec.histories.conversions import WORDS, Conversion, conversion
 
 Integers = NDArray[np.int32]
@@ -31,6 +32,12 @@ class Found:
 def find(of: Conversion, colours: NDArray[np.uint8]) -> Found:
     """Of colours [3, ...]. Not known are those with a channel of 0 or 255, and those that no YCbCr gives."""
     shape = colours.shape[1:]
+    if native.compiled:
+        tables = of.lights, of.blues, of.inverse
+        flat = np.ascontiguousarray(colours).reshape(3, -1)
+        planes, sure = native.module.found(of.packed, *tables, flat)
+        luma, blue, red = planes.reshape(3, *shape)
+        return Found(luma, blue, red, sure.reshape(shape))
     r, g, b = (each.reshape(-1).astype(np.int32) for each in colours)
     guess = of.guess(r, g, b)
     y, cb, cr = (np.clip(each, 0, 255) for each in guess)
@@ -100,6 +107,11 @@ def fitting(
 
     The least is above the most where no Y does; the distance is 0 where one does, else about the values that miss.
     """
+    if native.compiled:
+        chroma_b, chroma_r = (each.astype(np.uint8).reshape(-1) for each in (cb, cr))
+        flat = np.ascontiguousarray(colours).reshape(3, -1)
+        first, last, missed = native.module.fitting(of.packed, flat, chroma_b, chroma_r)
+        return first.reshape(cb.shape), last.reshape(cb.shape), missed.reshape(cb.shape)
     low, high = np.full(colours.shape[1:], -_FAR), np.full(colours.shape[1:], _FAR)
     chroma = (of.red[cr], of.green_b[cb] + of.green_r[cr], of.blue[cb])
     for colour, part in zip(colours, chroma, strict=True):

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.box import Box
+from ridecodec.histories import native
 from ridecodec.histories.filling import Integers, filled
 from ridecodec.histories.halves import Halves, means
-from ridecodec.histories.photo_cd_colours import comes_out, inverted, nearest_luma
+from ridecodec.histories.photo_cd_colours import comes_out, inverted, luma_range, nearest_luma
 from ridecodec.picture import Samples
 
 _SPREADS = 32
@@ -131,8 +132,8 @@ class _Samples:
 
     def mend(self) -> None:
         """Change samples around which pixels do not come out."""
-        first, second = (self._whole(half) for half in self.halves)
-        wrong = np.pad(~comes_out(self.planes, first, second), 2)
+        low, high = luma_range(self.planes, *(self._whole(half) for half in self.halves))
+        wrong = np.pad(low > high, 2)
         near = np.zeros_like(self.known)
         height, width = near.shape
         for down, right in _AROUND:
@@ -153,6 +154,9 @@ class _Samples:
         self, y: NDArray[np.intp], x: NDArray[np.intp], start: Integers, there: Bools, steps: NDArray[np.int32]
     ) -> Integers:
         """Values [2, n] of samples, from ``start`` by one of the steps, with which most pixels come out."""
+        if native.compiled:
+            planes, first = np.ascontiguousarray(self.planes, np.uint8), (self.rows.first, self.columns.first)
+            return native.module.photo_cd_best(planes, np.stack(self.halves), first, y, x, start, there, steps)
         if len(y) > _TOGETHER:
             parts = [slice(first, first + _TOGETHER) for first in range(0, len(y), _TOGETHER)]
             return np.concatenate([self._best(y[p], x[p], start[:, p], there[:, p], steps) for p in parts], 1)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.histories import native
 from ridecodec.picture import Samples
 
 Integers = NDArray[np.int32]
@@ -60,6 +61,10 @@ def clipped(planes: Samples) -> NDArray[np.bool_]:
 
 def luma_range(planes: Samples, first: Chroma, second: Chroma) -> tuple[Integers, Integers]:
     """The least and the greatest Y that give these colours with C1 and C2; there is none where the least is greater."""
+    if native.compiled:
+        return native.module.photo_cd_ranges(
+            *(np.ascontiguousarray(each, np.uint8) for each in (planes, first, second))
+        )
     least, greatest = _sums(planes, first, second)
     low = np.maximum((least + (_LUMA - 1)) // _LUMA, 0)
     high = np.minimum((greatest - 1) // _LUMA, 255)
@@ -97,6 +102,9 @@ def inverted(planes: Samples) -> tuple[Integers, Integers, NDArray[np.bool_]]:
     """C1 and C2 of colours [3, ...], and where they are known: nothing is clipped, and they give the colours."""
     shape = planes.shape[1:]
     flat = planes.reshape(3, -1)
+    if native.compiled:
+        one, two, sure = native.module.photo_cd_inverted(np.ascontiguousarray(flat, np.uint8)[:, None])
+        return one.reshape(shape), two.reshape(shape), sure.reshape(shape)
     first, second = np.zeros((2, flat.shape[1]), np.int32)
     known = np.zeros(flat.shape[1], bool)
     left = np.flatnonzero(~clipped(flat))

@@ -6,11 +6,12 @@ from ridecodec.errors import ModelMissingError, UsageError
 from ridecodec.histories.base import History
 from ridecodec.histories.enlarged import Enlarged
 from ridecodec.histories.mapped import Mapped
+from ridecodec.histories.packed import Packed
 from ridecodec.histories.photo_cd import PhotoCd
 from ridecodec.histories.repeated import Repeated
 from ridecodec.histories.ycbcr import YCbCr
 
-HISTORIES: tuple[type[History], ...] = (Repeated, Enlarged, Mapped, PhotoCd, YCbCr)
+HISTORIES: tuple[type[History], ...] = (Repeated, Enlarged, Packed, Mapped, PhotoCd, YCbCr)
 """In the order in which they are looked for."""
 AUTO, OFF = "auto", "off"
 NAMES = (AUTO, OFF, *(history.name for history in HISTORIES))

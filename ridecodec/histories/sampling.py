@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.box import Box
+from ridecodec.histories import native
 
 Plane = NDArray[np.uint8]
 
@@ -55,6 +56,12 @@ class Sampling:
         if not self.smooth:
             found: Plane = part[np.ix_(y // self.down - needed.y, x // self.across - needed.x)]
             return found
+        if native.compiled:
+            lines = (
+                (box.y + self.top, box.height, rows, needed.y, needed.y + needed.height, self.down == 2),
+                (box.x + self.left, box.width, columns, needed.x, needed.x + needed.width, self.across == 2),
+            )
+            return native.module.spread_smooth(np.ascontiguousarray(part), *lines)
         sums = part.astype(np.int16)
         if self.down == 2:
             near, beside = y // 2, np.clip(y // 2 + 2 * (y % 2) - 1, 0, rows - 1)

@@ -5,13 +5,14 @@ All blocks of samples that have no pixel in common are changed at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.histories import native
 from ridecodec.histories.lattice import Flags, Integers
 from ridecodec.histories.sampling import Plane, Sampling
 
@@ -21,11 +22,28 @@ _AT_ONCE = 1 << 12
 """Samples that are judged together."""
 Moves = NDArray[np.int64]
 """Steps of the samples of a block, the first ones 0: [moves, planes, rows, columns]."""
-Judge = Callable[[NDArray[np.int32], NDArray[np.int64]], NDArray[np.int32]]
-"""What is wrong with values [planes, steps, samples, pixels] at flat places [samples, pixels], of each of them."""
+AxisNumbers = tuple[int, bool, int, int, int]
 
 
-def _blurred(plane: NDArray[np.float64], sampling: Sampling) -> NDArray[np.float64]:
+class Judge(ABC):
+    """Says what is wrong with pixels."""
+
+    @abstractmethod
+    def wrong(self, values: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Of each of the values [planes, steps, samples, pixels] at flat places [samples, pixels]."""
+
+    @abstractmethod
+    def mend(
+        self,
+        planes: NDArray[np.uint8],
+        axes: tuple[AxisNumbers, AxisNumbers],
+        blocks: tuple[NDArray[np.int64], NDArray[np.int64]],
+        moves: Moves,
+    ) -> None:
+        """What `Window` does with blocks that have no pixel in common, by the compiled module."""
+
+
+def _blurred(plane: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
     """Averages of the pixels of each sample, which weigh the samples beside it by 1/8."""
     for axis in [axis for axis, factor in enumerate((sampling.down, sampling.across)) if factor == 2]:
         padded = np.pad(plane, [(1, 1) if each == axis else (0, 0) for each in (0, 1)], "edge")
@@ -43,6 +61,11 @@ class Axis:
     first: int
     pixels: int
     samples: int
+
+    @property
+    def numbers(self) -> AxisNumbers:
+        """For the compiled module."""
+        return self.factor, self.smooth, self.first, self.pixels, self.samples
 
     def offsets(self, block: int) -> NDArray[np.int64]:
         """The pixels that depend on a block, from the first of its own."""
@@ -100,9 +123,12 @@ class Window:
         if not self.sampling.smooth:
             return self.commonest(seen, known)
         shown = self.mean(seen)
-        plane = shown
-        for _ in range(_ROUNDS):
-            plane = plane + 1.5 * (shown - _blurred(plane, self.sampling))
+        if native.compiled:
+            plane = native.module.sharpened(shown, self.rows.smooth, self.columns.smooth, _ROUNDS)
+        else:
+            plane = shown
+            for _ in range(_ROUNDS):
+                plane = plane + 1.5 * (shown - _blurred(plane, self.sampling))
         rounded: Plane = np.clip(np.rint(plane), 0, 255).astype(np.uint8)
         return rounded
 
@@ -116,13 +142,13 @@ class Window:
         found = np.where(counted.any(1), values[np.arange(len(values)), best], mean)
         return np.asarray(np.clip(found, 0, 255).reshape(self.size), np.uint8)
 
-    def mean(self, seen: Integers) -> NDArray[np.float64]:
+    def mean(self, seen: Integers) -> NDArray[np.float32]:
         """Averages of the pixels of each sample."""
-        found = seen.astype(np.float64)
+        found = seen.astype(np.float32)
         for axis, along in enumerate((self.rows, self.columns)):
             own = along.factor * np.arange(along.samples) - along.first
             places = (np.clip(own + k, 0, along.pixels - 1) for k in range(along.factor))
-            found = np.mean([np.take(found, each, axis) for each in places], 0)
+            found = np.mean([np.take(found, each, axis) for each in places], 0, np.float32)
         return found
 
     def mend(
@@ -139,6 +165,9 @@ class Window:
         before = planes.copy()
         for top, left in product(*map(range, steps)):
             group = np.flatnonzero((rows % steps[0] == top) & (columns % steps[1] == left))
+            if native.compiled:
+                judge.mend(planes, (self.rows.numbers, self.columns.numbers), (rows[group], columns[group]), moves)
+                continue
             for begin in range(0, len(group), _AT_ONCE):
                 at = group[begin : begin + _AT_ONCE]
                 self._mend(planes, rows[at], columns[at], moves, judge)
@@ -187,7 +216,7 @@ class Window:
         if self.sampling.smooth:
             y, x = self.rows.offsets(down) + 2, self.columns.offsets(across) + 2
             values = values + self.sampling.rounding(y, x).reshape(-1) >> self.sampling.shift
-        best = np.argmin(np.where(inside, judge(values, places), 0).sum(-1), 0)
+        best = np.argmin(np.where(inside, judge.wrong(values, places), 0).sum(-1), 0)
         moved = np.flatnonzero(best)
         for k, m in product(range(down), range(across)):
             at = rows[moved] + k, columns[moved] + m

@@ -24,11 +24,13 @@ _ALIKE, _SAME = 0.98, {2: 0.99, 4: 0.998}
 """Share of pixels that smooth chroma fits, and that have the chroma of the one beside them if it is one sample."""
 _FEWER = 0.15
 """How much more seldom chroma changes there than elsewhere."""
+_APART = 2
+"""Pixels that those which are judged are away from clipped ones, and from the edge."""
 _TRIED = 4
 """Blocks on which smooth samplings are tried."""
 _WITHIN = 4
 """What rounding makes of a combination that is 0 for smooth chroma."""
-_WRONG = 0.07
+_WRONG = 0.1
 """Share of pixels that may come out wrong if chroma is smooth; if it is not, more of those that vary do."""
 
 
@@ -139,7 +141,6 @@ def _wrong(of: Conversion, sampling: Sampling, block: NDArray[np.uint8]) -> tupl
         wrong |= window.spread(chroma.solve(window, np.clip(plane, 0, 255), found.known)) != plane
         varied[:, 1:] |= plane[:, 1:] != plane[:, :-1]
         varied[1:] |= plane[1:] != plane[:-1]
-    edge = np.zeros((height, width), np.bool_)
-    edge[2:-2, 2:-2] = True
-    counted = found.known & varied & edge
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(found.known, _APART), (2 * _APART + 1,) * 2)
+    counted = varied & around.all((2, 3))
     return int((wrong & counted).sum()), int(counted.sum())

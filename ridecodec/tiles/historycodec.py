@@ -29,8 +29,9 @@ from ridecodec.tiles.parallel import Creep, Meter, encoders, spread
 from ridecodec.tiles.parts import Part
 from ridecodec.tiles.progress import Progress
 
-_SURE, _LARGE = 0.75, 1 << 16
-"""Estimated share of the bits up to which a picture of more than so many pixels is not coded without its history."""
+_SURE, _LARGE, _DENSE = 0.75, 1 << 16, 2.0
+"""Estimated share of the bits up to which a picture of more than so many pixels, and of as many bits a sample by the
+same estimate, is not coded without its history: it has no form that is much shorter than the estimate says."""
 Job = tuple[NDArray[np.uint16], Shape]
 """What a payload codes: samples [C, H, W], channels in coding order."""
 
@@ -54,7 +55,7 @@ def encode(
     if found.node.history is None:
         return autocodec.encode(picture, progress=progress, ahead=ahead, **options)
     pixels = picture.width * picture.height
-    if found.share < _SURE and pixels > _LARGE:
+    if found.share < _SURE and pixels > _LARGE and found.rate > _DENSE:
         return from_source(picture, found, progress=progress, **options)
     both = Meter(progress, 2 * pixels, picture.channels)
     from_history = from_source(picture, found, progress=both.part(), **options)

@@ -102,7 +102,7 @@ def read_info(data: DataLike) -> Info:
         header.model_hash.hex(),
         f"{header.samples_checksum:08x}",
         header.tile,
-        parts.read(held)[0].node.words if held.history else None,
+        history(held),
         list(tiles(held)),
         [ChunkInfo(c.kind.decode("ascii"), len(c.data), metadata.describe(c)) for c in held.metadata],
         held.header_bytes,
@@ -111,6 +111,11 @@ def read_info(data: DataLike) -> Info:
         held.total_bytes,
         8 * held.total_bytes / header.sub_pixels,
     )
+
+
+def history(held: Container) -> str | None:
+    """What was done to the picture of a file that was taken apart, in words; None where it is coded as it is."""
+    return parts.read(held)[0].node.words if held.history else None
 
 
 def tiles(held: Container) -> Iterator[TileInfo]:

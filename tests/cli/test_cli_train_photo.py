@@ -11,6 +11,8 @@ import torch
 from commands import assert_fails, run
 from pictures import crop
 from PIL import Image
+from ridecodec.models.photo.image_experts import Coefficients
+from ridecodec.models.photo.side import parameters
 
 from ridecodec.engines.base import silent
 from ridecodec.engines.reference import Reference
@@ -18,9 +20,7 @@ from ridecodec.engines.torch.network import ProgramNet
 from ridecodec.exact.families import Logistics
 from ridecodec.models import programs
 from ridecodec.models.photo.definition import define, feature_table
-from ridecodec.models.photo.image_experts import Coefficients
 from ridecodec.models.photo.initial import PhotoConfig, initial
-from ridecodec.models.photo.side import parameters
 from ridecodec.training import photo, photos
 
 CPU = torch.device("cpu")
