@@ -33,12 +33,16 @@ class Family(ABC):
         """Whether all is in range."""
 
     @abstractmethod
-    def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
-        """The distributions of m sub-pixels."""
-
-    @abstractmethod
     def bits(self, parts: Mapping[str, Float64], values: Int64, tables: Mapping[str, Int64]) -> Float64:
         """``-log2 P`` of known values [m] from float parts [size, m] in the integers' units; [m]."""
+
+
+class Settled(Family):
+    """Families whose distributions depend on their parts alone."""
+
+    @abstractmethod
+    def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
+        """The distributions of m sub-pixels."""
 
 
 def sigmoid(x: Float64) -> Float64:

@@ -23,6 +23,7 @@ from ridecodec.exact.order import Offset
 from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.recorder import Recorder, Value
+from ridecodec.models.photo.mixing import ERROR_TOP, Mixing
 
 Weights = Mapping[str, NDArray[Any]]
 """The float weights by name: `layer.weight`, `layer.bias`, and `embedding.table`."""
@@ -111,29 +112,40 @@ def activity(ops: Recorder, context: Value) -> Value:
     return abs(ops.take(context, near)).sum()
 
 
-def define(channels: int, weights: Weights, features: Int64, tables: Mapping[str, Int64]) -> Program:
-    """The program of `channels` planes; ``features`` and ``tables`` are those that the model ships."""
-    return _Definition(channels, weights, features).program(tables)
+def define(
+    channels: int, weights: Weights, features: Int64, tables: Mapping[str, Int64], mixed: bool = False
+) -> Program:
+    """The program of `channels` planes; ``features`` and ``tables`` are those that the model ships.
+
+    ``mixed``: of the family `Mixed`, which learns from the pixels coded before, in place of `Logistics`.
+    """
+    return _Definition(channels, weights, features, mixed).program(tables)
 
 
 class _Definition:
-    def __init__(self, channels: int, weights: Weights, features: Int64) -> None:
+    def __init__(self, channels: int, weights: Weights, features: Int64, mixed: bool) -> None:
         self.channels, self.weights = channels, weights
         sets = channels * EXPERT_SETS
         self.ops = ops = Recorder(channels, kept=[(-ERROR_LIMIT, ERROR_LIMIT)] * sets)
+        self.mixing: Mixing | None = None
+        if mixed:
+            self.mixing = Mixing(ops, len(weights["linear.0.weight"]) + EXPERT_SETS, EXPERT_SETS, channels + sets)
+            ops.planes(channels * self.mixing.count, 0, ERROR_TOP)
         self.base2, self.context = surroundings(ops)
         local = ops.lookup(activity(ops, self.context), features[:, :FIT_WEIGHT])
         self.reciprocal, self.activity = local[RECIPROCAL], local[ACTIVITY]
         self.scale = local[SCALE32].in_unit(32)
         self.log_scale = local[LOG_SCALE].in_unit(Logistics.SCALE_UNIT)
         errors = ops.tap(((channels + p, offset) for p in range(sets) for offset in ERROR_TAPS), unit=8)
-        inputs = ops.concatenate([self.normalised(self.context), self.normalised(errors)])
+        around, self.near = self.normalised(self.context), self.normalised(errors)
+        inputs = ops.concatenate([around, self.near])
         self.phase, place = self._place()
         self.embedded = {"scale_bias": local[SCALE_BIN], "level_bias": self.base2[0] >> 4, "place_bias": place}
         self.trunk = self._trunk(inputs)
         self.coded: list[Value] = []
         self.differences: list[Value] = []
         self.errors: list[Value] = []
+        self.misses: list[Value] = []
 
     def normalised(self, x: Value) -> Value:
         """Half-pixels or eighths in `INPUT_UNIT` of the local scale; eighths saturate beyond 64 pixels."""
@@ -166,9 +178,15 @@ class _Definition:
     def program(self, tables: Mapping[str, Int64]) -> Program:
         for channel in range(self.channels):
             eighths = self._image_experts(channel)
-            self.ops.output("logistics", self._mixture(channel, eighths), tables)
+            parts = self._mixture(channel, eighths)
+            if self.mixing is None:
+                self.ops.output("logistics", parts, tables)
+            else:
+                self.ops.output("mixed", parts | self._mixed(self.mixing, channel, eighths, parts["means"]), tables)
             self._observe(channel, eighths)
         self.ops.keep(self.ops.concatenate(self.errors))
+        if self.mixing is not None:
+            self.ops.keep(self.ops.concatenate(self.mixing.errors))
         return self.ops.program()
 
     def _image_experts(self, channel: int) -> Value:
@@ -216,6 +234,13 @@ class _Definition:
         limit = Logistics.MEAN_LIMIT
         return {"logits": logits, "means": means.clamp(-limit, limit), "scales": widths + zero}
 
+    def _mixed(self, mixing: Mixing, channel: int, eighths: Value, means: Value) -> dict[str, Value]:
+        """The further parts of `Mixed`."""
+        ops = self.ops
+        fitted = (eighths << 2).in_unit(Logistics.MEAN_UNIT) + (self.base2[channel] << 4).in_unit(Logistics.MEAN_UNIT)
+        first = channel * EXPERT_SETS * len(ERROR_TAPS)
+        return mixing.parts(channel, ops.concatenate([fitted, means]), self.near[first : first + 2], self.misses)
+
     def _observe(self, channel: int, eighths: Value) -> None:
         ops, base = self.ops, self.base2[channel]
         value = ops.sample(channel)
@@ -224,6 +249,10 @@ class _Definition:
         error = ops.take(actual, [0] * EXPERT_SETS) - eighths
         self.differences.append(difference)
         self.errors.append(error)
+        if self.mixing is not None:
+            self.mixing.observe(channel, value << 5)
         if channel + 1 < self.channels:
             miss = self.normalised(error)
+            if self.mixing is not None:
+                self.misses.append(miss[0])
             self.coded.append(ops.concatenate([self.normalised(difference), miss, abs(miss)]))

@@ -31,6 +31,32 @@ void read(const Kernels& kernels, Reading& reading, Tile& tile, int c, int low) 
     }
 }
 
+// Code a block's pixels of a channel that learns; `odds`: of the front's pixels, how likely they were.
+void put_learnt(Tile& tile, int c, int b, Encoder& encoder, std::vector<double>& odds) {
+    Interval found[VALUES];
+    for (int i = 0; i < tile.in_block(b); i++) {
+        const int p = b * LANES + i;
+        if (!tile.coded(p)) continue;
+        const int count = tile.family(c).known(tile.mixture(c), tile.frame(), tile.state(b), tile.learnt(c), i,
+                                               tile.samples(c, b)[i], found);
+        for (int k = 0; k < count; k++)
+            encoder.put(found[k]), odds[size_t(p)] *= found[k].width * (1.0 / (1 << 24));
+    }
+}
+
+// Their nibbles.
+void read_learnt(Tile& tile, int c, int b, Reading& reading) {
+    for (int i = 0; i < tile.in_block(b); i++) {
+        const int p = b * LANES + i;
+        int value = tile.coded(p) ? 0 : tile.known(c, p);
+        if (tile.coded(p)) {
+            value = tile.family(c).read(tile.mixture(c), tile.frame(), tile.state(b), tile.learnt(c), i, reading);
+            check(value >= 0, reading);
+        }
+        tile.nibbles(1, b)[i] = uint8_t(value % SYMBOLS), tile.nibbles(0, b)[i] = uint8_t(value / SYMBOLS);
+    }
+}
+
 class Ticker {
   public:
     explicit Ticker(const Tick& tick) : tick_(tick), last_(std::chrono::steady_clock::now()) {}
@@ -73,10 +99,14 @@ std::vector<uint8_t> encode(const Plan& plan, const uint8_t* planes, const Param
         for (int c = 0; c < tile.channels(); c++) {
             for (int b = 0; b < tile.blocks(); b++) {
                 tile.compute(c, b);
+                if (tile.family(c).known) {
+                    put_learnt(tile, c, b, encoder, odds);
+                    continue;
+                }
                 tile.family(c).intervals(tile.mixture(c), tile.state(b), tile.in_block(b), tile.samples(c, b),
                                          tile.intervals(0, b), tile.intervals(1, b));
             }
-            for (int low = 0; low < 2; low++) {
+            for (int low = 0; low < 2 && !tile.family(c).known; low++) {
                 const Interval* i = tile.intervals(low, 0);
                 for (int p = 0; p < n; p++)
                     if (tile.coded(p)) encoder.put(i[p]);
@@ -121,13 +151,18 @@ void decode(const Plan& plan, const uint8_t* code, size_t size, const Parameters
             const Family& family = tile.family(c);
             for (int b = 0; b < tile.blocks(); b++) {
                 tile.compute(c, b);
-                family.high(tile.mixture(c), tile.state(b), tile.in_block(b), tile.edges(b), tile.below(b));
+                if (family.read)
+                    read_learnt(tile, c, b, reading);
+                else
+                    family.high(tile.mixture(c), tile.state(b), tile.in_block(b), tile.edges(b), tile.below(b));
             }
-            read(kernels, reading, tile, c, 0);
-            for (int b = 0; b < tile.blocks(); b++)
-                family.low(tile.mixture(c), tile.state(b), tile.in_block(b), tile.nibbles(0, b), tile.below(b),
-                           tile.edges(b));
-            read(kernels, reading, tile, c, 1);
+            if (!family.read) {
+                read(kernels, reading, tile, c, 0);
+                for (int b = 0; b < tile.blocks(); b++)
+                    family.low(tile.mixture(c), tile.state(b), tile.in_block(b), tile.nibbles(0, b), tile.below(b),
+                               tile.edges(b));
+                read(kernels, reading, tile, c, 1);
+            }
             for (int b = 0; b < tile.blocks(); b++) {
                 int16_t* lanes = tile.samples(c, b);
                 const ptrdiff_t y = tile.first_row() + b * LANES;

@@ -64,6 +64,10 @@ Extent::Extent(const Plan& plan, int height, int width) {
     slots = at.bytes();
     for (int contexts : plan.memories)
         at.add({size_t(contexts), sizeof(Slot) << slot_bits});
+    for (size_t c = 0; c < plan.mixtures.size(); c++) {
+        const auto bytes = plan.families[c]->learnt;
+        learnt.push_back(at.bytes()), at.add({bytes ? bytes(plan.mixtures[c]) : 0});
+    }
     end = at.bytes();
 }
 

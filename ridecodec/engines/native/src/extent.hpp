@@ -28,7 +28,8 @@ struct Extent {  // offsets, in bytes
     size_t blocks, ring_rows;
     size_t ring[3], temp, tile, block, states, edges, below, high, intervals, slots, end;
     int slot_bits;
-    size_t state_bytes;  // of a block
+    size_t state_bytes;          // of a block
+    std::vector<size_t> learnt;  // of each channel
 
     // Throws std::length_error for what is not to be counted.
     Extent(const Plan& plan, int height, int width);

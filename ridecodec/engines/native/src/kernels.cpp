@@ -1,5 +1,7 @@
 // The operations on rows of lanes, and the families. Compiled once for each instruction set, as namespace RIDE_SET;
 // what it includes has no inline function that another object could have too, and the standard library is not used.
+#include <cstring>
+
 #include "plain.hpp"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -91,6 +93,7 @@ INLINE T limit(int64_t x) {
 #include "gaussians.hpp"
 #include "logistics.hpp"
 #include "memory.hpp"
+#include "mixed.hpp"
 #include "softmax.hpp"
 #include "spikes.hpp"
 #include "squares.hpp"
@@ -117,7 +120,7 @@ const Kernels kernels = {
     place,
     pack,
     {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>(),
-     family<Gaussians>(), family<Softmax>()},
+     family<Gaussians>(), family<Softmax>(), Mixed::family()},
     collect,
     add_squares,
     symbols,

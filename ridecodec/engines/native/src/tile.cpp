@@ -27,6 +27,8 @@ Tile::Tile(const Plan& plan, const Parameters& parameters, int height, int width
         slots += sizeof(Slot) * size_t(contexts) << extent_.slot_bits;
     }
     frame_.memory = slots_.data(), frame_.slot_bits = extent_.slot_bits;
+    for (int c = 0; c < int(plan.families.size()); c++)
+        if (family(c).begin) family(c).begin(mixture(c), learnt(c));
     set_parameters(parameters);
     for (const RingPlane& p : plan.ring)
         fill_plane(p);
