@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from reference_mixed import mixed
 
 Tensors = dict[str, np.ndarray]
 USUAL = [3072, -2048, 819, -205, -410, 0]
@@ -144,8 +145,12 @@ def ahead(program: Program, tile: Any, t: int) -> None:
 def pixel(program: Program, tile: Any, y: int, x: int) -> Iterator[Any]:
     """The cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
     values = Values(program, tile, y, x)
-    for family, parts, tables in program.written["outputs"]:
+    for channel, (family, parts, tables) in enumerate(program.written["outputs"]):
         held = {name: program.tensors[key].astype(int) for name, key in tables.items()}
+        if family == "mixed":
+            own = {part: values.value(k) for part, k in parts.items()}
+            yield mixed(tile, channel, own, held, gate(own["logits"], held["exponential"]))
+            continue
         yield FAMILIES[family]({part: values.value(k) for part, k in parts.items()}, held)
     values.keep(0)
 

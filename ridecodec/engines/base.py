@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.memory import table_bytes
 from ridecodec.exact.program import Program
 
@@ -87,9 +88,13 @@ class Runner(ABC):
 
 
 def planes_bytes(program: Program, pixels: int) -> int:
-    """Bytes of a tile's planes, 8 for each number, and of its memories' tables."""
+    """Bytes of a tile's planes, 8 for each number, of its memories' tables, and of what its distributions learn."""
     contexts = [len(np.asarray(each.attributes["ends"])) for each in program.operations if each.kind == "memory"]
-    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts)
+    learnt = sum(
+        FAMILIES[each.family].learnt_bytes({part: program.ranges[number] for part, number in each.parts.items()})
+        for each in program.outputs
+    )
+    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts) + learnt
 
 
 class Engine(ABC):

@@ -15,11 +15,11 @@ from ridecodec.coding.entropy import Decoder, Encoder
 from ridecodec.engines import steps
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Squares, Tick, planes_bytes, silent
 from ridecodec.engines.board import Board, outside, plane_type
+from ridecodec.engines.learning import LearningChannel, learning
 from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.steps import Array, Pixels, Values, step
 from ridecodec.engines.tilecoder import Draw, Settle
 from ridecodec.exact.families import FAMILIES, Settled
-from ridecodec.exact.families.mixed import ONE, Mixed, Mixer
 from ridecodec.exact.order import front_order
 from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
@@ -71,20 +71,20 @@ class ReferenceRunner(Runner):
         size = np.empty_like(start)
         bits = np.zeros(height * width)
         coded = coded_pixels(self.program, height, width)
-        learners = self._learners()
-        learnt = {c: self._unlearnt(c, height * width) for c in learners}
+        learners = {c: LearningChannel(self.program, c) for c in learning(self.program)}
+        for learner in learners.values():
+            learner.hold(height * width)
         for at, values in self.evaluate(planes, parameters, tick, wanted=self.ends):
             for c in range(channels):
-                if c in learnt:
-                    for part, number in self.program.outputs[c].parts.items():
-                        learnt[c][part][:, at] = values[number]
+                if c in learners:
+                    learners[c].take(at, values)
                     continue
                 found = intervals(self._distribution(c, values), planes[c].reshape(-1)[at].astype(np.int64))
                 start[c][:, at], size[c][:, at] = found.start, found.width
                 bits[at] += found.bits() * coded[at]
         known = [partial(of_front, start[c], size[c]) for c in range(channels)]
         for c, learner in learners.items():
-            known[c] = partial(_learning, learner, learnt[c], planes[c].reshape(-1), bits)
+            known[c] = partial(learner.intervals, planes[c].reshape(-1), bits)
         code = entropy_code(known, height, width, self.program.hood.pace(width), coded)
         return Coded(code, bits.reshape(height, width).astype(np.float32))
 
@@ -108,7 +108,7 @@ class ReferenceRunner(Runner):
         out = np.zeros((program.channels, height, width), np.uint8)
         board, given = self._board(height, width), self._given(parameters)
         memories = steps.memories(program.operations, height * width)
-        learners = self._learners()
+        learners = {c: LearningChannel(program, c) for c in learning(program)}
         for lead, y, x in passes(self.program, height, width):
             values: Values = {}
             samples = np.zeros((program.channels, len(y)), np.uint8)
@@ -121,7 +121,7 @@ class ReferenceRunner(Runner):
                         samples[c] = out[c, y, x] = self._known_sample(given, c, y, x, height)
                     if len(drawn):
                         if c in learners:
-                            found = _drawn(learners[c], self._parts(c, values, drawn), symbols)
+                            found = learners[c].draw(self._parts(c, values, drawn), symbols)
                         else:
                             distribution = self._distribution(c, values, drawn)
                             high = symbols(high_table(distribution))
@@ -184,21 +184,6 @@ class ReferenceRunner(Runner):
     def _parts(self, channel: int, values: Values, pixels: Int64 | slice) -> dict[str, Int64]:
         parts = self.program.outputs[channel].parts
         return {part: values[number][:, pixels].astype(np.int64) for part, number in parts.items()}
-
-    def _learners(self) -> dict[int, Mixer]:
-        """What learns in a tile, by channel."""
-        found = {}
-        for c, output in enumerate(self.program.outputs):
-            family = FAMILIES[output.family]
-            if isinstance(family, Mixed):
-                ranges = {part: self.program.ranges[number] for part, number in output.parts.items()}
-                found[c] = family.learner(ranges, output.tables)
-        return found
-
-    def _unlearnt(self, channel: int, pixels: int) -> dict[str, Int64]:
-        """Room for the parts of a tile's pixels [size, pixels]."""
-        parts = self.program.outputs[channel].parts
-        return {part: np.empty((len(self.program.ranges[n]), pixels), np.int64) for part, n in parts.items()}
 
     def _board(self, height: int, width: int, real: bool = False) -> Board:
         kind = np.float64 if real else plane_type(self.program)
@@ -363,36 +348,6 @@ def entropy_code(known: Sequence[Front], height: int, width: int, slope: int, co
         for channel in known:
             encoder.encode(*channel(front))
     return encoder.finish()
-
-
-def _learning(
-    mixer: Mixer, parts: Mapping[str, Int64], values: NDArray[np.uint8], bits: NDArray[np.float64], front: Int64
-) -> tuple[Int64, Int64]:
-    """The intervals of a channel that learns; adds to the code lengths [H * W]."""
-    start: list[int] = []
-    size: list[int] = []
-    for at in front.tolist():
-        value, before = int(values[at]), len(size)
-
-        def decide(mid: int, likely: int, value: int = value) -> bool:
-            above = value >= mid
-            start.append(ONE - likely if above else 0)
-            size.append(likely if above else ONE - likely)
-            return above
-
-        mixer.code({part: held[:, at] for part, held in parts.items()}, decide)
-        bits[at] += float((24 - np.log2(size[before:])).sum())
-    return np.array(start, np.int64), np.array(size, np.int64)
-
-
-def _drawn(mixer: Mixer, parts: Mapping[str, Int64], symbols: Draw) -> Int64:
-    """Values [m] of a channel that learns, drawn decision by decision."""
-
-    def decide(mid: int, likely: int) -> bool:
-        return bool(symbols(np.array([[ONE - likely - 1, likely - 1]], np.float32))[0])
-
-    count = len(parts["means"][0])
-    return np.array([mixer.code({part: held[:, k] for part, held in parts.items()}, decide) for k in range(count)])
 
 
 def _squares(vectors: Array, weight: Array) -> NDArray[np.float64]:

@@ -94,6 +94,11 @@ class Mixed(Family):
         known = contexts.top.max() < 1 << 31
         return bool(sizes and within and made and rises and narrow and known and _NETWORK.fits(*network))
 
+    def learnt_bytes(self, parts: Mapping[str, Range]) -> int:
+        experts, contexts = len(parts["experts"]), len(parts["contexts"])
+        weights = int((parts["sets"].hi + 1).sum()) * NODES * (experts + contexts + 2)
+        return 16 * ((contexts << _SLOT_BITS) + weights)
+
     def learner(self, parts: Mapping[str, Range], tables: Mapping[str, Int64]) -> Mixer:
         """What begins to learn at a tile's begin; ``parts``: ranges."""
         sizes = (parts["sets"].hi + 1).tolist()
@@ -180,7 +185,7 @@ class Mixer:
         odds = log2(np.stack([shares[hi] - shares[mid], shares[mid] - shares[lo]]) + 1)
         network = log2(np.array([below[hi] - below[mid], below[mid] - below[lo]]))
         trusted = int(np.clip((network[0] - network[1]) >> 2, -_FAR_NETWORK, _FAR_NETWORK))
-        slots = self._slots(parts["contexts"], 16 * mid + 4 * min(mid - lo, 3) + min(hi - mid, 3))
+        slots = self._slots(parts["contexts"], mid, hi - mid == 1)
         experts = ((odds[0] - odds[1]) >> 2).clip(-_FAR_INPUT, _FAR_INPUT)
         inputs = np.concatenate([experts, self.slots[slots] >> 4, [trusted, _BIAS]])
         rows = [held[which, kind] for held, which in zip(self.weights, parts["sets"].tolist(), strict=True)]
@@ -205,13 +210,15 @@ class Mixer:
         found: Int64 = table[index] + (rise * (place & (1 << _SQUASH_BITS) - 1) >> _SQUASH_BITS)
         return found
 
-    def _slots(self, contexts: Int64, key: int) -> tuple[Int64, Int64]:
+    def _slots(self, contexts: Int64, mid: int, last: bool) -> tuple[Int64, Int64]:
+        """One of each context; 16 that stand together are those of eight neighbours."""
         number = np.arange(len(contexts))
         first, second, third = _MULTIPLIERS
-        state = contexts.astype(np.uint64) * first + number.astype(np.uint64) * second + np.uint64(key)
+        state = contexts.astype(np.uint64) * first + number.astype(np.uint64) * second + np.uint64(mid >> 3)
         state = (state & _WORD) * third & _WORD
         state = (state ^ state >> np.uint64(15)) * first & _WORD
-        return number, (state >> np.uint64(32 - _SLOT_BITS)).astype(np.int64)
+        place = (state >> np.uint64(32 - _SLOT_BITS + 4)).astype(np.int64)
+        return number, 16 * place + 2 * (mid & 7) + last
 
     def _learn_slots(self, slots: tuple[Int64, Int64], odds: int, above: bool) -> None:
         held, visits = self.slots[slots], self.visits[slots]

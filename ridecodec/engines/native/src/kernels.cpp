@@ -15,9 +15,11 @@
 #define INLINE __forceinline
 #define KEEP_IN_REGISTER(x)
 #define UNROLL
+#define PREFETCH(x) (void)(x)
 #else
 #define RESTRICT __restrict__
 #define INLINE inline __attribute__((always_inline))
+#define PREFETCH(x) __builtin_prefetch(x)
 #if defined(__x86_64__)
 #define KEEP_IN_REGISTER(x) __asm__("" : "+x"(x))  // else each use loads it again
 #else

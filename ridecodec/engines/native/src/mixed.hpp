@@ -40,7 +40,7 @@ struct Mixed {
             finals = at, at += KINDS * MOST_SETS;
             errors = at, at += size_t(experts) * size_t(bins);
             coded = at, at += size_t(experts) * size_t(bins);
-            slots = at, at += size_t(contexts) << SLOT_BITS;
+            slots = at = (at + CHUNK - 1) / CHUNK * CHUNK, at += size_t(contexts) << SLOT_BITS;
             seen = at, end = at + 1;
         }
     };
@@ -108,8 +108,9 @@ struct Mixed {
             }
             for (int32_t k = m.count + layout.experts; k < lanes; k++)
                 middle[k] = inverse[k] = 0;
-            for (int32_t k = 0; k < lanes; k++)
-                low[k] = 0, high[k] = WHOLE;
+            for (int32_t k = 0; k < lanes; k += CHUNK)
+                for (int32_t i = k; i < k + CHUNK; i++)
+                    low[i] = 0, high[i] = WHOLE;
             int32_t* to = held;
             for (int32_t s = 0; s < layout.sets; s++) {
                 weights[s] = to + size_t(value(SETS, s)) * KINDS * size_t(layout.inputs);
@@ -117,10 +118,20 @@ struct Mixed {
             }
             for (int32_t k = 0; k < layout.contexts; k++)
                 state[k] = uint32_t(value(CONTEXTS, k)) * 0x9E3779B1u + uint32_t(k) * 0x85EBCA6Bu;
+            const int32_t guess = bounded((centre + 32) >> 5, VALUES - 1);
+            for (int32_t k = 0; k < layout.contexts; k++)
+                PREFETCH(held + layout.slots + size_t(line(k, most(guess, 0))));
             for (int32_t k = 0; k < layout.inputs; k++)
                 input[k] = 0;
             input[layout.experts + layout.contexts + 1] = BIAS;
             rate = 5814 + (43606 << 10) / ((1 << 10) + held[layout.seen]);
+        }
+
+        // The first of 16 slots of a context, those of eight neighbours.
+        INLINE int32_t line(int32_t context, int32_t mid) const {
+            uint32_t hash = (state[context] + uint32_t(mid >> 3)) * 0x2C1B3C6Du;
+            hash = (hash ^ hash >> 15) * 0x9E3779B1u;
+            return int32_t(hash >> (32 - SLOT_BITS + 4)) * 16 + (context << SLOT_BITS);
         }
 
         INLINE int32_t scale_of(int32_t scale) const { return least(most(scale, 0), m.length[Logistics::INVERSE] - 1); }
@@ -144,11 +155,8 @@ struct Mixed {
                 between += share[k] * own[k];
             network = (log_of(int32_t(above - between)) - log_of(int32_t(between - below))) >> 2;
             network = bounded(network, FAR_NETWORK);
-            const uint32_t key = uint32_t(16 * mid + 4 * least(mid - lo, 3) + least(hi - mid, 3));
             for (int32_t k = 0; k < layout.contexts; k++) {
-                uint32_t hash = (state[k] + key) * 0x2C1B3C6Du;
-                hash = (hash ^ hash >> 15) * 0x9E3779B1u;
-                slot[k] = int32_t(hash >> (32 - SLOT_BITS)) + (k << SLOT_BITS);
+                slot[k] = line(k, mid) + 2 * (mid & 7) + int32_t(hi - mid == 1);
                 input[layout.experts + k] = held[layout.slots + size_t(slot[k])] >> 12;
             }
             input[layout.experts + layout.contexts] = network;
@@ -157,8 +165,9 @@ struct Mixed {
             for (int32_t s = 0; s < layout.sets; s++) {
                 const int32_t* RESTRICT weight = weights[s] + kind * layout.inputs;
                 int32_t total = 0;
-                for (int32_t k = 0; k < layout.inputs; k++)
-                    total += (weight[k] * input[k]) >> 6;
+                for (int32_t k = 0; k < layout.inputs; k += CHUNK)
+                    for (int32_t i = k; i < k + CHUNK; i++)
+                        total += (weight[i] * input[i]) >> 6;
                 sum[s] = bounded(total >> 6, FAR_ODDS);
                 mixed += int64_t(final[s]) * sum[s];
             }
@@ -180,8 +189,9 @@ struct Mixed {
             for (int32_t s = 0; s < layout.sets; s++) {
                 const int32_t step = int32_t((int64_t(bit - (squash(sum[s]) >> 8)) * rate) >> 16);
                 int32_t* RESTRICT weight = weights[s] + kind * layout.inputs;
-                for (int32_t k = 0; k < layout.inputs; k++)
-                    weight[k] = bounded(weight[k] + ((input[k] * step + (1 << 13)) >> 14), MOST_WEIGHT);
+                for (int32_t k = 0; k < layout.inputs; k += CHUNK)
+                    for (int32_t i = k; i < k + CHUNK; i++)
+                        weight[i] = bounded(weight[i] + ((input[i] * step + (1 << 13)) >> 14), MOST_WEIGHT);
                 final[s] = bounded(final[s] + int32_t((missed * sum[s] * 11 + (1 << 24)) >> 25), MOST_WEIGHT);
             }
             for (int32_t k = 0; k < layout.contexts; k++) {
@@ -192,8 +202,9 @@ struct Mixed {
                 own_slot = bounded(moved, 32767) * 256 + least(visits + 1, 255);
             }
             int32_t* end = up ? low : high;
-            for (int32_t k = 0; k < lanes; k++)
-                end[k] = own[k];
+            for (int32_t k = 0; k < lanes; k += CHUNK)
+                for (int32_t i = k; i < k + CHUNK; i++)
+                    end[i] = own[i];
             (up ? below : above) = between;
         }
 
