@@ -136,7 +136,7 @@ def test_tables_that_are_out_of_range_are_refused(table: str) -> None:
     program = record().programs[1]
     held = program.outputs[0].tables[table]
     assert changed(program, table, held.copy()).outputs[0].tables[table].shape == held.shape
-    for bad in (held[10:], held - 2**21, held[::-1] + 2**24):
+    for bad in (held[len(held) // 2 :], held - 2**21, held[::-1] + 2**24):
         with pytest.raises(ModelRefusedError, match="out of range"):
             changed(program, table, bad)
 
