@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ridecodec.engines.base import Planes, Squares
 from ridecodec.errors import ModelRefusedError
-from ridecodec.exact.families import Gaussians, Logistics, Softmax, Spikes, WideHigh
+from ridecodec.exact.families import Gaussians, Logistics, Mixed, Softmax, Spikes, WideHigh
 from ridecodec.exact.families.wide import TOP
 from ridecodec.exact.parts import BORDER, CONSTANT
 from ridecodec.exact.program import Program
@@ -20,14 +20,24 @@ Item = TypeVar("Item")
 OFFSETS = [(0, -1), (0, -3), (-1, 0), (-1, -2), (-1, 1), (-2, 0), (-2, 3), (-3, -1)]
 LIMITS = [(-7, 900), (-40000, 511), (-(2**30), 2**31 - 1), (-(2**40), 2**41)]
 """Of kept planes: such that engines take integers of 16, 32 and 64 bits for them."""
-TABLES = {"logistics": Logistics.make_tables(), "spikes": Spikes.make_tables(), "wide": WideHigh.make_tables()}
+BINS = 20
+"""Of the families that learn."""
+TABLES = {
+    "logistics": Logistics.make_tables(),
+    "spikes": Spikes.make_tables(),
+    "wide": WideHigh.make_tables(),
+    "mixed": Mixed.make_tables(np.rint(1.9 ** np.arange(BINS)).astype(np.int64)),
+}
 
 
 class RandomProgram:
-    """A program with the operations that a seed names; `parameters` makes integers of a tile for it."""
+    """A program with the operations that a seed names; `parameters` makes integers of a tile for it.
 
-    def __init__(self, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
+    ``mixed``: some of its channels learn, which not all engines can.
+    """
+
+    def __init__(self, seed: int, mixed: bool = False) -> None:
+        self.random, self.mixed = np.random.default_rng(seed), mixed
         self.channels = int(self.random.integers(1, 4))
         limits = [LIMITS[k] for k in self.random.integers(0, len(LIMITS), self.random.integers(0, 4))]
         self.ops = Recorder(self.channels, top=255, kept=limits)
@@ -246,6 +256,8 @@ class RandomProgram:
 
     def _output(self) -> None:
         family = self._choice(["logistics", "gaussians", "softmax", "spikes", "wide.high", "wide.low", "even"])
+        if self.mixed and self.random.integers(3):
+            family = "mixed"
         if family == "even":
             self.ops.output(family, {"top": self._rows(1).clamp(200, 255)}, {})
             return
@@ -274,6 +286,14 @@ class RandomProgram:
             spikes = int(self.random.integers(1, 5))
             parts["values"], parts["alive"] = self._rows(spikes).clamp(0, 255), self._rows(spikes).clamp(0, 1)
             parts["odds"], parts["top"] = self._rows(spikes + 2).clamp(-(2**29), 900), self._rows(1).clamp(0, 255)
+        if family == "mixed":
+            experts = int(self.random.integers(1, self._choice([5, 50])))
+            parts["experts"] = self._rows(experts).clamp(-100, Logistics.MEAN_LIMIT)
+            parts["bins"] = self._rows(experts).clamp(0, BINS - 1)
+            parts["sets"] = self._rows(int(self.random.integers(1, 9))).clamp(0, self._choice([0, 3, 40]))
+            parts["contexts"] = self._rows(int(self.random.integers(1, 5))).clamp(
+                1 - 2**31, self._choice([3, 2**31 - 1])
+            )
         self.ops.output(family, parts, TABLES[family.split(".")[0]])
 
 

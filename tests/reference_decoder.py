@@ -34,6 +34,7 @@ MODELS |= {
     18: "mixture-cifar",
     19: "ride-cifar",
     20: "history",
+    21: "record",
 }
 DEPTHS = (8, 1, 2, 4, 16)
 CHANNELS = (1, 4, 3, 1, 2, 4, 4, 2)
@@ -286,7 +287,7 @@ class RangeDecoder:
         """The next symbol; symbol s is as likely as ``(edges[s + 1] - edges[s]) / 2^24``."""
         scale = self.range >> 24
         quantile = (self.point - self.low) % 2**64 // scale
-        found = max(s for s in range(16) if edges[s] <= quantile)
+        found = max(s for s in range(len(edges) - 1) if edges[s] <= quantile)
         self.low = (self.low + scale * edges[found]) % 2**64
         self.range = scale * (edges[found + 1] - edges[found])
         if self.range < 2**32:
@@ -294,6 +295,10 @@ class RangeDecoder:
             self.point = (self.point << 32) % 2**64 | self.word()
             self.range <<= 32
         return found
+
+    def decision(self, likely: int) -> int:
+        """1 with the probability ``likely / 2^24``, else 0."""
+        return self.symbol([0, 2**24 - likely, 2**24])
 
 
 class Tile:
@@ -364,6 +369,11 @@ def decode_tile(
         coded = [half is None or y % 2 == 1 or x % 2 == 1 for y, x in places]
         for c in range(channels):
             found = [next(pixel) for pixel in pixels]
+            if callable(found[0]):  # it learns from pixel to pixel
+                for (y, x), read, wanted in zip(places, found, coded, strict=True):
+                    if wanted:
+                        tile.planes[c, y, x] = read(coder.decision)
+                continue
             bounds = [floored(each) for each, wanted in zip(found, coded, strict=True) if wanted]
             high = [coder.symbol(high_edges(f)) for f in bounds]
             low = [coder.symbol(low_edges(f, h)) for f, h in zip(bounds, high, strict=True)]

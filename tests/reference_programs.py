@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import reference_least_squares as least_squares
+from reference_mixed import mixed
 
 Tensors = dict[str, np.ndarray]
-USUAL = [3072, -2048, 819, -205, -410, 0]
-"""Coefficients of a prediction that a tile does not bring."""
 
 
 class Program:
@@ -27,7 +27,7 @@ class Program:
         self.passes = [operation[6] if len(operation) > 6 else 0 for operation in self.operations]
         self.leads = sorted({0, *self.passes}, reverse=True)
         self.outputs = [
-            (FAMILIES[family], parts, {name: tensors[key] for name, key in tables.items()})
+            (family, parts, {name: tensors[key].astype(int) for name, key in tables.items()})
             for family, parts, tables in self.written["outputs"]
         ]
 
@@ -43,7 +43,7 @@ class Program:
         """So steep that every pass finds what it reaches; a row a front where one runs backwards."""
         if -1 in self.leads:
             return width
-        slope = 1
+        slope = max([1, *(a["slope"] for a in self.arguments if "slope" in a)])
         for (kind, *_), tap, lead in zip(self.operations, self.arguments, self.passes, strict=True):
             if kind == "tap":
                 for plane, dy, dx in tap["taps"]:
@@ -85,16 +85,6 @@ def parameters(program: Program, side: bytes) -> list[np.ndarray]:
     if program.side == "largest":
         (top,) = side
         return [np.array([top])]
-    if program.side == "prediction":
-        counts = [6 + 4 * c for c in range(program.channels // 2)]
-        if side:
-            return np.split(np.frombuffer(side, "<i2").astype(int), np.cumsum(counts)[:-1])
-        return [np.array(USUAL + [0] * (count - 6)) for count in counts]
-    if program.side == "experts":
-        defaults = [
-            program.tensors[f"extra.{program.channels}.experts.{c}"].astype(int) for c in range(program.channels)
-        ]
-        return [found.ravel() for found in image_experts(side, defaults)]
     assert (program.side, side) == ("none", b"")
     return []
 
@@ -126,6 +116,10 @@ class Values:
             attributes, values = self.program.arguments[k], [self.value(i) for i in inputs]
             if kind == "memory":
                 found = look(self.tile, k, attributes["ends"].tolist(), values[0])
+            elif kind == "least_squares":
+                found = least_squares.predict(self.tile, k, attributes, values[0], (self.y, self.x))
+            elif kind == "learn" and len(inputs) == 3:
+                found = least_squares.learn(self.tile, inputs[0], values[1], values[2], self.y)
             elif kind == "learn":
                 found = learn(self.tile, inputs[0], *values)
             else:
@@ -156,8 +150,12 @@ def ahead(program: Program, tile: Any, t: int) -> None:
 def pixel(program: Program, tile: Any, y: int, x: int) -> Iterator[Any]:
     """The cumulative M(0..256) of each channel; when resumed, the channel is in the tile's planes."""
     values = Values(program, tile, y, x)
-    for family, parts, tables in program.outputs:
-        yield family({part: values.value(k) for part, k in parts.items()}, tables)
+    for channel, (family, parts, tables) in enumerate(program.outputs):
+        own = {part: values.value(k) for part, k in parts.items()}
+        if family == "mixed":
+            yield mixed(tile, channel, own, tables, gate(own["logits"], tables["exponential"]))
+        else:
+            yield FAMILIES[family](own, tables)
     values.keep(0)
 
 
@@ -214,9 +212,6 @@ def _run(kind: str, inputs: list[Any], a: dict[str, Any], tile: Any, y: int, x: 
         plus = inputs[1] if len(inputs) == 2 else [0] * len(a["bias"])
         sums = a["weight"] @ np.array(v, np.int64) + a["bias"] + np.array(plus, np.int64)  # below 2^53
         return (sums >> a["shift"]).tolist()
-    if kind == "fitted":
-        rows = told[a["parameter"]].reshape(-1, len(v))
-        return [sum(int(w) * e for w, e in zip(row, v, strict=True)) >> a["shift"] for row in rows]
     if kind in PAIRS:
         other = inputs[1] if len(inputs[1]) == len(v) else [inputs[1][0]] * len(v)
         return [PAIRS[kind](p, q) for p, q in zip(v, other, strict=True)]
@@ -337,38 +332,3 @@ FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, np.ndarray]], np.ndarray
     "wide.high": wide_high,
     "wide.low": wide_low,
 }
-
-
-def image_experts(side: bytes, default: list[np.ndarray]) -> list[np.ndarray]:
-    """Coefficients [2 sets, 4 groups, n] of each channel."""
-    if not side:
-        return default
-    bits = iter(np.unpackbits(np.frombuffer(side, np.uint8)).tolist())
-
-    def take(count: int) -> int:
-        return int("0" + "".join(str(next(bits)) for _ in range(count)), 2)
-
-    def vector(size: int) -> np.ndarray:
-        k = take(4)
-        out = []
-        for _ in range(size):
-            quotient = 0
-            while next(bits):
-                quotient += 1
-            z = (quotient << k) + take(k)
-            out.append(-(z + 1) // 2 if z % 2 else z // 2)
-        return np.array(out)
-
-    result = []
-    for usual in default:
-        chosen = usual.copy()
-        for s in range(2):
-            level, size = take(2), usual.shape[2]
-            if level == 1:
-                chosen[s] = usual[s].sum(0) // 4 + vector(size)
-            if level == 2:
-                previous = usual[s, 0]
-                for g in range(4):
-                    previous = chosen[s, g] = previous + vector(size)
-        result.append(chosen)
-    return result

@@ -31,6 +31,7 @@ MODEL_IDS = {
     18: "mixture-cifar",
     19: "ride-cifar",
     20: HISTORY,
+    21: "record",
 }
 """The models whose names take one byte in a file.  Numbers are never reused; 0 stands for a name spelled out."""
 _NAME_LIMIT = 64

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ridecodec.exact.families import FAMILIES
 from ridecodec.exact.least_squares import system_bytes
 from ridecodec.exact.memory import table_bytes
 from ridecodec.exact.program import Program
@@ -79,10 +80,14 @@ class Runner(ABC):
 
 
 def planes_bytes(program: Program, pixels: int) -> int:
-    """Bytes of a tile's planes, 8 for each number, and of what its memories and systems hold."""
+    """Bytes of a tile's planes, 8 for each number, and of what its memories, systems and distributions learn."""
     contexts = [len(np.asarray(each.attributes["ends"])) for each in program.operations if each.kind == "memory"]
+    learnt = sum(
+        FAMILIES[each.family].learnt_bytes({part: program.ranges[number] for part, number in each.parts.items()})
+        for each in program.outputs
+    )
     systems = sum(system_bytes(each, program.hood.slope, math.isqrt(pixels) + 1) for each in program.systems.values())
-    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts) + systems
+    return pixels * program.planes * 8 + sum(table_bytes(count, pixels) for count in contexts) + systems + learnt
 
 
 class Engine(ABC):

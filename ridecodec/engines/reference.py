@@ -5,7 +5,8 @@ Where nothing recurs, many pixels of a known tile are evaluated at once; else, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from ridecodec.engines import steps
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, planes_bytes, silent
 from ridecodec.engines.board import Board, outside, plane_type
+from ridecodec.engines.learning import LearningChannel, learning
 from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.steps import Array, Pixels, Values, step
 from ridecodec.engines.tilecoder import Draw, Settle
 from ridecodec.exact.coder import Decoder, Encoder
-from ridecodec.exact.families import FAMILIES
+from ridecodec.exact.families import FAMILIES, Settled
 from ridecodec.exact.operations import LEARNERS
 from ridecodec.exact.order import front_order
 from ridecodec.exact.program import Program
@@ -68,12 +70,21 @@ class ReferenceRunner(Runner):
         size = np.empty_like(start)
         bits = np.zeros(height * width)
         coded = coded_pixels(self.program, height, width)
+        learners = {c: LearningChannel(self.program, c) for c in learning(self.program)}
+        for learner in learners.values():
+            learner.hold(height * width)
         for at, values in self.evaluate(planes, parameters, tick, wanted=self.ends):
             for c in range(channels):
+                if c in learners:
+                    learners[c].take(at, values)
+                    continue
                 found = intervals(self._distribution(c, values), planes[c].reshape(-1)[at].astype(np.int64))
                 start[c][:, at], size[c][:, at] = found.start, found.width
                 bits[at] += found.bits() * coded[at]
-        code = entropy_code(start, size, height, width, self.program.hood.pace(width), coded)
+        known = [partial(of_front, start[c], size[c]) for c in range(channels)]
+        for c, learner in learners.items():
+            known[c] = partial(learner.intervals, planes[c].reshape(-1), bits)
+        code = entropy_code(known, height, width, self.program.hood.pace(width), coded)
         return Coded(code, bits.reshape(height, width).astype(np.float32))
 
     def decode(self, code: bytes, parameters: Parameters, height: int, width: int, tick: Tick) -> Planes:
@@ -96,6 +107,7 @@ class ReferenceRunner(Runner):
         out = np.zeros((program.channels, height, width), np.uint8)
         board, given = self._board(height, width), self._given(parameters)
         memories = steps.memories(program, height, width)
+        learners = {c: LearningChannel(program, c) for c in learning(program)}
         for lead, y, x in passes(self.program, height, width):
             values: Values = {}
             samples = np.zeros((program.channels, len(y)), np.uint8)
@@ -107,10 +119,13 @@ class ReferenceRunner(Runner):
                     if program.halved:
                         samples[c] = out[c, y, x] = self._known_sample(given, c, y, x, height)
                     if len(drawn):
-                        distribution = self._distribution(c, values, drawn)
-                        high = symbols(high_table(distribution))
-                        low = symbols(low_table(distribution, high))
-                        found = settle(c, y[drawn], x[drawn], SYMBOLS * high + low)
+                        if c in learners:
+                            found = learners[c].draw(self._parts(c, values, drawn), symbols)
+                        else:
+                            distribution = self._distribution(c, values, drawn)
+                            high = symbols(high_table(distribution))
+                            found = SYMBOLS * high + symbols(low_table(distribution, high))
+                        found = settle(c, y[drawn], x[drawn], found)
                         samples[c, drawn] = out[c, y[drawn], x[drawn]] = found
                 board.write(slice(program.channels), y, x, samples)
                 tick(len(y), 0.0)
@@ -153,8 +168,13 @@ class ReferenceRunner(Runner):
 
     def _distribution(self, channel: int, values: Values, pixels: Int64 | slice = slice(None)) -> Distribution:
         output = self.program.outputs[channel]
-        parts = {part: values[number][:, pixels].astype(np.int64) for part, number in output.parts.items()}
-        return FAMILIES[output.family].distribution(parts, output.tables)
+        family = FAMILIES[output.family]
+        assert isinstance(family, Settled)
+        return family.distribution(self._parts(channel, values, pixels), output.tables)
+
+    def _parts(self, channel: int, values: Values, pixels: Int64 | slice) -> dict[str, Int64]:
+        parts = self.program.outputs[channel].parts
+        return {part: values[number][:, pixels].astype(np.int64) for part, number in parts.items()}
 
     def _board(self, height: int, width: int, real: bool = False) -> Board:
         kind = np.float64 if real else plane_type(self.program)
@@ -297,18 +317,27 @@ class ReferenceRunner(Runner):
                     values[number] = self.steps[real][number](pixels, inputs)
 
 
-def entropy_code(start: Int64, size: Int64, height: int, width: int, slope: int, coded: NDArray[np.bool_]) -> bytes:
-    """The code of a tile's intervals: ``start`` and ``size`` [C, 2 steps, H * W], pixels in raster order.
+Front = Callable[[Int64], tuple[Int64, Int64]]
+"""Start and size of the intervals of a front's pixels, which are given by raster positions, in the order of coding."""
 
-    ``coded`` [H * W]: which of them are.
+
+def of_front(start: Int64, size: Int64, front: Int64) -> tuple[Int64, Int64]:
+    """Those that are known [2 steps, H * W]."""
+    return start[:, front].reshape(-1), size[:, front].reshape(-1)
+
+
+def entropy_code(known: Sequence[Front], height: int, width: int, slope: int, coded: NDArray[np.bool_]) -> bytes:
+    """The code of a tile's intervals; ``known``: of each channel, asked once for each front.
+
+    ``coded`` [H * W]: which of the pixels are, in raster order.
     """
     encoder = Encoder()
     order = front_order(height, width, slope)
     order = order[coded[order]]
     fronts = order % width + slope * (order // width)
     for front in np.split(order, np.flatnonzero(np.diff(fronts)) + 1):
-        for c in range(len(start)):
-            encoder.encode(start[c][:, front].reshape(-1), size[c][:, front].reshape(-1))
+        for channel in known:
+            encoder.encode(*channel(front))
     return encoder.finish()
 
 

@@ -1,7 +1,8 @@
 """One tile and its payload, whatever model and engine code it: the contract that all above the models knows.
 
 A payload is the side information's length (varint), the side information, and the code. Sub-pixels are coded front by
-front; in a front channel by channel, first all high nibbles, then all low ones, pixels by row.
+front; in a front channel by channel, first all high nibbles, then all low ones, pixels by row. Where distributions
+learn, all decisions of a pixel come one after the other.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Tick = Callable[[int, float], None]
 
 
 Draw = Callable[[NDArray[np.float32]], NDArray[np.int64]]
-"""One symbol for every row of a table [m, 16]; integers that sum to `exact.tables.TABLE_TOTAL`."""
+"""One symbol for every row of a table [m, K] of integers that sum to 2^24 - K; K is 16, or 2 for decisions."""
 Settle = Callable[[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]
 """The values [m] of a channel at rows and columns, given those that were drawn there."""
 

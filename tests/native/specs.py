@@ -79,4 +79,6 @@ if __name__ == "__main__":
     folder, count = Path(sys.argv[1]), int(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(count):
-        (folder / f"{seed:03}.program").write_bytes(written(native_spec(RandomProgram(seed).program)))
+        (folder / f"{seed:03}.program").write_bytes(
+            written(native_spec(RandomProgram(seed, mixed=seed % 2 == 1).program))
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, planes_bytes
-from ridecodec.engines.reference import entropy_code
+from ridecodec.engines.reference import entropy_code, of_front
 from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.torch.arithmetic import check_products, exact_arithmetic
 from ridecodec.engines.torch.board import TorchBoard
@@ -18,6 +19,7 @@ from ridecodec.engines.torch.families import family
 from ridecodec.engines.torch.steps import Pixels, arrays, result_type, step, supported, working_type
 from ridecodec.engines.torch.tables import Distribution, high_table, intervals, low_table
 from ridecodec.exact.coder import Decoder
+from ridecodec.exact.families import FAMILIES, Settled
 from ridecodec.exact.memory import Memory, hashes
 from ridecodec.exact.program import Program
 from ridecodec.exact.tables import SYMBOLS
@@ -50,6 +52,9 @@ class Torch(Engine):
         for operation in program.operations:
             if not supported(operation.kind):
                 return f"the engine in torch has no operation {operation.kind!r}"
+        for output in program.outputs:
+            if not isinstance(FAMILIES[output.family], Settled):
+                return f"the engine in torch has no distributions {output.family!r}, which learn from pixel to pixel"
         return None
 
     def open(self, program: Program) -> TorchRunner:
@@ -94,7 +99,8 @@ class TorchRunner(Runner):
                     start[c][:, at], size[c][:, at] = found.start.cpu().numpy(), found.width.cpu().numpy()
                     bits[at] += found.bits().cpu().numpy() * coded[at]
                 tick(len(at), float(bits[at].sum()))
-        code = entropy_code(start, size, height, width, self.program.hood.pace(width), coded)
+        fronts = [partial(of_front, *each) for each in zip(start, size, strict=True)]
+        code = entropy_code(fronts, height, width, self.program.hood.pace(width), coded)
         return Coded(code, bits.reshape(height, width).astype(np.float32))
 
     def values(self, planes: Planes, parameters: Parameters, wanted: Sequence[int]) -> NDArray[np.int32]:

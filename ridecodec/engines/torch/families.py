@@ -145,7 +145,9 @@ class OnProcessor(Family):
     """A family that is not written in torch: computed by numpy, wherever its parts are; not to train by."""
 
     def __init__(self, output: Output, device: torch.device) -> None:
-        self.family, self.tables = families.FAMILIES[output.family], output.tables
+        settled = families.FAMILIES[output.family]
+        assert isinstance(settled, families.Settled)
+        self.family, self.tables = settled, output.tables
 
     def distribution(self, parts: Parts) -> Distribution:
         held = {name: part.long().cpu().numpy() for name, part in parts.items()}

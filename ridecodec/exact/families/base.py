@@ -35,13 +35,21 @@ class Family(ABC):
     def fits(self, parts: Mapping[str, Range], tables: Mapping[str, Int64]) -> bool:
         """Whether all is in range; no table is empty, and each has its number of dimensions."""
 
-    @abstractmethod
-    def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
-        """The distributions of m sub-pixels."""
+    def learnt_bytes(self, parts: Mapping[str, Range]) -> int:
+        """Bytes that a tile keeps of what it has learnt, about."""
+        return 0
 
     @abstractmethod
     def bits(self, parts: Mapping[str, Float64], values: Int64, tables: Mapping[str, Int64]) -> Float64:
         """``-log2 P`` of known values [m] from float parts [size, m] in the integers' units; [m]."""
+
+
+class Settled(Family):
+    """Families whose distributions depend on their parts alone."""
+
+    @abstractmethod
+    def distribution(self, parts: Mapping[str, Int64], tables: Mapping[str, Int64]) -> Distribution:
+        """The distributions of m sub-pixels."""
 
 
 def sigmoid(x: Float64) -> Float64:

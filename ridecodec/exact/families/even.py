@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ridecodec.exact.families.base import Family, Float64
+from ridecodec.exact.families.base import Float64, Settled
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import CDF_TOTAL, VALUES, Distribution
 
 
-class Even(Family):
+class Even(Settled):
     """All values up to ``top`` [1] alike."""
 
     parts = ("top",)

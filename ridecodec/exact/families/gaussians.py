@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ridecodec.exact.families.base import Family, Float64, falls
+from ridecodec.exact.families.base import Float64, Settled, falls
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import CDF_TOTAL, VALUES, Distribution
 
 
-class Gaussians(Family):
+class Gaussians(Settled):
     """Mixtures of C components of S Gaussians each, on the bins [v, v + 1); the end values take the tails.
 
     Parts: ``logits`` [C * S], 1/64 nat, the S of a component one after another; ``means`` [C], 1/32 of a value. The

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ridecodec.exact.families.base import Family, Float64, falls, sigmoid
+from ridecodec.exact.families.base import Float64, Settled, falls, sigmoid
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import CDF_TOTAL, Distribution
 
 
-class Logistics(Family):
+class Logistics(Settled):
     """Mixtures of K logistics, discretised on the bins [v - 1/2, v + 1/2); the end values take the tails.
 
     Parts: ``logits`` [K], 1/32 nat; ``means`` [K], 1/32 of a value; ``scales`` [K], 1/16 octave, 80 is one value.

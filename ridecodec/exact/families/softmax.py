@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ridecodec.exact.families.base import Family, Float64, falls
+from ridecodec.exact.families.base import Float64, Settled, falls
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import CDF_TOTAL, VALUES, Distribution
 
 
-class Softmax(Family):
+class Softmax(Settled):
     """Every value has a logit of its own (PixelRNN paper, https://arxiv.org/abs/1601.06759, section 2.1).
 
     Parts: ``logits`` [256], 1/256 nat.

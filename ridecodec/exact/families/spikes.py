@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ridecodec.exact.families.base import Family, Float64, falls
+from ridecodec.exact.families.base import Float64, Settled, falls
 from ridecodec.exact.families.logistics import Logistics
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import CDF_TOTAL, VALUES, Distribution
@@ -14,7 +14,7 @@ from ridecodec.exact.tables import CDF_TOTAL, VALUES, Distribution
 _SMOOTH = Logistics()
 
 
-class Spikes(Family):
+class Spikes(Settled):
     """K values, a mixture of logistics behind them, and all values up to the largest one alike.
 
     Parts: ``values`` [K]; ``alive`` [K], 0 where a value cannot be, else 1; ``odds`` [K + 2], 1/64 nat: of the values,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ridecodec.exact.families.base import Family, Float64, falls, sigmoid
+from ridecodec.exact.families.base import Float64, Settled, falls, sigmoid
 from ridecodec.exact.families.logistics import Logistics
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import CDF_TOTAL, VALUES, Distribution
@@ -15,7 +15,7 @@ TOP = VALUES**2 - 1
 _FAR = 1e9
 
 
-class WideHigh(Family):
+class WideHigh(Settled):
     """The high byte of a mixture of K logistics, discretised on the bins [v - 1/2, v + 1/2) of 16-bit values.
 
     Parts: ``logits`` [K], 1/32 nat; ``means`` [K], 1/32 of a value, 0 to TOP of them; ``scales`` [K], 1/16 octave, 64

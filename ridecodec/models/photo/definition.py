@@ -24,6 +24,7 @@ from ridecodec.exact.program import Program
 from ridecodec.exact.ranges import Int64
 from ridecodec.exact.recorder import Recorder, Value
 from ridecodec.models.adaptive import Adaptive, nearest
+from ridecodec.models.photo.mixing import ERROR_TOP, Mixing
 
 Weights = Mapping[str, NDArray[Any]]
 """The float weights by name: `layer.weight`, `layer.bias`, and `embedding.table`."""
@@ -145,16 +146,25 @@ def normalised(x: Value, scale: Value) -> Value:
     return (limited * scale[RECIPROCAL] >> bits).clamp(-INPUT_LIMIT, INPUT_LIMIT).in_unit(INPUT_UNIT)
 
 
-def define(channels: int, weights: Weights, features: Int64, tables: Mapping[str, Int64]) -> Program:
-    """The program of `channels` planes; ``features`` and ``tables`` are those that the model ships."""
-    return _Definition(channels, weights, features).program(tables)
+def define(
+    channels: int, weights: Weights, features: Int64, tables: Mapping[str, Int64], mixed: bool = False
+) -> Program:
+    """The program of `channels` planes; ``features`` and ``tables`` are those that the model ships.
+
+    ``mixed``: of the family `Mixed`, which learns from the pixels coded before, in place of `Logistics`.
+    """
+    return _Definition(channels, weights, features, mixed).program(tables)
 
 
 class _Definition:
-    def __init__(self, channels: int, weights: Weights, features: Int64) -> None:
+    def __init__(self, channels: int, weights: Weights, features: Int64, mixed: bool) -> None:
         self.channels, self.weights = channels, weights
         sets = channels * EXPERT_SETS
         self.ops = ops = Recorder(channels, kept=[(-ERROR_LIMIT, ERROR_LIMIT)] * sets)
+        self.mixing: Mixing | None = None
+        if mixed:
+            self.mixing = Mixing(ops, len(weights["linear.0.weight"]) + EXPERT_SETS, EXPERT_SETS, channels + sets)
+            ops.planes(channels * self.mixing.count, 0, ERROR_TOP)
         self.base2, self.context = surroundings(ops)
         local = ops.lookup(activity(ops, self.context), features)
         near = ops.tap(((channels + p, offset) for p in range(sets) for offset in ERROR_TAPS), unit=8)
@@ -162,12 +172,14 @@ class _Definition:
         own = ops.concatenate([self._contrast(c, local) for c in range(channels)])
         inputs = ops.concatenate([normalised(self.context, local), normalised(near, local), own])
         self.local = local
+        self.near = near
         place = self._place()
         self.embedded = {"scale_bias": local[SCALE_BIN], "level_bias": self.base2[0] >> 4, "place_bias": place}
         self.trunk = self._trunk(inputs)
         self.coded: list[Value] = []
         self.differences: list[Value] = []
         self.errors: list[Value] = []
+        self.misses: list[Value] = []
 
     def _scale(self, near: Value, expert: int) -> Value:
         """The row of the table of errors that an expert's own errors nearby choose."""
@@ -208,9 +220,16 @@ class _Definition:
     def program(self, tables: Mapping[str, Int64]) -> Program:
         for channel in range(self.channels):
             predictions = self._adaptive(channel)
-            self.ops.output("logistics", self._mixture(channel, self.ops.concatenate(predictions)), tables)
+            eighths = self.ops.concatenate(predictions)
+            parts = self._mixture(channel, eighths)
+            if self.mixing is None:
+                self.ops.output("logistics", parts, tables)
+            else:
+                self.ops.output("mixed", parts | self._mixed(self.mixing, channel, eighths, parts["means"]), tables)
             self._observe(channel, predictions)
         self.ops.keep(self.ops.concatenate(self.errors))
+        if self.mixing is not None:
+            self.ops.keep(self.ops.concatenate(self.mixing.errors))
         return self.ops.program()
 
     def _adaptive(self, channel: int) -> list[Value]:
@@ -260,6 +279,14 @@ class _Definition:
         limit = Logistics.MEAN_LIMIT
         return {"logits": logits, "means": means.clamp(-limit, limit), "scales": widths + zero}
 
+    def _mixed(self, mixing: Mixing, channel: int, eighths: Value, means: Value) -> dict[str, Value]:
+        """The further parts of `Mixed`."""
+        ops = self.ops
+        fitted = (eighths << 2).in_unit(Logistics.MEAN_UNIT) + (self.base2[channel] << 4).in_unit(Logistics.MEAN_UNIT)
+        first = channel * EXPERT_SETS * len(ERROR_TAPS)
+        near = normalised(self.near[first : first + 2], self.own(channel))
+        return mixing.parts(channel, ops.concatenate([fitted, means]), near, self.misses)
+
     def _observe(self, channel: int, predictions: list[Value]) -> None:
         ops, base = self.ops, self.base2[channel]
         value = ops.sample(channel)
@@ -270,7 +297,11 @@ class _Definition:
         error = ops.concatenate([actual - prediction for prediction in predictions])
         self.differences.append(difference)
         self.errors.append(error)
+        if self.mixing is not None:
+            self.mixing.observe(channel, value << 5)
         if channel + 1 < self.channels:
             own = self.own(channel)
             miss = normalised(error, own)
+            if self.mixing is not None:
+                self.misses.append(miss[0])
             self.coded.append(ops.concatenate([normalised(difference, own), miss, abs(miss)]))

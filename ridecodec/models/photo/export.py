@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from ridecodec.errors import InputError, UsageError
-from ridecodec.exact.families import Logistics
+from ridecodec.exact import programfile
+from ridecodec.exact.families import Logistics, Mixed
 from ridecodec.models import checkpoints, programs, registry
 from ridecodec.models.photo.definition import Weights, define, feature_table
-from ridecodec.models.photo.initial import PhotoConfig
+from ridecodec.models.photo.initial import PhotoConfig, initial
+from ridecodec.models.photo.mixing import starts
 
 
 def export(paths: list[Path], out: Path) -> registry.ModelCard:
@@ -37,7 +41,25 @@ def export(paths: list[Path], out: Path) -> registry.ModelCard:
     return registry.write(out, model_file(networks), "photo", purpose, training, known)
 
 
-def model_file(networks: Mapping[int, Weights]) -> bytes:
-    """The model file of float weights by number of channels."""
-    tables = Logistics.make_tables()
-    return programs.save({c: define(c, weights, feature_table(c), tables) for c, weights in networks.items()})
+def networks(data: bytes) -> dict[int, Weights]:
+    """What `model_file` made a model file of."""
+    found: dict[int, Weights] = {}
+    for channels, program in programfile.load(data)[0].items():
+        named = {operation.name: operation for operation in program.operations if operation.name}
+        width, learned = (len(np.asarray(named[name].attributes["weight"])) for name in ("second", "linear.0"))
+        head = len(np.asarray(named["heads.0"].attributes["weight"]))
+        config = PhotoConfig(int(channels), width, head, learned)
+        tables = program.outputs[0].tables
+        scales = define(config.channels, initial(config, 0), feature_table(config.channels), tables)
+        found[config.channels] = {
+            f"{each.name}.{part}": named[each.name].real[part].astype(np.float64) / scale
+            for each in scales.operations
+            for part, scale in each.scale.items()
+        }
+    return found
+
+
+def model_file(networks: Mapping[int, Weights], mixed: bool = False) -> bytes:
+    """The model file of float weights by number of channels; ``mixed``: see `define`."""
+    tables = Mixed.make_tables(starts()) if mixed else Logistics.make_tables()
+    return programs.save({c: define(c, weights, feature_table(c), tables, mixed) for c, weights in networks.items()})

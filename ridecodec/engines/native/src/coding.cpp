@@ -49,6 +49,19 @@ class Readings {
         }
     }
 
+    // The nibbles of a block's pixels of a channel that learns.
+    void read_learnt(Tile& tile, int c, int b) {
+        for (int i = 0; i < tile.in_block(b); i++) {
+            const int p = b * LANES + i;
+            int value = tile.coded(p) ? 0 : tile.known(c, p);
+            if (tile.coded(p)) {
+                value = tile.family(c).read(tile.mixture(c), tile.frame(), tile.state(b), tile.learnt(c), i, each_[0]);
+                check(value >= 0);
+            }
+            tile.nibbles(1, b)[i] = uint8_t(value % SYMBOLS), tile.nibbles(0, b)[i] = uint8_t(value / SYMBOLS);
+        }
+    }
+
   private:
     std::vector<Reading> each_;
     int tile_bits_ = 0;
@@ -59,6 +72,19 @@ class Readings {
         if (!good) throw Damaged("it is not a code");
     }
 };
+
+// Code a block's pixels of a channel that learns; `odds`: of the front's pixels, how likely they were.
+void put_learnt(Tile& tile, int c, int b, Encoder& encoder, std::vector<double>& odds) {
+    Interval found[VALUES];
+    for (int i = 0; i < tile.in_block(b); i++) {
+        const int p = b * LANES + i;
+        if (!tile.coded(p)) continue;
+        const int count = tile.family(c).known(tile.mixture(c), tile.frame(), tile.state(b), tile.learnt(c), i,
+                                               tile.samples(c, b)[i], found);
+        for (int k = 0; k < count; k++)
+            encoder.put(found[k]), odds[size_t(p)] *= found[k].width * (1.0 / (1 << 24));
+    }
+}
 
 class Ticker {
   public:
@@ -94,39 +120,49 @@ std::vector<std::vector<uint8_t>> encode(const Plan& plan, const uint8_t* planes
     std::vector<Encoder> encoders(size_t(shape.count));
     Ticker ticker(tick);
     const int channels = tile.channels();
+    std::vector<double> odds;  // of the front's pixels in the channels that learn
     auto compute = [&](int c, int b, int worker) {
         if (c == 0) tile.load(planes, b);
         tile.compute(c, b, worker);
-        if (c < channels)
+        if (c < channels && tile.family(c).known)
+            put_learnt(tile, c, b, encoders[0], odds);
+        else if (c < channels)
             tile.family(c).intervals(tile.mixture(c), tile.state(b), tile.in_block(b), tile.samples(c, b),
                                      tile.intervals(c, 0, b), tile.intervals(c, 1, b));
     };
     auto measure = [&](int b) {
         for (int i = 0; i < tile.in_block(b); i++) {
             const int p = b * LANES + i;
-            double odds = 1.0;
+            double own = plan.learns() ? odds[size_t(p)] : 1.0;
             for (int c = 0; c < channels && tile.coded(p); c++)
-                for (int low = 0; low < 2; low++)
-                    odds *= tile.intervals(c, low, b)[i].width * (1.0 / (1 << 24));
-            bits[tile.at(p, 0, 1)] = float(0.0 - std::log2(odds));
+                for (int low = 0; low < 2 && !tile.family(c).known; low++)
+                    own *= tile.intervals(c, low, b)[i].width * (1.0 / (1 << 24));
+            bits[tile.at(p, 0, 1)] = float(0.0 - std::log2(own));
         }
+    };
+    auto put = [&](int c) {
+        for (int low = 0; low < 2 && c < channels && !tile.family(c).known; low++)
+            for (int p = 0; p < tile.pixels(); p++)
+                if (tile.coded(p)) encoders[size_t(tile.tile(p))].put(tile.intervals(c, low, 0)[p]);
     };
     for (int t = tile.first_front(); t < tile.fronts(); t++) {
         if (!tile.enter(t, crew)) continue;
-        if (plan.learns())  // all look before one learns
-            for (int c = 0; c <= channels; c++)
+        if (plan.learns()) {  // all look before one learns
+            odds.assign(size_t(tile.pixels()), 1.0);
+            for (int c = 0; c <= channels; c++) {
                 for (int b = 0; b < tile.blocks(); b++)
                     compute(c, b, 0);
+                put(c);
+            }
+        }
         crew.run(tile.blocks(), [&](int b, int worker) {
             for (int c = 0; c <= channels && !plan.learns(); c++)
                 compute(c, b, worker);
             measure(b);
         });
         const int n = tile.pixels();
-        for (int c = 0; c < channels; c++)
-            for (int low = 0; low < 2; low++)
-                for (int p = 0; p < n; p++)
-                    if (tile.coded(p)) encoders[size_t(tile.tile(p))].put(tile.intervals(c, low, 0)[p]);
+        for (int c = 0; c < channels && !plan.learns(); c++)
+            put(c);
         double length = 0;
         for (int p = 0; p < n; p++)
             length += bits[tile.at(p, 0, 1)];
@@ -164,10 +200,13 @@ void decode(const Plan& plan, const Code* codes, const Parameters* parameters, c
             crew.run(tile.blocks(), [&](int b, int worker) {
                 if (c > 0) settle(c - 1, b);
                 tile.compute(c, b, worker);
-                if (c < channels)
+                if (c < channels && tile.family(c).read)
+                    readings.read_learnt(tile, c, b);
+                else if (c < channels)
                     tile.family(c).high(tile.mixture(c), tile.state(b), tile.in_block(b), tile.edges(b), tile.below(b));
             });
             if (c == channels) break;
+            if (tile.family(c).read) continue;
             readings.read(kernels, tile, c, 0);
             crew.run(tile.blocks(), [&](int b, int) {
                 tile.family(c).low(tile.mixture(c), tile.state(b), tile.in_block(b), tile.nibbles(0, b), tile.below(b),

@@ -16,6 +16,10 @@ void Planner::mixture(int channel) {
         {"gaussians", {GAUSSIANS, {{{"logits", "means"}, {"normal", "exponential", "inverse"}}}}},
         {"wide.high", {WIDE_HIGH, {{{"logits", "means", "scales"}, {"logistic", "inverse", "exponential"}}}}},
         {"softmax", {SOFTMAX, {{{"logits"}, {"exponential"}}}}},
+        {"mixed",
+         {MIXED,
+          {{{"logits", "means", "scales", "experts", "bins", "sets", "contexts"},
+            {"logistic", "inverse", "exponential", "starts", "quantiles", "squash"}}}}},
         {"wide.low", {WIDE_LOW, {{{"logits", "means", "scales", "high"}, {"logistic", "inverse", "exponential"}}}}},
     };
     const Output& output = spec_.outputs.at(channel);
@@ -35,6 +39,13 @@ void Planner::mixture(int channel) {
         m.table[i] = plan_.ids.back().data(), m.length[i] = int32_t(table.value.size());
     }
     m.count = m.part[0].count;
+    if (kind == MIXED) {
+        const auto& most = spec_.ranges.at(size_t(output.parts.at("sets"))).hi;
+        plan_.ids.emplace_back();
+        for (int64_t each : most)
+            plan_.ids.back().push_back(int32_t(each) + 1);
+        m.sizes = plan_.ids.back().data();
+    }
     plan_.mixtures.push_back(m);
     plan_.families.push_back(&plan_.kernels->family[kind]);
     ends_.push_back(needed);

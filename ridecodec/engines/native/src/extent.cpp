@@ -78,6 +78,10 @@ Extent::Extent(const Plan& plan, int height, int width, int tiles, int workers) 
     groups = (size_t(height) * size_t(tiles) + CHUNK - 1) / CHUNK, spare = (size_t(tiles) + CHUNK - 1) / CHUNK;
     for (const System& s : plan.systems)
         if (s.used) at.add({system_floats(s, spec.slope), sizeof(float)});
+    for (size_t c = 0; c < plan.mixtures.size(); c++) {
+        const auto bytes = plan.families[c]->learnt;
+        learnt.push_back(at.bytes()), at.add({bytes ? bytes(plan.mixtures[c]) : 0});
+    }
     end = at.bytes();
 }
 

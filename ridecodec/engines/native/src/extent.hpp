@@ -31,8 +31,9 @@ struct Extent {  // offsets, in bytes
     size_t blocks, ring_rows;
     size_t ring[3], temp, tile, block, states, edges, below, high, intervals, slots, systems, end;
     int slot_bits;
-    size_t state_bytes;    // of a block
-    size_t groups, spare;  // of CHUNK lanes, of all rows and of a row above them
+    size_t state_bytes;          // of a block
+    size_t groups, spare;        // of CHUNK lanes, of all rows and of a row above them
+    std::vector<size_t> learnt;  // of each channel
 
     // Of tiles side by side. Throws std::length_error for what is not to be counted.
     Extent(const Plan& plan, int height, int width, int tiles = 1, int workers = 1);

@@ -1,5 +1,7 @@
 // The operations on rows of lanes, and the families. Compiled once for each instruction set, as namespace RIDE_SET;
 // what it includes has no inline function that another object could have too, and the standard library is not used.
+#include <cstring>
+
 #include "plain.hpp"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -13,9 +15,11 @@
 #define INLINE __forceinline
 #define KEEP_IN_REGISTER(x)
 #define UNROLL
+#define PREFETCH(x) (void)(x)
 #else
 #define RESTRICT __restrict__
 #define INLINE inline __attribute__((always_inline))
+#define PREFETCH(x) __builtin_prefetch(x)
 #if defined(__x86_64__)
 #define KEEP_IN_REGISTER(x) __asm__("" : "+x"(x))  // else each use loads it again
 #else
@@ -92,6 +96,7 @@ INLINE T limit(int64_t x) {
 #include "least_squares.hpp"
 #include "logistics.hpp"
 #include "memory.hpp"
+#include "mixed.hpp"
 #include "softmax.hpp"
 #include "spikes.hpp"
 #include "tables.hpp"
@@ -119,7 +124,7 @@ const Kernels kernels = {
     place,
     pack,
     {family<Logistics>(), family<Even>(), family<Spikes>(), family<Wide<false>>(), family<Wide<true>>(),
-     family<Gaussians>(), family<Softmax>()},
+     family<Gaussians>(), family<Softmax>(), Mixed::family()},
     end_block,
     begin_block,
     symbols,

@@ -105,6 +105,7 @@ struct Mixture {
     const int32_t* table[PARTS];
     int32_t length[PARTS];  // of the tables
     int32_t count;          // of components
+    const int32_t* sizes;   // of the sets of weights, where the family learns
 };
 
 struct Interval {
@@ -126,9 +127,16 @@ struct Family {
                 uint32_t* edges);
     void (*intervals)(const Mixture&, const char* state, int32_t pixels, const int16_t* value, Interval* high,
                       Interval* low);
+    // Of a family that learns, in place of these three; else null. Bytes that a tile keeps for it, and what is in them
+    // at first; then pixel by pixel, in the order of their coding, while the block's values are those of the frame.
+    size_t (*learnt)(const Mixture&);
+    void (*begin)(const Mixture&, char* memory);
+    int32_t (*known)(const Mixture&, const Frame&, const char* state, char* memory, int32_t pixel, int32_t value,
+                     Interval* out);
+    int32_t (*read)(const Mixture&, const Frame&, const char* state, char* memory, int32_t pixel, Reading&);
 };
 
-enum FamilyKind : int32_t { LOGISTICS, EVEN, SPIKES, WIDE_HIGH, WIDE_LOW, GAUSSIANS, SOFTMAX, FAMILIES };
+enum FamilyKind : int32_t { LOGISTICS, EVEN, SPIKES, WIDE_HIGH, WIDE_LOW, GAUSSIANS, SOFTMAX, MIXED, FAMILIES };
 
 struct Kernels {  // one instruction set
     const char* name;

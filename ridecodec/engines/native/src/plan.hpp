@@ -63,9 +63,16 @@ struct Plan {
 
     // Whether pixels see what others of their front left, so that these come one after the other.
     bool learns() const {
-        bool found = !memories.empty();
+        bool found = !memories.empty() || mixes();
         for (const System& s : systems)
             found = found || s.used;
+        return found;
+    }
+    // Whether distributions learn from symbol to symbol.
+    bool mixes() const {
+        bool found = false;
+        for (const Family* family : families)
+            found = found || family->known;
         return found;
     }
 

@@ -81,10 +81,10 @@ void intervals(const Mixture& m, const char* state, int32_t pixels, const int16_
 
 template <class F>
 constexpr Family family() {
-    return {F::state, F::prepare, high_edges<F>, low_edges<F>, intervals<F>};
+    return {F::state, F::prepare, high_edges<F>, low_edges<F>, intervals<F>, nullptr, nullptr, nullptr, nullptr};
 }
 
-INLINE uint32_t next_word(Reading& r) {
+uint32_t next_word(Reading& r) {
     uint32_t word = 0;
     if (r.end - r.next >= 4) {
         for (int i = 0; i < 4; i++)

@@ -59,6 +59,8 @@ Tile::Tile(const Plan& plan, const Parameters* parameters, const Shape& shape, i
         frame.shift[TEMP] = ptrdiff_t(size_t(worker) * plan.space_bytes[TEMP]);
         frames_.push_back(frame);
     }
+    for (int c = 0; c < int(plan.families.size()); c++)
+        if (family(c).begin) family(c).begin(mixture(c), learnt(c));
     for (const RingPlane& p : plan.ring)
         fill_plane(p);
 }

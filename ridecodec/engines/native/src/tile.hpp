@@ -70,6 +70,7 @@ class Tile {
     Interval* intervals(int c, int low, int b) {
         return part<Interval>(extent_.intervals) + ((2 * c + low) * int(extent_.blocks) + b) * LANES;
     }
+    char* learnt(int c) { return memory_.data() + extent_.learnt[size_t(c)]; }
     const Family& family(int c) const { return *plan_.families[size_t(c)]; }
     const Mixture& mixture(int c) const { return plan_.mixtures[size_t(c)]; }
 

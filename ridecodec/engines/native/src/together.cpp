@@ -3,7 +3,9 @@
 #include <algorithm>
 
 namespace ride {
+
 int most_together(const Plan& plan, int height, int width) {
+    if (plan.mixes()) return 1;
     int found = 1;
     while (2 * size_t(found) * longest_front(plan.spec, height, width) <= LANES)
         found *= 2;
