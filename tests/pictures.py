@@ -54,7 +54,7 @@ def extremes(shape: tuple[int, ...], seed: int) -> Array:
 
 def woven(shape: tuple[int, ...], seed: int) -> Array:
     """Noise, of which every second row nearly repeats; red and blue follow green. No model knows such a rule
-    beforehand, so that `photo` fits its image experts to it where there are pixels enough."""
+    beforehand."""
     rng = np.random.default_rng(seed)
     out = rng.integers(0, 200, shape[:2])
     for y in range(2, shape[0]):

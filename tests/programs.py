@@ -8,10 +8,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ridecodec.engines.base import Planes, Squares
+from ridecodec.engines.base import Planes
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.families import Gaussians, Logistics, Mixed, Softmax, Spikes, WideHigh
 from ridecodec.exact.families.wide import TOP
+from ridecodec.exact.operations import LEARNERS
 from ridecodec.exact.parts import BORDER, CONSTANT
 from ridecodec.exact.program import Program
 from ridecodec.exact.recorder import Recorder, Value
@@ -43,7 +44,7 @@ class RandomProgram:
         self.ops = Recorder(self.channels, top=255, kept=limits)
         self.values: list[Value] = []
         self.memories: list[tuple[Value, int]] = []  # that have learnt nothing yet, and their largest values
-        self.sizes: list[tuple[int, int]] = []  # of the parameters: integers of a row, largest sum of a row
+        self.systems: list[Value] = []
         self.planes = self.channels + len(limits)
         self.given = 0
         self.halved = self._give()
@@ -51,14 +52,16 @@ class RandomProgram:
         self._add(self._tap)
         for channel in range(self.channels):
             for _ in range(int(self.random.integers(3, 12))):
-                self._add(self._choice([*self._makers(), self._memory]))
+                self._add(self._choice([*self._makers(), self._memory, self._least_squares]))
             self._output()
             self.values.append(self.ops.sample(channel))
         for _ in range(int(self.random.integers(0, 4))):
             self._add(self._choice(self._makers()))
+        known = self.ops.sample(self.channels - 1) + self._rows(1).clamp(0, 2)
         for memory, top in self.memories:
-            known = self.ops.sample(self.channels - 1) + self._rows(1).clamp(0, 2)
             self.ops.learn(memory, (known >> 3).clamp(0, top))
+        for system in self.systems:
+            self.ops.learn(system, known.clamp(-70000, 70000), self._rows(1).clamp(0, self._choice([9, 2**20])))
         if limits:
             rule, initial = self._choice([(BORDER, 0), (CONSTANT, 3)])
             for _ in limits:
@@ -107,12 +110,9 @@ class RandomProgram:
     def parameters(self) -> list[NDArray[np.int32]]:
         """A tile's integers, within their bounds; given planes are those of the tile that `tile` made last."""
         found = []
-        for parameter, (row, reach) in zip(self.program.parameters, self.sizes, strict=True):
-            values = self.random.integers(parameter.lo, parameter.hi, parameter.size, endpoint=True).reshape(-1, row)
-            while (np.abs(values).sum(1) > reach).any():
-                values //= 2
-                values[values == -1] = 0
-            found.append(values.reshape(-1).astype(np.int32))
+        for parameter in self.program.parameters:
+            values = self.random.integers(parameter.lo, parameter.hi, parameter.size, endpoint=True)
+            found.append(values.astype(np.int32))
         height, width = self.last.shape[1:]
         for k, plane in enumerate(self.program.given):
             size = height + 2 * plane.margin, width + 2 * plane.margin
@@ -131,14 +131,6 @@ class RandomProgram:
         planes: Planes = (smooth + noise).clip(0, 255).astype(np.uint8)
         self.last = planes
         return planes
-
-    def squares(self) -> Squares:
-        """Sums of some values that are small enough."""
-        ranges = self.program.ranges
-        own = [k for k, operation in enumerate(self.program.operations) if operation.lead == 0]
-        small = [k for k in own if ranges[k].top.max() < 1 << 15]
-        group = next(k for k in small if (ranges[k].lo >= 0).all() and len(ranges[k]) == 1)
-        return Squares(group, int(ranges[group].hi[0]) + 1, group, tuple(small[-3:]), every=2)
 
     def _choice(self, options: Sequence[Item]) -> Item:
         return options[int(self.random.integers(len(options)))]
@@ -162,7 +154,7 @@ class RandomProgram:
 
     def _makers(self) -> list[Callable[[], Value]]:
         return [
-            self._tap, self._place, self._constant, self._affine, self._affine, self._sparse, self._fitted,
+            self._tap, self._place, self._constant, self._affine, self._affine, self._sparse, self._told,
             self._pair, self._pair, self._scaled, self._clamp, self._shift, self._sum, self._lookup,
             self._wide_lookup, self._select,
         ]  # fmt: skip
@@ -198,12 +190,25 @@ class RandomProgram:
         weight = self.random.integers(-900, 900, (6, len(x))) * (self.random.integers(0, 20, (6, len(x))) == 0)
         return self.ops.affine(x, weight, self.random.integers(-9, 9, 6))
 
-    def _fitted(self) -> Value:
-        x = self._rows(int(self.random.integers(1, 12))).clamp(-1000, self._choice([900, 32767]))
-        rows = int(self.random.integers(1, 7))
-        number = self.ops.parameter(f"weights {len(self.sizes)}", -4000, 4000, rows * len(x))
-        self.sizes.append((len(x), 30000))
-        return self.ops.fitted(x, number, 30000, 2.0**7)
+    def _told(self) -> Value:
+        number = self.ops.parameter(f"told {len(self.values)}", -4000, 4000, int(self.random.integers(1, 9)))
+        return self.ops.told(number)
+
+    def _least_squares(self) -> Value:
+        x = self._rows(int(self.random.integers(1, self._choice([4, 20])))).clamp(-70000, self._choice([255, 70000]))
+        limit = self._choice([100, 2**21])
+        found = self.ops.least_squares(
+            x,
+            block=self._choice([2, 3, 4, 6]),
+            slope=12,
+            along=self._choice([0.3, 0.95]),
+            down=self._choice([0.5, 0.99]),
+            ridge=self._choice([1, 2**20]),
+            limits=(-limit, limit),
+            unit=1,
+        )
+        self.systems.append(found)
+        return found
 
     def _memory(self) -> Value:
         """Of few values, so that some come again."""
@@ -298,6 +303,12 @@ class RandomProgram:
 
 
 def without_memories(seed: int) -> RandomProgram:
-    """The first program from a seed on that has no memories, which learn only where tiles are coded."""
+    """The first program from a seed on in which nothing learns while a tile is coded."""
     made = RandomProgram(seed)
-    return made if all(each.kind != "memory" for each in made.program.operations) else without_memories(seed + 1)
+    return made if all(each.kind not in LEARNERS for each in made.program.operations) else without_memories(seed + 1)
+
+
+def without_systems(seed: int) -> RandomProgram:
+    """The first program from a seed on that has no least squares, which not all engines run."""
+    made = RandomProgram(seed)
+    return made if not made.program.systems else without_systems(seed + 1)

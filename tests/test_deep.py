@@ -9,18 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import crop
-from ridecodec.models.deep.side import Prediction
 
 from ridecodec.container.payload import split_payload
 from ridecodec.engines.codec import ProgramCodec
-from ridecodec.errors import DamagedError, ModelRefusedError
+from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.families import Logistics, WideHigh, WideLow
 from ridecodec.exact.families.wide import TOP
 from ridecodec.exact.ranges import Int64, Range
 from ridecodec.exact.tables import CDF_TOTAL, FAR, VALUES, high_table, low_table
 from ridecodec.models import registry
-from ridecodec.models.deep import prediction
-from ridecodec.models.deep.definition import NEAR, count
 from ridecodec.models.deep.parting import parted, parted_samples
 
 TABLES = WideHigh.make_tables()
@@ -126,7 +123,6 @@ def test_sizes(channels: int) -> None:
     photo = np.stack([crop("camera", *shape) * np.uint16(200) + np.uint16(c) for c in range(channels)])
     tiles = [parted(each) for each in (smooth(channels, *shape, 1), noise, flat, photo, np.zeros_like(noise))]
     payloads = [model().encode(tile, ignore).payload for tile in tiles]
-    assert split_payload(payloads[0])[0]
     check_engines(model(), tiles[0])
     sizes = [len(payload) for payload in payloads]
     assert sizes[0] < 0.62 * sizes[1]
@@ -147,33 +143,6 @@ def test_prediction_finds_a_plane() -> None:
     y, x = np.mgrid[:40, :40]
     samples = (1000 + 37 * x + 11 * y).astype(np.uint16)[None]
     assert len(model().encode(parted(samples), ignore).payload) < 350
-
-
-@given(st.integers(1, 3), st.integers(0, 16), st.integers(0, 2**32))
-def test_a_fit_does_not_depend_on_the_order_of_summation(channels: int, bits: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    near = rng.integers(0, 1 << bits, (channels, len(NEAR), 2000)).astype(np.float64)
-    values = rng.integers(0, 1 << bits, (channels, 2000)).astype(np.float64)
-    order = rng.permutation(2000)
-    one, other = prediction.fit(near, values), prediction.fit(near[:, :, order], values[:, order])
-    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-@given(st.integers(1, 3), st.integers(0, 2**32))
-def test_coefficients_are_sent_as_they_are(channels: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    whole = [rng.integers(-(1 << 15), 1 << 15, count(c)) for c in range(channels)]
-    again = prediction.unpack(prediction.pack(whole), channels)
-    assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
-    with pytest.raises(DamagedError):
-        prediction.unpack(prediction.pack(whole) + b"x", channels)
-
-
-def test_other_coefficients_are_refused() -> None:
-    gradient = registry.load(registry.current("gradient"))
-    assert isinstance(gradient, ProgramCodec)
-    with pytest.raises(ModelRefusedError):
-        Prediction(gradient.programs[3], {})
 
 
 def test_samples_and_their_bytes() -> None:

@@ -13,8 +13,6 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 from pictures import typed
 from reference_decoder import Bytes, RangeDecoder, decode
-from ridecodec.models.photo.coefficients import pack
-from ridecodec.models.photo.side import ImageExperts
 from test_pixelcnn import KINDS, model
 
 import ridecodec
@@ -100,32 +98,12 @@ def test_reference_decoder_reads_folded_parts() -> None:
         assert np.array_equal(reference_forms.Part(reader, height, width, None, None).read(2, 256), part)
 
 
-def test_reference_decoder_reads_fitted_predictions() -> None:
+def test_reference_decoder_reads_16_bits() -> None:
     y, x = np.mgrid[:34, :33]
     pixels = (9000 + 700 * np.sin(x / 5) * np.cos(y / 7) + np.random.default_rng(1).normal(0, 9, x.shape)).astype(
         np.uint16
     )
     assert np.array_equal(decode(compress(pixels, "auto"), WEIGHTS), pixels)
-
-
-@pytest.mark.parametrize("shape", [(10, 13), (10, 13, 3)], ids=str)
-def test_reference_decoder_reads_image_experts(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Coefficients of all levels: the default ones, one vector for all groups, one for each group."""
-    rng = np.random.default_rng(5)
-
-    def write(self: ImageExperts, planes: NDArray[np.uint8], label: int | None) -> bytes:
-        default = self.default
-        chosen = [vectors.copy() for vectors in default]
-        for i, (c, s) in enumerate(np.ndindex(len(planes), 2)):
-            groups = [0, 1, 4][(i + 1) % 3]
-            chosen[c][s] += rng.integers(-300, 300, (groups or 1, chosen[c].shape[2])) * (groups > 0)
-            if groups == 1:
-                chosen[c][s] = chosen[c][s, 0]
-        return pack(chosen, default)
-
-    monkeypatch.setattr(ImageExperts, "write", write)
-    pixels = smooth(shape)
-    assert np.array_equal(decode(compress(pixels, "photo"), WEIGHTS), pixels)
 
 
 def test_reference_decoder_skips_metadata() -> None:
@@ -142,15 +120,17 @@ def test_programs_are_as_described(model: str) -> None:
     assert file is not None
     programs, extra, arrays = programfile.load((WEIGHTS / file).read_bytes())
     assert programs.keys() == {"1", "3"}
-    assert extra == {"side": "experts" if model == "photo" else "none"}
+    assert extra == {"side": "none"}
+    assert not arrays
     for channels, program in programs.items():
-        assert (program.channels, program.top, program.hood.slope) == (int(channels), 255, 2)
+        slope = 12 if model == "photo" else 2
+        assert (program.channels, program.top, program.hood.slope) == (int(channels), 255, slope)
         for output in program.outputs:
             logistic, inverse, exponential = (output.tables[name] for name in ("logistic", "inverse", "exponential"))
             assert (logistic.shape, inverse.shape, exponential.shape) == ((14337,), (219,), (512,))
             assert (logistic[0], logistic[-1]) == (0, 64 * (2**24 - 272) // 1024)
             assert exponential[0] == 2**15
-        assert all(f"{channels}.experts.{c}" in arrays for c in range(program.channels)) == (model == "photo")
+        assert len(program.systems) == (2 * program.channels if model == "photo" else 0)
 
 
 def reference_encode(intervals: list[tuple[int, int]]) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from checker import check_experts, coding_planes
+from checker import coding_planes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import crop
-from programs import RandomProgram, without_memories
+from programs import without_memories, without_systems
 
 from ridecodec.engines import choose
 from ridecodec.engines.base import silent
@@ -27,7 +27,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.i
 @given(st.integers(0, 2**32), st.sampled_from(SHAPES))
 @settings(max_examples=12)
 def test_random_programs(device: str, seed: int, shape: tuple[int, int]) -> None:
-    made = RandomProgram(seed)
+    made = without_systems(seed)
     engine = Torch(torch.device(device))
     assert engine.supports(made.program) is None
     tiles = [(made.tile(*shape), made.parameters()) for _ in range(2)]
@@ -47,35 +47,41 @@ def test_random_programs(device: str, seed: int, shape: tuple[int, int]) -> None
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("seed", [2, 40])
-def test_sums_of_squares(device: str, seed: int) -> None:
+def test_values_at_all_pixels(device: str, seed: int) -> None:
     made = without_memories(seed)
     planes, parameters = made.tile(20, 11), made.parameters()
-    sums, pixels = Reference().open(made.program).squares(planes, parameters, made.squares())
-    found, counts = Torch(torch.device(device)).open(made.program).squares(planes, parameters, made.squares())
-    assert counts.tolist() == pixels.tolist()
-    assert all((own == other).all() for own, other in zip(found, sums, strict=True))
+    narrow = [k for k, each in enumerate(made.program.ranges) if each.top.max() < 1 << 31]
+    wanted = [k for k in narrow if made.program.operations[k].lead == 0]
+    expected = Reference().open(made.program).values(planes, parameters, wanted)
+    found = Torch(torch.device(device)).open(made.program).values(planes, parameters, wanted)
+    assert (found == expected).all()
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", ["photo", "gradient", "graphics", "uniform"])
+@pytest.mark.parametrize("name", ["gradient", "graphics", "uniform"])
 def test_shipped_models(device: str, name: str) -> None:
-    """Payloads of two tiles with side information of their own; a batch is decoded in one go."""
+    """Payloads of two tiles; a batch is decoded in one go."""
     codec = registry.load(registry.current(name))
     assert isinstance(codec, ProgramCodec)
     own = ProgramCodec(name, codec.programs, codec.sides, Torch(torch.device(device)))
-    height, width = (66, 64) if name == "photo" else (18, 21)
+    height, width = 18, 21
     for array in (crop("astronaut", height, width), crop("camera", height, width)):
         planes = np.ascontiguousarray(coding_planes(array))
         tiles = [planes, np.ascontiguousarray(planes[:, ::-1])]
         payloads = [codec.encode(tile, silent).payload for tile in tiles]
         assert [own.encode(tile, silent).payload for tile in tiles] == payloads
         assert (own.decode(payloads, len(planes), height, width, silent) == np.stack(tiles)).all()
-        if name == "photo":
-            check_experts(payloads[0])
+
+
+def test_programs_with_least_squares_are_left_to_other_engines() -> None:
+    codec = registry.load(registry.current("photo"))
+    assert isinstance(codec, ProgramCodec)
+    for program in codec.programs.values():
+        assert "least_squares" in (Torch(torch.device("cpu")).supports(program) or "")
 
 
 def test_it_is_chosen_by_device_and_name() -> None:
-    programs = [RandomProgram(1).program]
+    programs = [without_systems(1).program]
     assert choose.engine_for(programs, "torch", "cpu").words == "torch (cpu)"
     assert choose.engine_for(programs, device="cpu").name != "torch"
     if torch.cuda.is_available():

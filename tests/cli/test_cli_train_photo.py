@@ -11,8 +11,6 @@ import torch
 from commands import assert_fails, run
 from pictures import crop
 from PIL import Image
-from ridecodec.models.photo.image_experts import Coefficients
-from ridecodec.models.photo.side import parameters
 
 from ridecodec.engines.base import silent
 from ridecodec.engines.reference import Reference
@@ -45,24 +43,21 @@ def network(config: PhotoConfig) -> ProgramNet:
     )
 
 
-def crops(model: ProgramNet) -> tuple[photos.Crops, Coefficients]:
-    """The folder's pictures as they are, and the default experts."""
-    paths = sorted(Path("data").iterdir())
-    default = photos.default_experts(paths, model.program.channels, 1)
-    return photos.Crops(paths, model.program, default, 1, 0.35, 1, CPU), default
+def crops(model: ProgramNet) -> photos.Crops:
+    """The folder's pictures, some with other colours."""
+    return photos.Crops(sorted(Path("data").iterdir()), model.program, 1, 0.35, 0.35, 1, CPU)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_network_is_the_program(folder: Path, channels: int) -> None:
     """Its code lengths are the likelihood that the reference gives, at borders too."""
     model = network(PhotoConfig(channels, 12, 6, 2))
-    held, _ = crops(model)
+    held = crops(model)
     _, height, width = (int(n) for n in (0, *held.shape[1]))
     y, x = torch.arange(height).repeat_interleave(width), torch.arange(width).repeat(height)
     pixels = photos.Drawn(held, torch.ones(height * width, dtype=torch.int64), y, x)
     planes = torch.stack([pixels.sample(c) for c in range(channels)]).view(channels, height, width).byte().numpy()
-    experts = [each[1].long().numpy() for each in held.experts]
-    expected = Reference().open(model.program).likelihood(planes, parameters(experts))
+    expected = Reference().open(model.program).likelihood(planes, ())
     found = model(pixels).sum(0).view(height, width).detach().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
@@ -81,7 +76,7 @@ def test_weights_are_in_the_definition_s_units(folder: Path) -> None:
 @pytest.mark.parametrize("bf16", [False, True])
 def test_it_learns(folder: Path, bf16: bool) -> None:
     model = network(RGB)
-    held, _ = crops(model)
+    held = crops(model)
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
     generator = torch.Generator().manual_seed(1)
     losses = [photo._step(model, optimizer, held.draw(256, generator), bf16) for _ in range(40)]
