@@ -154,7 +154,7 @@ class RandomProgram:
 
     def _makers(self) -> list[Callable[[], Value]]:
         return [
-            self._tap, self._place, self._constant, self._affine, self._affine, self._sparse, self._told,
+            self._tap, self._place, self._constant, self._affine, self._affine, self._sparse,
             self._pair, self._pair, self._scaled, self._clamp, self._shift, self._sum, self._lookup,
             self._wide_lookup, self._select,
         ]  # fmt: skip
@@ -169,9 +169,7 @@ class RandomProgram:
     def _constant(self) -> Value:
         size = int(self.random.integers(1, 4))
         limit = self._choice([100, 100000])
-        number = self.ops.parameter(f"constant {len(self.sizes)}", -limit, limit, size)
-        self.sizes.append((size, size * limit))
-        return self.ops.record("parameter", attributes={"parameter": number})
+        return self.ops.told(self.ops.parameter("constant", -limit, limit, size))
 
     def _affine(self) -> Value:
         x = self._rows(int(self.random.integers(1, 40)))
@@ -189,10 +187,6 @@ class RandomProgram:
         x = self._rows(int(self.random.integers(5, 30)))
         weight = self.random.integers(-900, 900, (6, len(x))) * (self.random.integers(0, 20, (6, len(x))) == 0)
         return self.ops.affine(x, weight, self.random.integers(-9, 9, 6))
-
-    def _told(self) -> Value:
-        number = self.ops.parameter(f"told {len(self.values)}", -4000, 4000, int(self.random.integers(1, 9)))
-        return self.ops.told(number)
 
     def _least_squares(self) -> Value:
         x = self._rows(int(self.random.integers(1, self._choice([4, 20])))).clamp(-70000, self._choice([255, 70000]))

@@ -367,7 +367,7 @@ def decode_tile(
         places = [(y, t - slope * y) for y in range(height) if 0 <= t - slope * y < width]
         pixels = [model.pixel(tile, y, x) for y, x in places]
         coded = [half is None or y % 2 == 1 or x % 2 == 1 for y, x in places]
-        for c in range(channels):
+        for c in range(channels if places else 0):
             found = [next(pixel) for pixel in pixels]
             if callable(found[0]):  # it learns from pixel to pixel
                 for (y, x), read, wanted in zip(places, found, coded, strict=True):

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checker import coding_planes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import crop, extremes, noise
 
 from ridecodec.engines.base import silent
+from ridecodec.engines.codec import ProgramCodec
 from ridecodec.engines.native import Native, instruction_sets
 from ridecodec.engines.reference import Reference
 from ridecodec.errors import ModelRefusedError
@@ -20,6 +22,7 @@ from ridecodec.exact.families import Logistics
 from ridecodec.exact.least_squares import ONE, LeastSquares, Settings, solve
 from ridecodec.exact.program import Program
 from ridecodec.exact.recorder import Recorder
+from ridecodec.models import registry
 
 NEAR = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1), (-2, -1))
 TABLES = Logistics.make_tables()
@@ -207,3 +210,13 @@ def test_small_sums_end() -> None:
         found.predict(np.full((2, 1), 50 if x < 4 else 0), np.array([0]), x)
         found.learn(np.array([7]), np.array([3]), np.array([0]))
     assert (found._left == 0).all()
+
+
+@pytest.mark.parametrize("name", ["camera", "astronaut"])
+def test_likelihoods_do_not_depend_on_the_way(name: str) -> None:
+    """Front by front in the reference, or many pixels at once with what another engine learnt."""
+    codec = registry.load(registry.current("photo"))
+    assert isinstance(codec, ProgramCodec)
+    planes = coding_planes(crop(name, 20, 30))
+    expected = Reference().open(codec.programs[len(planes)]).likelihood(planes, ())
+    np.testing.assert_allclose(codec.likelihood(planes, b""), expected, rtol=1e-9)

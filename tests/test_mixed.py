@@ -112,7 +112,7 @@ def test_photographs_get_smaller(name: str) -> None:
     assert mixed < plain
 
 
-@pytest.mark.parametrize("engine", choose.engines(), ids=lambda engine: engine.name)
+@pytest.mark.parametrize("engine", list(choose.engines()), ids=lambda engine: engine.name)
 def test_damaged_codes_are_refused(engine: Native | Reference) -> None:
     runner, told = engine.open(record().programs[1]), record().sides[1].read(b"", 12, 12)
     tile = noise((1, 12, 12), 3)
@@ -122,8 +122,10 @@ def test_damaged_codes_are_refused(engine: Native | Reference) -> None:
 
 
 def test_torch_says_that_it_cannot() -> None:
+    made = (RandomProgram(seed, mixed=True).program for seed in range(99))
+    learns = next(p for p in made if any(o.family == "mixed" for o in p.outputs) and not p.systems)
     with pytest.raises(UsageError, match="learn from pixel to pixel"):
-        choose.engine_for([record().programs[3]], "torch", "cpu")
+        choose.engine_for([learns], "torch", "cpu")
 
 
 def changed(program: Program, table: str, values: np.ndarray) -> Program:
@@ -151,5 +153,8 @@ def test_logarithms_never_fall(x: int) -> None:
 def test_networks_are_those_of_photo() -> None:
     photo, mixed = (registry.WEIGHTS / f"{name}-1.safetensors" for name in ("photo", "record"))
     networks = export.networks(photo.read_bytes())
-    assert export.model_file(networks) == photo.read_bytes()
+    again = export.networks(export.model_file(networks))
+    for channels, weights in networks.items():
+        for name, value in weights.items():
+            np.testing.assert_allclose(again[channels][name], value, rtol=1e-6)
     assert export.model_file(networks, mixed=True) == mixed.read_bytes()

@@ -94,7 +94,15 @@ class ProgramCodec(TileCodec):
         return self.runners[channels].decode_batch([code for _, code in parts], parameters, height, width, tick)
 
     def likelihood(self, pixels: NDArray[np.uint8], side: bytes) -> NDArray[np.float64]:
-        return self._reference(len(pixels)).likelihood(pixels, self.sides[len(pixels)].read(side, *pixels.shape[1:]))
+        channels, told = len(pixels), self.sides[len(pixels)].read(side, *pixels.shape[1:])
+        program = self.programs[channels]
+        learnt = None
+        if program.systems:  # which only fronts in their order can tell: what codes them is fast
+            wanted = [*dict.fromkeys(plane.value for plane in program.kept), *program.systems]
+            rows = np.cumsum([len(program.ranges[k]) for k in wanted])[:-1]
+            found = np.split(self.runners[channels].values(pixels, told, wanted), rows)
+            learnt = dict(zip(wanted, found, strict=True))
+        return self._reference(channels).likelihood(pixels, told, learnt)
 
     def side_information(self, pixels: NDArray[np.uint8], label: int | None = None) -> bytes:
         return self.sides[len(pixels)].write(pixels, label)

@@ -154,17 +154,40 @@ class ReferenceRunner(Runner):
             found[:, at] = np.concatenate([values[k] for k in wanted])
         return found.reshape(rows, *planes.shape[1:])
 
-    def likelihood(self, planes: Planes, parameters: Parameters) -> NDArray[np.float64]:
-        """Code length of every pixel that is coded under the float model behind the program, bits [H, W]."""
+    def likelihood(
+        self, planes: Planes, parameters: Parameters, learnt: Mapping[int, Array] | None = None
+    ) -> NDArray[np.float64]:
+        """Code length of every pixel that is coded under the float model behind the program, bits [H, W].
+
+        ``learnt``: of a program with least squares, the integers of these and of the kept values [size, H, W] by
+        number; the model is then evaluated many pixels at once.
+        """
         channels, height, width = planes.shape
         bits = np.zeros(height * width)
-        for at, values in self.evaluate(planes, parameters, real=True, wanted=self.ends):
+        runs = self.evaluate(planes, parameters, real=True, wanted=self.ends)
+        for at, values in runs if learnt is None else self._given_learnt(planes, parameters, learnt):
             for c in range(channels):
                 output = self.program.outputs[c]
                 parts = {part: values[number].astype(np.float64) for part, number in output.parts.items()}
                 known = planes[c].reshape(-1)[at].astype(np.int64)
                 bits[at] += FAMILIES[output.family].bits(parts, known, output.tables)
         return (bits * coded_pixels(self.program, height, width)).reshape(height, width)
+
+    def _given_learnt(
+        self, planes: Planes, parameters: Parameters, learnt: Mapping[int, Array]
+    ) -> Iterator[tuple[Int64, Values]]:
+        """What the distributions need of all pixels, in real numbers."""
+        program, (channels, height, width) = self.program, planes.shape
+        board, given = self._board(height, width, real=True), self._given(parameters)
+        board.fill(0, planes)
+        for k, plane in enumerate(program.kept):
+            board.fill(channels + k, learnt[plane.value][plane.row][None])
+        needed = ancestors(program, self.ends, program.systems)
+        for at in _chunks(height * width):
+            y, x = np.divmod(at, width)
+            pixels = Pixels(board, y, x, parameters, given, planes[:, y, x])
+            known = {k: learnt[k].reshape(-1, height * width)[:, at] for k in program.systems}
+            yield at, self._known(pixels, True, needed, known)
 
     def _distribution(self, channel: int, values: Values, pixels: Int64 | slice = slice(None)) -> Distribution:
         output = self.program.outputs[channel]

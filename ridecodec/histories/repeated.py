@@ -94,7 +94,7 @@ def _period(planes: Samples, axis: int) -> int:
     copies = np.bincount(kinds)
     rare = sorted(np.flatnonzero(copies > 1), key=lambda kind: copies[kind])[:_TRIED]
     places = (np.flatnonzero(kinds == kind) for kind in rare)
-    periods = {int(period) for at in places for period in (at - at[0])[1 : 1 + _TRIED]}
+    periods = {int(period) for at in places for period in np.diff(at)[:_TRIED]}
     for period in sorted(periods):
         if (kinds[period:] == kinds[:-period]).mean() >= _ALIKE:
             return period

@@ -223,7 +223,7 @@ class Program {
         for (int value : wanted) {
             if (value < 0 || size_t(value) >= plan_->spec.operations.size())
                 throw std::invalid_argument("there is no such value");
-            rows += plan_->values[size_t(value)].size();
+            rows += size_t(plan_->spec.operations[size_t(value)].size);
         }
         Parameters given = to_parameters(parameters);
         auto found = empty<int32_t>({rows, size_t(height), size_t(width)});
