@@ -50,7 +50,7 @@ def model(name: str, kind: str, steps: int, folder: Path) -> Texture:
     say(f"{name} {kind}")
     learnt = learn(pixels, kind, Length(steps=steps), SEED, say)
     record = {"steps": steps, "seed": SEED}
-    registry.write(path, learnt.pack(), path.stem, f"{kind} of the texture {name}", record, (1,), registry.PROGRAM)
+    registry.write(path, learnt.pack(), path.stem, f"{kind} of the texture {name}", record, (1,))
     return learnt
 
 

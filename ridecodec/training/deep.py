@@ -139,4 +139,4 @@ def _misses(picture: NDArray[np.uint16]) -> tuple[Tensor, Tensor]:
 
 def write(path: Path, data: bytes, record: dict[str, Any]) -> registry.ModelCard:
     """Write the model file and its card, which has ``record`` of the training."""
-    return registry.write(path, data, "deep", "samples of 16 bits", record, (2, 6), registry.PROGRAM)
+    return registry.write(path, data, "deep", "samples of 16 bits", record, (2, 6))

@@ -198,4 +198,4 @@ def _fit(net: Net, whole: Samples, steps: int, say: Callable[[str], None]) -> No
 
 def write(path: Path, data: bytes, record: dict[str, Any]) -> registry.ModelCard:
     """Write the model file and its card, which has ``record`` of the training."""
-    return registry.write(path, data, "graphics", "screenshots, icons, drawings", record, (1, 3), registry.PROGRAM)
+    return registry.write(path, data, "graphics", "screenshots, icons, drawings", record, (1, 3))

@@ -32,6 +32,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def card() -> dict[str, object]:
+    """The only one."""
+    assert [path.name for path in Path().glob("*.json")] == ["own.json"]
     found: dict[str, object] = json.loads(Path("own.json").read_text())
     return found
 
