@@ -79,6 +79,15 @@ class Runner(ABC):
         """Results of some operations at all pixels of a known tile, all rows one behind the other [rows, H, W]."""
 
 
+def learnt_values(
+    program: Program, runner: Runner, planes: Planes, parameters: Parameters
+) -> dict[int, NDArray[np.int32]]:
+    """What a program keeps and what its least squares predict at all pixels of a known tile, [size, H, W] by number."""
+    wanted = [*dict.fromkeys(plane.value for plane in program.kept), *program.systems]
+    ends = np.cumsum([len(program.ranges[k]) for k in wanted])[:-1]
+    return dict(zip(wanted, np.split(runner.values(planes, parameters, wanted), ends), strict=True))
+
+
 def planes_bytes(program: Program, pixels: int) -> int:
     """Bytes of a tile's planes, 8 for each number, and of what its memories, systems and distributions learn."""
     contexts = [len(np.asarray(each.attributes["ends"])) for each in program.operations if each.kind == "memory"]

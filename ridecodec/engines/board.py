@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,3 +101,15 @@ class Board:
                 for d in range(1, top + 1):
                     if column + slope * d < self.stride:
                         self.values[border, top - d, column + slope * d] = known[:, k]
+
+
+def filled(
+    program: Program, planes: NDArray[np.uint8], kept: Mapping[int, NDArray[Any]], dtype: type[np.number[Any]]
+) -> Board:
+    """The board of a known tile [C, H, W]; ``kept``: the values that the program keeps, [size, H, W] by number."""
+    _, height, width = planes.shape
+    board = Board(program.hood, height, width, outside(program), dtype)
+    board.fill(0, planes)
+    for k, plane in enumerate(program.kept):
+        board.fill(program.channels + k, kept[plane.value][plane.row][None])
+    return board

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridecodec.container.payload import join_payload, split_payload
-from ridecodec.engines.base import Engine, Parameters, Planes, Runner
+from ridecodec.engines.base import Engine, Parameters, Planes, Runner, learnt_values
 from ridecodec.engines.tilecoder import Draw, EncodedTile, Settle, Tick, TileCodec
 from ridecodec.errors import DamagedError
 from ridecodec.exact.program import Program
@@ -98,10 +98,7 @@ class ProgramCodec(TileCodec):
         program = self.programs[channels]
         learnt = None
         if program.systems:  # which only fronts in their order can tell: what codes them is fast
-            wanted = [*dict.fromkeys(plane.value for plane in program.kept), *program.systems]
-            rows = np.cumsum([len(program.ranges[k]) for k in wanted])[:-1]
-            found = np.split(self.runners[channels].values(pixels, told, wanted), rows)
-            learnt = dict(zip(wanted, found, strict=True))
+            learnt = learnt_values(program, self.runners[channels], pixels, told)
         return self._reference(channels).likelihood(pixels, told, learnt)
 
     def side_information(self, pixels: NDArray[np.uint8], label: int | None = None) -> bytes:

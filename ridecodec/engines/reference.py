@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ridecodec.engines import steps
 from ridecodec.engines.base import Coded, Engine, Parameters, Planes, Runner, Tick, planes_bytes, silent
-from ridecodec.engines.board import Board, outside, plane_type
+from ridecodec.engines.board import Board, filled, outside, plane_type
 from ridecodec.engines.learning import LearningChannel, learning
 from ridecodec.engines.schedule import ancestors, coded_pixels, kept_planes, levels, passes, reading, whole
 from ridecodec.engines.steps import Array, Pixels, Values, step
@@ -177,11 +177,8 @@ class ReferenceRunner(Runner):
         self, planes: Planes, parameters: Parameters, learnt: Mapping[int, Array]
     ) -> Iterator[tuple[Int64, Values]]:
         """What the distributions need of all pixels, in real numbers."""
-        program, (channels, height, width) = self.program, planes.shape
-        board, given = self._board(height, width, real=True), self._given(parameters)
-        board.fill(0, planes)
-        for k, plane in enumerate(program.kept):
-            board.fill(channels + k, learnt[plane.value][plane.row][None])
+        program, (_, height, width) = self.program, planes.shape
+        board, given = filled(program, planes, learnt, np.float64), self._given(parameters)
         needed = ancestors(program, self.ends, program.systems)
         for at in _chunks(height * width):
             y, x = np.divmod(at, width)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ridecodec.engines.base import Runner
-from ridecodec.engines.board import Board, margins, outside
+from ridecodec.engines.base import Runner, learnt_values
+from ridecodec.engines.board import filled, margins
 from ridecodec.engines.choose import engine_for
 from ridecodec.engines.torch.steps import Pixels
 from ridecodec.errors import InputError
@@ -124,20 +124,14 @@ class _Preparing:
 
 def prepare(path: Path, seed: int, history: float, tone: float) -> Crop:
     """Load, augment, and compute what the program keeps and predicts of every pixel."""
-    program, channels = _Preparing.program, _Preparing.program.channels
+    program = _Preparing.program
     rng = np.random.default_rng([seed, *path.name.encode()])
-    pixels = augment(load(path, channels), rng, history, tone)
+    pixels = augment(load(path, program.channels), rng, history, tone)
     _, height, width = pixels.shape
-    kept = list(dict.fromkeys(plane.value for plane in program.kept))
-    rows = [kept.index(plane.value) for plane in program.kept]
-    starts = np.cumsum([0, *(len(program.ranges[k]) for k in kept)])
-    found = _Preparing.runner.values(pixels, (), [*kept, *program.systems])
-    board = Board(program.hood, height, width, outside(program), np.int16)
-    board.fill(0, pixels)
-    at = [starts[k] + plane.row for k, plane in zip(rows, program.kept, strict=True)]
-    board.fill(channels, found[at])
+    found = learnt_values(program, _Preparing.runner, pixels, ())
+    board = filled(program, pixels, found, np.int16)
     said = np.zeros((len(program.systems), *board.values.shape[1:]), np.int16)
-    said[:, board.hood.top :, board.left : board.left + width] = found[starts[-1] :]
+    said[:, board.hood.top :, board.left : board.left + width] = [found[k][0] for k in program.systems]
     return Crop(board.values.reshape(len(board.values), -1), said.reshape(len(said), -1), height, width)
 
 
