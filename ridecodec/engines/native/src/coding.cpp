@@ -15,7 +15,7 @@ constexpr uint64_t MOST_BEYOND = 8;  // bytes that a decoder reads behind the en
 // Decoders of tiles side by side.
 class Readings {
   public:
-    Readings(const Code* codes, int count) {
+    Readings(const Code* codes, int count) : tile_bits_(bits_of(count)) {
         for (int tile = 0; tile < count; tile++) {
             const Code& code = codes[tile];
             Reading r{0, ~uint64_t(0), code.data, code.data + code.size, 0};
@@ -28,8 +28,6 @@ class Readings {
             }
             each_.push_back(r);
         }
-        while (1 << tile_bits_ < count)
-            tile_bits_++;
     }
 
     // The high or low nibbles of a front's channel; of those that are not coded, what is known. Throws for symbols that
@@ -64,7 +62,7 @@ class Readings {
 
   private:
     std::vector<Reading> each_;
-    int tile_bits_ = 0;
+    const int tile_bits_;
 
     void check(bool good) const {
         for (const Reading& r : each_)
@@ -120,6 +118,7 @@ std::vector<std::vector<uint8_t>> encode(const Plan& plan, const uint8_t* planes
     std::vector<Encoder> encoders(size_t(shape.count));
     Ticker ticker(tick);
     const int channels = tile.channels();
+    const bool learns = plan.learns();
     std::vector<double> odds;  // of the front's pixels in the channels that learn
     auto compute = [&](int c, int b, int worker) {
         if (c == 0) tile.load(planes, b);
@@ -133,7 +132,7 @@ std::vector<std::vector<uint8_t>> encode(const Plan& plan, const uint8_t* planes
     auto measure = [&](int b) {
         for (int i = 0; i < tile.in_block(b); i++) {
             const int p = b * LANES + i;
-            double own = plan.learns() ? odds[size_t(p)] : 1.0;
+            double own = learns ? odds[size_t(p)] : 1.0;
             for (int c = 0; c < channels && tile.coded(p); c++)
                 for (int low = 0; low < 2 && !tile.family(c).known; low++)
                     own *= tile.intervals(c, low, b)[i].width * (1.0 / (1 << 24));
@@ -147,7 +146,7 @@ std::vector<std::vector<uint8_t>> encode(const Plan& plan, const uint8_t* planes
     };
     for (int t = tile.first_front(); t < tile.fronts(); t++) {
         if (!tile.enter(t, crew)) continue;
-        if (plan.learns()) {  // all look before one learns
+        if (learns) {  // all look before one learns
             odds.assign(size_t(tile.pixels()), 1.0);
             for (int c = 0; c <= channels; c++) {
                 for (int b = 0; b < tile.blocks(); b++)
@@ -156,12 +155,12 @@ std::vector<std::vector<uint8_t>> encode(const Plan& plan, const uint8_t* planes
             }
         }
         crew.run(tile.blocks(), [&](int b, int worker) {
-            for (int c = 0; c <= channels && !plan.learns(); c++)
+            for (int c = 0; c <= channels && !learns; c++)
                 compute(c, b, worker);
             measure(b);
         });
         const int n = tile.pixels();
-        for (int c = 0; c < channels && !plan.learns(); c++)
+        for (int c = 0; c < channels && !learns; c++)
             put(c);
         double length = 0;
         for (int p = 0; p < n; p++)

@@ -1,4 +1,4 @@
-// Linear predictions that adapt as a tile is coded, see exact/least_squares.py. Lanes are rows of the tile, each with a
+// Linear predictions that adapt as a tile is coded, see exact/least_squares.py. Lanes are rows of tiles, each with a
 // system of its own. Every result is one IEEE operation in single precision: none may be fused or put in another order.
 // Included inside the kernels' namespace.
 
@@ -23,7 +23,7 @@ INLINE float kept(float sum) {
 // The first lane of a block among those of all rows.
 INLINE int32_t first_lane(const Frame& f) { return f.y << f.tile_bits; }
 
-// Inputs of a block's pixels, as lanes of the rows from a multiple of CHUNK on.
+// Inputs of a block's pixels, in lanes from a multiple of CHUNK on.
 template <class X>
 INLINE void shifted(const Rows& rows, const Frame& f, float (*to)[SHIFTED]) {
     const int32_t shift = first_lane(f) % CHUNK;

@@ -1,11 +1,9 @@
 #include "tile.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 namespace ride {
-namespace {
 
 int bits_of(int power) {
     int bits = 0;
@@ -13,8 +11,6 @@ int bits_of(int power) {
         bits++;
     return bits;
 }
-
-}  // namespace
 
 Tile::Tile(const Plan& plan, const Parameters* parameters, const Shape& shape, int workers)
     : plan_(plan),

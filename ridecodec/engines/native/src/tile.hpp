@@ -20,6 +20,9 @@ struct Shape {  // of equal tiles, `count` of them side by side: a power of two,
     size_t pixels() const { return size_t(height) * size_t(width); }
 };
 
+// Binary logarithm of a power of two.
+int bits_of(int power);
+
 class Tile {
   public:
     // `parameters`: one each. Throws Damaged for those that the plan does not take.
