@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -12,7 +12,6 @@ from ridecodec.engines.base import Planes
 from ridecodec.errors import ModelRefusedError
 from ridecodec.exact.families import Gaussians, Logistics, Mixed, Softmax, Spikes, WideHigh
 from ridecodec.exact.families.wide import TOP
-from ridecodec.exact.operations import LEARNERS
 from ridecodec.exact.parts import BORDER, CONSTANT
 from ridecodec.exact.program import Program
 from ridecodec.exact.recorder import Recorder, Value
@@ -296,13 +295,7 @@ class RandomProgram:
         self.ops.output(family, parts, TABLES[family.split(".")[0]])
 
 
-def without_memories(seed: int) -> RandomProgram:
-    """The first program from a seed on in which nothing learns while a tile is coded."""
+def without(kinds: Collection[str], seed: int) -> RandomProgram:
+    """The first program from a seed on that has no operations of these kinds, which not all engines run."""
     made = RandomProgram(seed)
-    return made if all(each.kind not in LEARNERS for each in made.program.operations) else without_memories(seed + 1)
-
-
-def without_systems(seed: int) -> RandomProgram:
-    """The first program from a seed on that has no least squares, which not all engines run."""
-    made = RandomProgram(seed)
-    return made if not made.program.systems else without_systems(seed + 1)
+    return made if all(each.kind not in kinds for each in made.program.operations) else without(kinds, seed + 1)

@@ -9,7 +9,7 @@ from checker import coding_planes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import crop
-from programs import without_memories, without_systems
+from programs import without
 
 from ridecodec.engines import choose
 from ridecodec.engines.base import silent
@@ -17,8 +17,10 @@ from ridecodec.engines.codec import ProgramCodec
 from ridecodec.engines.reference import Reference
 from ridecodec.engines.torch.engine import Torch
 from ridecodec.errors import UsageError
+from ridecodec.exact.operations import LEARNERS
 from ridecodec.models import registry
 
+_SYSTEMS = ("least_squares",)
 SHAPES = [(1, 1), (1, 40), (30, 1), (13, 9), (5, 2), (3, 40)]
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"))]
 
@@ -27,7 +29,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.i
 @given(st.integers(0, 2**32), st.sampled_from(SHAPES))
 @settings(max_examples=12)
 def test_random_programs(device: str, seed: int, shape: tuple[int, int]) -> None:
-    made = without_systems(seed)
+    made = without(_SYSTEMS, seed)
     engine = Torch(torch.device(device))
     assert engine.supports(made.program) is None
     tiles = [(made.tile(*shape), made.parameters()) for _ in range(2)]
@@ -48,7 +50,7 @@ def test_random_programs(device: str, seed: int, shape: tuple[int, int]) -> None
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("seed", [2, 40])
 def test_values_at_all_pixels(device: str, seed: int) -> None:
-    made = without_memories(seed)
+    made = without(LEARNERS, seed)
     planes, parameters = made.tile(20, 11), made.parameters()
     narrow = [k for k, each in enumerate(made.program.ranges) if each.top.max() < 1 << 31]
     wanted = [k for k in narrow if made.program.operations[k].lead == 0]
@@ -81,7 +83,7 @@ def test_programs_with_least_squares_are_left_to_other_engines() -> None:
 
 
 def test_it_is_chosen_by_device_and_name() -> None:
-    programs = [without_systems(1).program]
+    programs = [without(_SYSTEMS, 1).program]
     assert choose.engine_for(programs, "torch", "cpu").words == "torch (cpu)"
     assert choose.engine_for(programs, device="cpu").name != "torch"
     if torch.cuda.is_available():

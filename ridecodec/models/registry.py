@@ -228,6 +228,7 @@ def write(
     purpose: str,
     training: Any = None,
     channels: tuple[int, ...] = (1, 3),
+    *,
     ensemble: str | None = None,
 ) -> ModelCard:
     """Write a model file and its card (JSON, with how it was trained) beside it; ``ensemble``: the name of a second
