@@ -1,6 +1,6 @@
 """The three rates of a picture: what the float model promises, what the integers allow, what the file takes.
 
-All in bits per sub-pixel. The side information of the tiles (coefficients fitted to the picture, say) is part of the
+All in bits per sub-pixel. The side information of the tiles (the class of a picture, say) is part of the
 model's message, so it counts in all three; the likelihood rate is otherwise the float model's discretised -log2 P, the
 ideal length -log2 of the very integers that the coder uses, the achieved rate the whole file.
 """

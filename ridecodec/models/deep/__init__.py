@@ -1,1 +1,1 @@
-"""A model of samples of 16 bits: linear prediction fitted to the tile, and logistics as wide as the errors around."""
+"""A model of samples of 16 bits: linear predictions that adapt, and logistics as wide as the errors around."""

@@ -2,11 +2,11 @@
 
 A mixture of discretised logistics a channel, green first. The experts' means are linear in the pixel differences, as in
 the MCGSM (RIDE paper, https://arxiv.org/abs/1506.03478, section 2.1); gates, scales and small corrections of the means
-come from a network of two layers that sees the context divided by its local scale. Two experts of each channel are
-fitted to the picture by least squares and sent along (`image_experts`).
+come from a network of two layers that sees the context divided by its local scale. Two experts of each channel adapt
+to the picture by least squares as it is coded (`models.adaptive`).
 
 Units: differences are half-pixels, ``x`` against the mean of the west and north neighbour of its channel; predictions
-and errors of the image experts are eighths of a pixel; what the network sees is in 1/16 of the local scale.
+and errors of the adaptive experts are eighths of a pixel; what the network sees is in 1/16 of a scale.
 """
 
 from __future__ import annotations
@@ -39,8 +39,6 @@ FAN: tuple[Offset, ...] = (
 WEST, NORTH = FAN.index((0, -1)), FAN.index((-1, 0))
 NEAR: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1))
 ERROR_TAPS: tuple[Offset, ...] = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
-
-
 EXPERTS = (Adaptive(24, 0.95, 0.9, 6), Adaptive(16, 0.83, 0.72, 4))
 EXPERT_SETS = len(EXPERTS)
 SHARES = ((0.55, 0.225, 0.225), (0.37, 0.41, 0.22), (0.32, 0.32, 0.36))
@@ -168,7 +166,8 @@ class _Definition:
         self.base2, self.context = surroundings(ops)
         local = ops.lookup(activity(ops, self.context), features)
         near = ops.tap(((channels + p, offset) for p in range(sets) for offset in ERROR_TAPS), unit=8)
-        self.scales = [self._scale(near, p) for p in range(sets)]
+        errors = error_table()
+        self.scales = [self._scale(near, p, errors) for p in range(sets)]
         own = ops.concatenate([self._contrast(c, local) for c in range(channels)])
         inputs = ops.concatenate([normalised(self.context, local), normalised(near, local), own])
         self.local = local
@@ -181,11 +180,11 @@ class _Definition:
         self.errors: list[Value] = []
         self.misses: list[Value] = []
 
-    def _scale(self, near: Value, expert: int) -> Value:
+    def _scale(self, near: Value, expert: int, table: Int64) -> Value:
         """The row of the table of errors that an expert's own errors nearby choose."""
         ops, taps = self.ops, len(ERROR_TAPS)
         errors = abs(near[expert * taps : (expert + 1) * taps])
-        return ops.lookup(ops.affine(errors, np.array([TAP_WEIGHTS])) >> _ERROR_BITS, error_table())
+        return ops.lookup(ops.affine(errors, np.array([TAP_WEIGHTS])) >> _ERROR_BITS, table)
 
     def _contrast(self, channel: int, local: Value) -> Value:
         """How far a channel's own scale is from the local one of all, in octaves."""

@@ -1,7 +1,7 @@
 """What the mixed distributions of the photo model are given beside the network's mixture: experts, and what they
 depend on.
 
-The experts of a channel are the image experts, the means of the network's mixture, and three cheap predictions. Each
+The experts of a channel are the adaptive ones, the means of the network's mixture, and three cheap predictions. Each
 has a plane of its errors, in eighths of a pixel.
 """
 
@@ -36,18 +36,18 @@ def starts() -> Int64:
 class Mixing:
     """The experts of a program under way."""
 
-    def __init__(self, ops: Recorder, mixture: int, image: int, plane: int) -> None:
-        """``mixture``, ``image``: how many experts of each kind; ``plane``: the first of their errors'."""
+    def __init__(self, ops: Recorder, mixture: int, adaptive: int, plane: int) -> None:
+        """``mixture``, ``adaptive``: how many experts of each kind; ``plane``: the first of their errors'."""
         self.ops, self.plane = ops, plane
-        self.count = mixture + image + CHEAP
+        self.count = mixture + adaptive + CHEAP
         self.errors: list[Value] = []
         self._experts: list[Value] = []
 
     def parts(self, channel: int, known: Value, near: Value, misses: Sequence[Value]) -> dict[str, Value]:
         """Those of a channel.
 
-        ``known``: the means of the image experts and of the mixture, 1/32 of a pixel; ``near``: normalised errors of
-        the first image expert at the west and north neighbours; ``misses``: those of the channels coded before.
+        ``known``: the means of the adaptive experts and of the mixture, 1/32 of a pixel; ``near``: normalised errors of
+        the first of these at the west and north neighbours; ``misses``: those of the channels coded before.
         """
         ops = self.ops
         experts = ops.concatenate([known, self._cheap(channel)]).clamp(-_MARGIN, _TOP + _MARGIN)

@@ -36,7 +36,7 @@ _FLAT = 4096
 _FEW_PIXELS = 4
 """Pixels of one colour, up to which rows may take less than saying so."""
 _WHOLE_PHOTO = 0.95
-"""What a whole part takes of what its pieces do with `photo`, which is fitted to the part."""
+"""What a whole part takes of what its pieces do with `photo`, which adapts to the part."""
 _UNSURE = 1.3
 """How far an estimate from pieces may be above what another coder took."""
 _CLOSE = 1.08
